@@ -1,0 +1,44 @@
+/** The replay in the browser: the same recurrence as density.py, mixed, one column after the other. */
+
+import type { Ledger } from "./ledger";
+
+/**
+ * Replay a ledger into `out`: USD standing per cell, cell (t, row) at `t * rows + row`.
+ *
+ * @param weights - one weight a tier
+ * @param decayRate - per hour, continuous
+ * @param from - first column to compute; the columns before must be in `out` already
+ */
+export function replay(ledger: Ledger, weights: Float64Array, decayRate: number, out: Float32Array, from = 0): void {
+  const { rows, columns, start, row, tier, notional, sweep, hours, age, ageUnit } = ledger;
+  const state = new Float64Array(rows);
+  if (from > 0) state.set(out.subarray((from - 1) * rows, from * rows));
+  const agedWeight = age ? agedWeights(weights, decayRate, ageUnit) : weights;
+  for (let t = from; t < columns; t++) {
+    const keep = t > 0 ? Math.exp(-decayRate * hours[t]!) : 1;
+    if (keep !== 1) for (let r = 0; r < rows; r++) state[r]! *= keep;
+    state.fill(0, sweep[2 * t]!, sweep[2 * t + 1]!);
+    const last = start[t + 1]!;
+    if (age) for (let i = start[t]!; i < last; i++) state[row[i]!]! += agedWeight[tier[i]! * 256 + age[i]!]! * notional[i]!;
+    else for (let i = start[t]!; i < last; i++) state[row[i]!]! += agedWeight[tier[i]!]! * notional[i]!;
+    out.set(state, t * rows);
+  }
+}
+
+/** Weight of a tier after `age` units, at `tier * 256 + age`. */
+function agedWeights(weights: Float64Array, decayRate: number, ageUnit: number): Float64Array {
+  const table = new Float64Array(weights.length * 256);
+  for (let a = 0; a < 256; a++) {
+    const keep = Math.exp(-decayRate * a * ageUnit);
+    for (let l = 0; l < weights.length; l++) table[l * 256 + a] = weights[l]! * keep;
+  }
+  return table;
+}
+
+/** Largest value of a density, 0 for an empty one. Values are >= 0, so their bits order as they do. */
+export function brightest(values: Float32Array): number {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let most = 0;
+  for (let i = 0; i < bits.length; i++) if (bits[i]! > most) most = bits[i]!;
+  return new Float32Array(new Uint32Array([most]).buffer)[0]!;
+}

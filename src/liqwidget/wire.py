@@ -1,0 +1,315 @@
+"""Frames between Python and the browser. This text is the format's only description.
+
+A frame is self-describing and little-endian::
+
+    offset 0   magic     4 bytes  b"LIQ1"
+    offset 4   length    uint32   bytes of the header
+    offset 8   header    UTF-8 JSON object, then zero bytes up to a multiple of 8
+    then       body      sections, each starting at a multiple of 8, counted from the body's start
+
+    header = {"kind": "bars" | "ledger" | "tail", "meta": {...}, "sections": [section, ...]}
+    section = {"name", "dtype": "u8" | "u16" | "u32" | "f32" | "f64", "shape": [n, ...],
+               "codec": "raw" | "deflate", "offset", "bytes"}
+
+``deflate`` is a zlib stream (RFC 1950) of the array's C-order bytes. Sections stand in the order of the
+header and do not overlap. A reader checks all of it before it builds a view.
+
+``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC) and ``step`` (ms); sections ``gap`` u32 [T]
+(steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T], and
+f32 [T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
+
+``ledger`` (T columns, N entries): meta has ``bin_size`` (USD), ``first`` (row 0 starts at first * bin_size),
+``rows``, ``leverage`` (list, L), ``age_unit`` (hours); sections ``start`` u32 [T+1], ``row`` u16 [N], ``tier``
+u8 [N], ``notional`` f32 [N], ``sweep`` u16 [T, 2] (rows [a, b)), ``hours`` f32 [T] (since the column before), and
+in merged columns ``age`` u8 [N]: the entry opened ``age * age_unit`` hours before its column's close.
+
+``tail`` (n columns): both kinds of sections and meta of the columns from ``from`` on; ``base`` and ``revision``
+number the picture that it changes and the one that results.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import gcd, isfinite, prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import WireError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .ledger import Ledger
+
+MAGIC = b"LIQ1"
+MAX_HEADER = 65_536
+MAX_SECTION = 256 * 1024 * 1024
+DTYPES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "f32": "<f4", "f64": "<f8"}
+PRICES = ("open", "high", "low", "close")
+OPTIONAL = ("open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio")
+#: Sections of each kind: name -> (dtype, shape in terms of T and N, required).
+BARS = {
+    "gap": ("u32", ("T",), True),
+    **{name: ("f64", ("T",), True) for name in PRICES},
+    "volume": ("f32", ("T",), True),
+    **{name: ("f32", ("T",), False) for name in OPTIONAL},
+}
+LEDGER = {
+    "start": ("u32", ("T+1",), True),
+    "row": ("u16", ("N",), True),
+    "tier": ("u8", ("N",), True),
+    "notional": ("f32", ("N",), True),
+    "sweep": ("u16", ("T", 2), True),
+    "hours": ("f32", ("T",), True),
+    "age": ("u8", ("N",), False),
+}
+KINDS: dict[str, dict[str, tuple[str, tuple[Any, ...], bool]]] = {
+    "bars": BARS,
+    "ledger": LEDGER,
+    "tail": {**BARS, **LEDGER},
+}
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded frame: its kind, its meta data and its arrays by name."""
+
+    kind: str
+    meta: dict[str, Any]
+    arrays: Arrays
+
+
+def encode_frame(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return the bytes of a frame; sections shrink by deflate where that pays."""
+    body = bytearray()
+    sections = []
+    for name, array in arrays.items():
+        dtype = KINDS[kind][name][0]
+        raw = np.ascontiguousarray(array, dtype=DTYPES[dtype]).tobytes()
+        packed = zlib.compress(raw, 6)
+        codec, data = ("deflate", packed) if len(packed) < len(raw) else ("raw", raw)
+        body += b"\0" * (-len(body) % 8)
+        sections.append(
+            {
+                "name": name,
+                "dtype": dtype,
+                "shape": list(array.shape),
+                "codec": codec,
+                "offset": len(body),
+                "bytes": len(data),
+            }
+        )
+        body += data
+    header = json.dumps(
+        {"kind": kind, "meta": dict(meta), "sections": sections}, allow_nan=False, separators=(",", ":")
+    ).encode()
+    if len(header) > MAX_HEADER:
+        raise WireError(f"header: wanted at most {MAX_HEADER} bytes; got {len(header)}")
+    return MAGIC + len(header).to_bytes(4, "little") + header + b"\0" * (-len(header) % 8) + bytes(body)
+
+
+def bars_arrays(candles: pd.DataFrame) -> tuple[dict[str, Any], Arrays]:
+    """Return time meta and the sections of ``bars`` for candles with a UTC DatetimeIndex."""
+    ms = candles.index.as_unit("ns").asi8 // 1_000_000
+    steps = np.diff(ms, prepend=ms[:1])
+    step = max(gcd(*steps.tolist()), 1)
+    arrays: Arrays = {"gap": steps // step}
+    for name in (*PRICES, "volume", *OPTIONAL):
+        if name in candles:
+            arrays[name] = candles[name].to_numpy()
+    return {"time_base": int(ms[0]), "step": step}, arrays
+
+
+def ledger_arrays(ledger: Ledger, since: int = 0) -> tuple[dict[str, Any], Arrays]:
+    """Return meta and the sections of ``ledger`` for the columns from ``since`` on."""
+    cut = int(ledger.start[since])
+    arrays: Arrays = {
+        "start": ledger.start[since:] - cut,
+        "row": ledger.row[cut:],
+        "tier": ledger.tier[cut:],
+        "notional": ledger.notional[cut:],
+        "sweep": ledger.sweep[since:],
+        "hours": ledger.hours[since:],
+    }
+    unit = 0.0
+    if ledger.age is not None:
+        age = ledger.age[cut:]
+        unit = float(age.max(initial=0.0)) / 255
+        arrays["age"] = np.rint(age / unit) if unit > 0 else np.zeros_like(age)
+    meta = {
+        "bin_size": ledger.grid.bin_size,
+        "first": ledger.grid.first,
+        "rows": ledger.grid.rows,
+        "leverage": ledger.leverage.tolist(),
+        "age_unit": unit,
+    }
+    return meta, arrays
+
+
+def decode_frame(data: bytes | bytearray | memoryview) -> Frame:
+    """Read and check a frame.
+
+    Raises
+    ------
+    WireError
+        Naming the section, what was wanted and what was found.
+    """
+    view = memoryview(data).cast("B")
+    if len(view) < 8 or view[:4] != MAGIC:
+        raise WireError(f"magic: wanted {MAGIC!r} in at least 8 bytes; found {bytes(view[:4])!r} in {len(view)}")
+    length = int.from_bytes(view[4:8], "little")
+    if not 2 <= length <= min(MAX_HEADER, len(view) - 8):
+        raise WireError(f"header: wanted 2 to {min(MAX_HEADER, len(view) - 8)} bytes; found a length of {length}")
+    try:
+        header = json.loads(bytes(view[8 : 8 + length]).decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"header: wanted UTF-8 JSON; {error}") from None
+    if not isinstance(header, dict) or not isinstance(header.get("meta"), dict):
+        raise WireError("header: wanted an object with kind, meta and sections")
+    kind = header.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise WireError(f"kind: wanted one of {', '.join(KINDS)}; found {str(kind)[:40]!r}")
+    sections = header.get("sections")
+    if not isinstance(sections, list):
+        raise WireError("sections: wanted a list")
+    body = view[8 + length + (-length % 8) :]
+    arrays: Arrays = {}
+    end = 0
+    for section in sections:
+        name, array, end = _section(section, KINDS[kind], body, end)
+        if name in arrays:
+            raise WireError(f"section {name}: wanted once; found twice")
+        arrays[name] = array
+    if end != len(body):
+        raise WireError(f"body: wanted {end} bytes; found {len(body)}")
+    _check_shapes(kind, arrays)
+    meta = header["meta"]
+    if kind != "ledger":
+        _check_bars(meta, arrays)
+    if kind != "bars":
+        _check_ledger(meta, arrays)
+    if kind == "tail":
+        for name in ("from", "base", "revision"):
+            _integer(meta, name, 0, 2**32)
+    return Frame(kind, meta, arrays)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _section(
+    section: Any, known: Mapping[str, Any], body: memoryview, end: int
+) -> tuple[str, npt.NDArray[Any], int]:
+    name = section.get("name") if isinstance(section, dict) else None
+    if not isinstance(name, str) or name not in known:
+        raise WireError(f"section: wanted one of {', '.join(known)}; found {str(name)[:40]!r}")
+    if section.get("dtype") != known[name][0]:
+        raise WireError(f"section {name}: wanted dtype {known[name][0]}; found {str(section.get('dtype'))[:40]!r}")
+    shape, codec = section.get("shape"), section.get("codec")
+    if not isinstance(shape, list) or len(shape) != len(known[name][1]) or not all(_natural(n) for n in shape):
+        raise WireError(f"section {name}: wanted {len(known[name][1])} dimensions; found {str(shape)[:40]}")
+    dtype = np.dtype(DTYPES[section["dtype"]])
+    size = prod(shape) * dtype.itemsize
+    offset, count = section.get("offset"), section.get("bytes")
+    if not _natural(offset) or not _natural(count) or offset != end + (-end % 8) or offset + count > len(body):
+        raise WireError(
+            f"section {name}: wanted {str(count)[:20]} bytes at {end + (-end % 8)} inside a body of {len(body)}; "
+            f"found offset {str(offset)[:20]}"
+        )
+    if size > MAX_SECTION:
+        raise WireError(f"section {name}: wanted at most {MAX_SECTION} bytes; found {size}")
+    packed = body[offset : offset + count]
+    if codec == "raw":
+        raw = bytes(packed)
+    elif codec == "deflate":
+        inflate = zlib.decompressobj()
+        try:
+            raw = inflate.decompress(packed, size + 1)
+        except zlib.error as error:
+            raise WireError(f"section {name}: wanted a zlib stream; {error}") from None
+        if not inflate.eof and len(raw) <= size:
+            raise WireError(f"section {name}: wanted a whole zlib stream; found its beginning")
+        if inflate.unused_data:
+            raise WireError(f"section {name}: wanted one zlib stream; found {len(inflate.unused_data)} bytes after it")
+    else:
+        raise WireError(f"section {name}: wanted codec raw or deflate; found {str(codec)[:40]!r}")
+    if len(raw) != size:
+        raise WireError(f"section {name}: wanted {size} bytes of {section['dtype']} {shape}; found {len(raw)}")
+    return name, np.frombuffer(raw, dtype).reshape(shape), offset + count
+
+
+def _natural(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+
+
+def _check_shapes(kind: str, arrays: Arrays) -> None:
+    for name, (_, _, required) in KINDS[kind].items():
+        if required and name not in arrays:
+            raise WireError(f"section {name}: wanted in a {kind} frame; found {', '.join(arrays) or 'no sections'}")
+    T = len(arrays["gap" if kind != "ledger" else "hours"])
+    sizes = {"T": T, "T+1": T + 1, "N": len(arrays["row"]) if "row" in arrays else 0, 2: 2}
+    if T < 1:
+        raise WireError("columns: wanted at least one; found none")
+    for name, array in arrays.items():
+        wanted = tuple(sizes[n] for n in KINDS[kind][name][1])
+        if array.shape != wanted:
+            raise WireError(f"section {name}: wanted shape {list(wanted)}; found {list(array.shape)}")
+
+
+def _check_bars(meta: dict[str, Any], arrays: Arrays) -> None:
+    _number(meta, "time_base", -1e15, 1e15)
+    _number(meta, "step", 1, 1e13)
+    gap = arrays["gap"]
+    if gap[0] != 0 or (gap[1:] == 0).any():
+        raise WireError("section gap: wanted 0 for the first column and more for the others; found otherwise")
+    for name in PRICES:
+        if not (np.isfinite(arrays[name]).all() and (arrays[name] > 0).all()):
+            raise WireError(f"section {name}: wanted finite positive prices; found otherwise")
+    if not (np.isfinite(arrays["volume"]).all() and (arrays["volume"] >= 0).all()):
+        raise WireError("section volume: wanted finite numbers >= 0; found otherwise")
+
+
+def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
+    _number(meta, "bin_size", 1e-300, 1e300)
+    _number(meta, "age_unit", 0, 1e9)
+    _integer(meta, "first", -(2**53), 2**53)
+    rows = _integer(meta, "rows", 1, 65_535)
+    leverage = meta.get("leverage")
+    if not isinstance(leverage, list) or not 1 <= len(leverage) <= 32:
+        raise WireError(f"meta leverage: wanted 1 to 32 tiers; found {str(leverage)[:40]}")
+    for i in range(len(leverage)):
+        _number(dict(enumerate(leverage)), i, 1, 1000)
+    start, sweep = arrays["start"].astype(np.int64), arrays["sweep"]
+    if start[0] != 0 or start[-1] != len(arrays["row"]) or (np.diff(start) < 0).any():
+        raise WireError(f"section start: wanted rising from 0 to {len(arrays['row'])}; found otherwise")
+    if (arrays["row"] >= rows).any():
+        raise WireError(f"section row: wanted rows below {rows}; found {arrays['row'].max()}")
+    if (arrays["tier"] >= len(leverage)).any():
+        raise WireError(f"section tier: wanted tiers below {len(leverage)}; found {arrays['tier'].max()}")
+    if (sweep[:, 0] > sweep[:, 1]).any() or (sweep[:, 1] > rows).any():
+        raise WireError(f"section sweep: wanted 0 <= a <= b <= {rows}; found otherwise")
+    for name in ("notional", "hours"):
+        if not (np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all()):
+            raise WireError(f"section {name}: wanted finite numbers >= 0; found otherwise")
+
+
+def _number(meta: Mapping[Any, Any], name: Any, low: float, high: float) -> float:
+    value = meta.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or not low <= value <= high:
+        raise WireError(f"meta {name}: wanted a number from {low:g} to {high:g}; found {str(value)[:40]!r}")
+    return float(value)
+
+
+def _integer(meta: Mapping[str, Any], name: str, low: int, high: int) -> int:
+    value = meta.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise WireError(f"meta {name}: wanted a whole number from {low} to {high}; found {str(value)[:40]!r}")
+    return value

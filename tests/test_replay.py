@@ -1,0 +1,283 @@
+"""Ledger and replay: against the plain twin, and the properties that the model promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import liqwidget as lw
+from markets import BIN_SIZES, seeds, walk
+from plain import plain_replay
+
+TIERS = (2, 3, 5, 10, 25, 50, 100)
+slow = settings(max_examples=25, deadline=None)
+
+
+def dense(planes, rows, L):
+    out = np.zeros((L, rows, len(planes)))
+    for t, tiers in enumerate(planes):
+        for i, cells in enumerate(tiers):
+            for row, usd in cells.items():
+                out[i, row, t] = usd
+    return out
+
+
+@slow
+@given(seeds, st.sampled_from((0.5, 1, 2.5, 0.3)), st.sampled_from((0.0, 0.03, 2.0)), st.booleans(), st.booleans())
+def test_equals_the_plain_twin(seed, bin_size, decay_rate, gaps, marks):
+    market = walk(24, seed, gaps=gaps, marks=marks)
+    kwargs = {"maintenance_rate": 0.005, "fee_rate": 0.0005, "turnover": 0.8, "span": 0.25}
+    density = lw.build_ledger(market, TIERS, bin_size, **kwargs).replay(decay_rate)
+    planes, rows, totals, opened = plain_replay(market, TIERS, bin_size, decay_rate, **kwargs)
+    expected = dense(planes, rows, len(TIERS))
+    assert density.values.shape == expected.shape
+    np.testing.assert_allclose(density.values, expected, rtol=3e-7, atol=1e-6)
+    np.testing.assert_allclose(density.opened, opened, rtol=1e-12)
+    for name, want in totals.items():
+        np.testing.assert_allclose(getattr(density, name), want, rtol=1e-9, atol=1e-6, err_msg=name)
+
+
+@slow
+@given(seeds, st.floats(0, 5), st.booleans())
+def test_conservation_per_tier_and_side(seed, decay_rate, gaps):
+    ledger = lw.build_ledger(walk(80, seed, gaps=gaps, wild=2), TIERS, 0.5)
+    density = ledger.replay(decay_rate)
+    opened = density.opened.sum()
+    below = density.grid.centres < density.close[-1]
+    for side, rows in (("long", below), ("short", ~below)):
+        gone = sum(getattr(density, f"{name}_{side}").sum(axis=1) for name in ("liquidated", "decayed", "out_of_range"))
+        standing = getattr(density, f"standing_{side}")[:, -1]
+        np.testing.assert_allclose(standing + gone, opened, rtol=1e-9)
+        np.testing.assert_allclose(
+            density.values[:, rows, -1].astype(float).sum(axis=1), standing, rtol=1e-6, atol=opened * 1e-9
+        )
+    mixed = ledger.replay(decay_rate, weights=np.linspace(0.5, 2, len(TIERS)))
+    parts = ("liquidated_long", "liquidated_short", "decayed", "out_of_range_long", "out_of_range_short")
+    gone = sum(getattr(mixed, name).sum() for name in parts)
+    standing = mixed.standing_long[-1] + mixed.standing_short[-1]
+    np.testing.assert_allclose(standing + gone, 2 * mixed.opened.sum(), rtol=1e-9)
+
+
+@slow
+@given(seeds, st.lists(st.floats(0, 100), min_size=len(TIERS), max_size=len(TIERS)), st.floats(0, 1))
+def test_linear_in_the_weights(seed, weights, decay_rate):
+    ledger = lw.build_ledger(walk(50, seed), TIERS, 0.5)
+    per_tier = ledger.replay(decay_rate)
+    mixed = ledger.replay(decay_rate, weights)
+    expected = np.einsum("l,lpt->pt", weights, per_tier.values.astype(float))
+    np.testing.assert_allclose(mixed.values, expected, rtol=1e-6, atol=1e-6)
+    by_mix = per_tier.mix(weights)
+    np.testing.assert_allclose(by_mix.values, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(by_mix.liquidated_long, mixed.liquidated_long, rtol=1e-9, atol=1e-6)
+
+
+@slow
+@given(seeds)
+def test_without_decay_a_row_is_the_plain_sum_since_its_sweep(seed):
+    ledger = lw.build_ledger(walk(50, seed), TIERS, 0.5)
+    density = ledger.replay(0.0)
+    t, row = 40, None
+    for row in range(0, ledger.grid.rows, 7):
+        swept = [s for s in range(t + 1) if ledger.sweep[s, 0] <= row < ledger.sweep[s, 1]]
+        since = swept[-1] if swept else 0
+        here = (ledger.column >= since) & (ledger.column <= t) & (ledger.row == row)
+        total = np.bincount(ledger.tier[here], ledger.notional[here], len(TIERS))
+        np.testing.assert_allclose(density.values[:, row, t], total, rtol=1e-6)
+
+
+@slow
+@given(seeds, st.integers(2, 59), st.floats(0, 1))
+def test_causal_a_prefix_of_candles_gives_a_prefix_of_columns(seed, cut, decay_rate):
+    market = walk(60, seed)
+    whole = lw.build_ledger(market, TIERS, 0.5)
+    part = lw.build_ledger(market.tail(60).between(None, market.candles.index[cut - 1]), TIERS, 0.5)
+    full, prefix = whole.replay(decay_rate).values, part.replay(decay_rate).values
+    shift = part.grid.first - whole.grid.first
+    assert shift >= 0
+    np.testing.assert_allclose(full[:, shift : shift + part.grid.rows, :cut], prefix, rtol=1e-6)
+
+
+@slow
+@given(seeds, st.booleans())
+def test_longs_stand_only_below_the_close_and_shorts_only_above(seed, marks):
+    market = walk(60, seed, wild=3, marks=marks)
+    ledger = lw.build_ledger(market, TIERS, 0.5)
+    for t in range(60):
+        standing = (ledger.column <= t) & (ledger.end > t)
+        centre = ledger.grid.centres[ledger.row[standing]]
+        side = ledger.side[standing]
+        assert (centre[side == 0] < market.candles["close"].iloc[t]).all()
+        assert (centre[side == 1] > market.candles["close"].iloc[t]).all()
+
+
+@pytest.mark.parametrize("bin_size", BIN_SIZES)
+@pytest.mark.parametrize("tier", [2, 4, 5, 8])
+def test_no_tick_aligned_level_is_misbinned(bin_size, tier):
+    """Levels on the edge of a bin belong to the bin that starts there, whatever floats make of it."""
+    n = 100
+    k = 7 * tier * np.arange(1, n + 1)  # so that price * (1 - 1/tier) is an exact multiple of the bin
+    prices = np.array([float(f"{float(x) * bin_size:.12g}") for x in 2000 * tier + k])
+    frame = pd.DataFrame({c: prices for c in ("open", "high", "low", "close")} | {"volume": 1.0})
+    frame.index = pd.date_range("2026-01-01", periods=n, freq="h", tz="UTC")
+    ledger = lw.build_ledger(lw.Market.from_frame(frame), [tier], bin_size, maintenance_rate=0.0, span=0.6)
+    longs = ledger.side == 0
+    got = ledger.row[longs].astype(int) + ledger.grid.first
+    multiple = (2000 * tier + k) // tier * (tier - 1)
+    np.testing.assert_array_equal(got, multiple[ledger.column[longs]])
+    np.testing.assert_array_equal(np.diff(ledger.start), 2)
+
+
+@pytest.mark.parametrize("bin_size", BIN_SIZES)
+def test_edges_are_exact_multiples(bin_size):
+    from decimal import Decimal
+
+    ledger = lw.build_ledger(walk(10, price=700 * bin_size, tick=bin_size), [5], bin_size)
+    first = ledger.grid.first
+    want = [float(Decimal(repr(float(bin_size))) * (first + i)) for i in range(ledger.grid.rows + 1)]
+    np.testing.assert_array_equal(ledger.price_edges, want)
+
+
+def test_gaps_decay_by_elapsed_time():
+    market = walk(40, oi=False)
+    holed = lw.Market.from_frame(market.candles.drop(market.candles.index[10:30]), symbol="TEST")
+    rate = 0.05
+    density = lw.build_ledger(holed, TIERS, 0.5).replay(rate)
+    untouched = np.ones(density.grid.rows, bool)
+    a, b = lw.build_ledger(holed, TIERS, 0.5).sweep[10]
+    untouched[a:b] = False
+    before, after = density.values[..., 9][:, untouched], density.values[..., 10][:, untouched]
+    added = lw.build_ledger(holed, TIERS, 0.5)
+    fresh = np.zeros((len(TIERS), density.grid.rows))
+    now = slice(added.start[10], added.start[11])
+    fresh[added.tier[now], added.row[now]] = added.notional[now]
+    np.testing.assert_allclose(after - fresh[:, untouched], before * np.exp(-rate * 21), rtol=1e-4, atol=1e-2)
+
+
+@slow
+@given(seeds, st.floats(1e-3, 1e3))
+def test_scaling_volume_scales_density(seed, factor):
+    market = walk(40, seed, oi=False)
+    scaled = market.candles.assign(volume=market.candles["volume"] * factor)
+    a = lw.build_ledger(market, TIERS, 0.5).replay(0.1)
+    b = lw.build_ledger(lw.Market.from_frame(scaled), TIERS, 0.5).replay(0.1)
+    np.testing.assert_allclose(b.values, a.values * factor, rtol=1e-6)
+    np.testing.assert_allclose(b.liquidated_short, a.liquidated_short * factor, rtol=1e-9)
+
+
+@slow
+@given(seeds, st.integers(2, 9))
+def test_merged_equals_the_sampled_full_replay(seed, width):
+    ledger = lw.build_ledger(walk(120, seed, step_minutes=5), TIERS, 0.5)
+    merged = ledger.merged(width)
+    closes = np.minimum(np.arange(0, 120, width) + width, 120) - 1
+    np.testing.assert_allclose(
+        merged.replay(0.0).values, ledger.replay(0.0, columns=closes).values, rtol=1e-6, atol=1e-6
+    )
+    rate = np.log(2) / (10 * width * 5 / 60)  # a half-life of ten columns
+    got, want = merged.replay(rate), ledger.replay(rate, columns=closes)
+    total = want.values.sum(axis=1)
+    assert (np.abs(got.values - want.values).sum(axis=1)[:, 1:] <= 0.01 * total[:, 1:]).all()
+    for name in ("liquidated", "decayed", "out_of_range"):
+        for side in ("long", "short"):
+            assert getattr(got, f"{name}_{side}").shape == (len(TIERS), len(closes))
+    gone = got.liquidated_long + got.decayed_long + got.out_of_range_long
+    np.testing.assert_allclose(got.standing_long[:, -1] + gone.sum(axis=1), got.opened.sum(), rtol=1e-9)
+
+
+@slow
+@given(seeds, st.integers(1, 50))
+def test_extended_equals_a_fresh_ledger(seed, cut):
+    market = walk(60, seed)
+    ledger = lw.build_ledger(market, TIERS, 0.5)
+    again = ledger.extended(market, cut)
+    for name in ("row", "tier", "side", "notional", "sweep", "start", "hours", "opened", "crossed", "time"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(ledger, name), err_msg=name)
+
+
+def test_replay_keeps_only_the_asked_columns_and_sums_the_flows():
+    ledger = lw.build_ledger(walk(60), TIERS, 0.5)
+    full, some = ledger.replay(0.1), ledger.replay(0.1, columns=[9, 40, 59])
+    np.testing.assert_array_equal(some.values, full.values[..., [9, 40, 59]])
+    np.testing.assert_allclose(some.liquidated_long[:, 1], full.liquidated_long[:, 10:41].sum(axis=1))
+    np.testing.assert_allclose(some.opened.sum(), full.opened.sum())
+
+
+def test_long_histories_and_fast_decay_neither_overflow_nor_underflow_into_nan():
+    market = walk(200, step_minutes=60 * 24, oi=False)
+    ledger = lw.build_ledger(market, TIERS, 0.5)
+    for rate in (0.0, 1e-9, 0.5, 20.0, 1e6):
+        density = ledger.replay(rate)
+        assert np.isfinite(density.values).all()
+        planes, rows, *_ = plain_replay(market.tail(3), TIERS, 0.5, 0.0) if rate == 0 else (None,) * 4
+    only_new = ledger.replay(1e6).values[..., -1].sum()
+    fresh = ledger.notional[ledger.start[-2] :].sum()
+    assert only_new == pytest.approx(fresh, rel=1e-6)
+
+
+def test_auto_decay_rate_is_closed_over_standing():
+    market = walk(50)
+    c = market.candles
+    change = np.diff(c["open_interest"])
+    opened = np.maximum((c["volume"].to_numpy()[1:] + change) / 2, np.maximum(change, 0))
+    want = (opened - change).sum() / c["open_interest"].to_numpy()[:-1].sum()
+    assert lw.auto_decay_rate(market) == pytest.approx(want)
+    assert lw.auto_decay_rate(walk(50, oi=False)) == pytest.approx(np.log(2) / 24)
+
+
+def test_estimate_is_the_normalised_mix():
+    market = walk(80)
+    density = lw.estimate(market, {"10": 3, 25: 1}, decay_rate=0.02, bin_size=0.5)
+    want = lw.build_ledger(market, [10, 25], 0.5).replay(0.02, [0.75, 0.25])
+    np.testing.assert_allclose(density.values, want.values)
+    auto = lw.estimate(market)
+    assert auto.decay_rate == lw.auto_decay_rate(market)
+    assert 350 <= auto.grid.rows <= 750
+    assert auto.opened.sum() == pytest.approx(lw.build_ledger(market).opened.sum())
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "says"),
+    [
+        ({"bin_size": 0}, "bin_size"),
+        ({"bin_size": True}, "bin_size"),
+        ({"bin_size": float("nan")}, "bin_size"),
+        ({"bin_size": 1e-9}, "rows"),
+        ({"leverage": ()}, "leverage"),
+        ({"leverage": (5, 5)}, "different"),
+        ({"leverage": (300,)}, "300"),
+        ({"turnover": 0}, "turnover"),
+        ({"span": 1}, "span"),
+    ],
+)
+def test_build_ledger_refuses(kwargs, says):
+    with pytest.raises(lw.InputError, match=says):
+        lw.build_ledger(walk(5), **{"bin_size": 0.5, **kwargs})
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ({"decay_rate": -1}, "decay_rate"),
+        ({"decay_rate": True}, "decay_rate"),
+        ({"decay_rate": float("inf")}, "decay_rate"),
+        ({"weights": [1]}, "weights"),
+        ({"weights": [1] * 6 + [-1]}, "weights"),
+        ({"weights": ["x"] * 7}, "weights"),
+        ({"columns": [3, 2]}, "columns"),
+        ({"columns": [99]}, "columns"),
+    ],
+)
+def test_replay_refuses(args, says):
+    with pytest.raises(lw.InputError, match=says):
+        lw.build_ledger(walk(5), TIERS, 0.5).replay(**args)
+
+
+@pytest.mark.parametrize(
+    "mix", [{}, {0.5: 1}, {5: -1}, {5: 0}, {5: float("nan")}, {5: True}, {"a": 1}, {5: 1, "5": 2}, "cold", [5]]
+)
+def test_estimate_refuses_bad_mixes(mix):
+    with pytest.raises(lw.InputError, match="leverage_mix"):
+        lw.estimate(walk(5), mix)
