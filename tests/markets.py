@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
@@ -9,7 +11,17 @@ from hypothesis import strategies as st
 from liqwidget import Market
 
 
-def walk(n=60, seed=0, price=100.0, tick=0.1, step_minutes=60, oi=True, wild=1.0, gaps=False, marks=False):
+def walk(
+    n: int = 60,
+    seed: int = 0,
+    price: float = 100.0,
+    tick: float = 0.1,
+    step_minutes: int = 60,
+    oi: bool = True,
+    wild: float = 1.0,
+    gaps: bool = False,
+    marks: bool = False,
+) -> Market:
     """A random walk on a tick grid, with optional open interest, marks and missing candles."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(0, 0.012 * wild, n) * price
@@ -17,7 +29,10 @@ def walk(n=60, seed=0, price=100.0, tick=0.1, step_minutes=60, oi=True, wild=1.0
     opens = np.r_[price, closes[:-1]]
     highs = np.maximum(opens, closes) + rng.exponential(0.005 * wild * price, n)
     lows = np.maximum(np.minimum(opens, closes) - rng.exponential(0.005 * wild * price, n), price * 0.1)
-    to_tick = lambda x: np.array([float(f"{v:.10g}") for v in np.round(np.round(x / tick) * tick, 8)])  # noqa: E731
+
+    def to_tick(x: Any) -> Any:
+        return np.array([float(f"{v:.10g}") for v in np.round(np.round(x / tick) * tick, 8)])
+
     frame = pd.DataFrame(
         {k: to_tick(v) for k, v in {"open": opens, "high": highs, "low": lows, "close": closes}.items()}
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,11 +15,11 @@ TIERS = (5, 10, 25, 50)
 
 
 @pytest.fixture(scope="module")
-def density():
+def density() -> lw.Density:
     return lw.build_ledger(walk(100, seed=3), TIERS, 0.5).replay(0.02, [0.4, 0.3, 0.2, 0.1])
 
 
-def test_profile_splits_at_the_close_and_accumulates_away_from_it(density):
+def test_profile_splits_at_the_close_and_accumulates_away_from_it(density: lw.Density) -> None:
     p = density.profile()
     close = density.close[-1]
     column = density.values[:, -1].astype(float)
@@ -31,7 +34,7 @@ def test_profile_splits_at_the_close_and_accumulates_away_from_it(density):
     assert (p.loc[p["price"] > close, "cumulative_long"] == 0).all()
 
 
-def test_clusters_are_disjoint_bright_runs_largest_first(density):
+def test_clusters_are_disjoint_bright_runs_largest_first(density: lw.Density) -> None:
     column = density.values[:, 60].astype(float)
     c = density.clusters(at=60, top=100, bright=0.25)
     assert list(c.columns) == ["side", "price_low", "price_high", "peak_price", "notional", "distance"]
@@ -47,7 +50,7 @@ def test_clusters_are_disjoint_bright_runs_largest_first(density):
     assert len(density.clusters(top=2)) == 2
 
 
-def test_an_empty_column_has_no_clusters():
+def test_an_empty_column_has_no_clusters() -> None:
     market = walk(3, oi=False)
     empty = lw.Market.from_frame(market.candles.assign(volume=0.0))
     density = lw.build_ledger(empty, TIERS, 0.5).replay(0, [1, 1, 1, 1])
@@ -55,7 +58,7 @@ def test_an_empty_column_has_no_clusters():
     assert len(density.to_frame()) == 0
 
 
-def test_tidy_frame_holds_every_cell_that_is_not_zero(density):
+def test_tidy_frame_holds_every_cell_that_is_not_zero(density: lw.Density) -> None:
     f = density.to_frame()
     assert list(f.columns) == ["time", "price", "density"]
     assert len(f) == np.count_nonzero(density.values)
@@ -68,7 +71,7 @@ def test_tidy_frame_holds_every_cell_that_is_not_zero(density):
     assert set(per_tier["leverage"]) == set(TIERS)
 
 
-def test_per_tier_density_asks_for_weights_before_it_adds_tiers_up():
+def test_per_tier_density_asks_for_weights_before_it_adds_tiers_up() -> None:
     per_tier = lw.build_ledger(walk(20), TIERS, 0.5).replay(0)
     with pytest.raises(lw.InputError, match="weights"):
         per_tier.profile()
@@ -78,7 +81,7 @@ def test_per_tier_density_asks_for_weights_before_it_adds_tiers_up():
         per_tier.mix([1, 1, 1, 1]).mix([1, 1, 1, 1])
 
 
-def test_real_week_has_the_model_s_shape(shared_data):
+def test_real_week_has_the_model_s_shape(shared_data: Callable[[str], Path]) -> None:
     import pandas as pd
 
     frame = pd.read_csv(shared_data("btcusdt_5m_2025-12_2026-02.csv.gz"))

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from liqwidget.brackets import Bracket, find_bracket, liquidation_price_in_brackets, load_brackets
 from liqwidget.errors import InputError
-from liqwidget.margin import (
-    Bracket,
-    find_bracket,
-    level_factors,
-    liquidation_price,
-    liquidation_price_in_brackets,
-    load_brackets,
-)
+from liqwidget.margin import level_factors, liquidation_price
 
 VENUES = [
     ("binance", "BTCUSDT"),
@@ -27,7 +24,7 @@ VENUES = [
 ]
 
 
-def test_every_documented_price(shared_data):
+def test_every_documented_price(shared_data: Callable[[str], Path]) -> None:
     with shared_data("liquidation_price_vectors_ext.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 37
@@ -35,7 +32,7 @@ def test_every_documented_price(shared_data):
     assert {row["rule"] for row in rows} == {"mm_at_liq", "mm_at_entry", "mm_at_entry_fee_at_bust"}
     wrong = []
     for i, row in enumerate(rows):
-        price = liquidation_price(
+        found = liquidation_price(
             float(row["entry_price"]),
             float(row["leverage"]) if row["leverage"] else None,
             row["side"],
@@ -47,27 +44,31 @@ def test_every_documented_price(shared_data):
             margin=float(row["wallet_balance"]),
             rule=row["rule"],
         )
-        if not abs(price - float(row["expected_liq_price"])) <= float(row["tolerance_abs"]):
+        price = float(found)
+        if not abs(price - float(row["expected_liq_price"])) <= float(row["tolerance_abs"]) or not (
+            abs(price - float(row["formula_value"])) < 1e-6
+        ):
             wrong.append((i, row["exchange"], price, row["expected_liq_price"]))
     assert wrong == []
 
 
-def test_scalars_give_a_float_and_arrays_broadcast():
+def test_scalars_give_a_float_and_arrays_broadcast() -> None:
     assert type(liquidation_price(60_000, 10, "long")) is float
     prices = liquidation_price(np.array([[60_000.0], [30_000.0]]), [5, 10, 20], ["long", "short", "long"])
+    assert isinstance(prices, np.ndarray)
     assert prices.shape == (2, 3)
     assert prices.dtype == np.float64
     assert prices[1, 1] == liquidation_price(30_000, 10, "short")
 
 
-def test_a_full_margin_long_has_no_liquidation_price():
+def test_a_full_margin_long_has_no_liquidation_price() -> None:
     assert np.isnan(liquidation_price(60_000, 1, "long"))
     assert np.isnan(liquidation_price(60_000, None, "long", size=1.0, margin=70_000))
     assert np.isnan(liquidation_price(60_000, 1, "short", contract="inverse"))
     assert liquidation_price(60_000, 1, "short") == pytest.approx(60_000 * 2 / 1.004)
 
 
-def test_the_margin_takes_the_place_of_the_leverage():
+def test_the_margin_takes_the_place_of_the_leverage() -> None:
     assert liquidation_price(100.0, None, "long", 0.005, 2.0, 10.0, margin=100.0) == pytest.approx(
         (10 * 100 - 100 - 2) / (10 * (1 - 0.005))
     )
@@ -76,13 +77,21 @@ def test_the_margin_takes_the_place_of_the_leverage():
     )
 
 
-def test_without_a_fee_the_fee_at_bust_rule_is_the_entry_rule():
+def test_without_a_fee_the_fee_at_bust_rule_is_the_entry_rule() -> None:
     for contract in ("linear", "inverse"):
-        pair = [
+        one, other = (
             liquidation_price(8000.0, 10, ["long", "short"], 0.005, contract=contract, rule=rule)
             for rule in ("mm_at_entry", "mm_at_entry_fee_at_bust")
-        ]
-        np.testing.assert_array_equal(*pair)
+        )
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_entry_rules_count_the_amount_and_no_fee_without_bankruptcy() -> None:
+    old: dict[str, Any] = {"rule": "mm_at_entry", "margin": 100.0}
+    assert liquidation_price(100.0, None, "long", 0.05, 20.0, 10.0, **old) == pytest.approx(100 - (100 + 20 - 50) / 10)
+    rich: dict[str, Any] = {"contract": "inverse", "margin": 1.002, "size": 100.0, "maintenance_rate": 0.005}
+    free = liquidation_price(100.0, None, "short", rule="mm_at_entry", **rich)
+    assert free == liquidation_price(100.0, None, "short", fee_rate=0.01, rule="mm_at_entry_fee_at_bust", **rich)
 
 
 tiers = st.floats(1.0, 150.0)
@@ -90,9 +99,9 @@ rates = st.floats(0.0, 0.006)
 
 
 @given(tiers, rates, st.floats(0.0, 0.0006), st.floats(1e-6, 1e7))
-def test_level_factors_are_the_liquidation_price_over_entry(leverage, m, f, entry):
+def test_level_factors_are_the_liquidation_price_over_entry(leverage: float, m: float, f: float, entry: float) -> None:
     k_long, k_short = level_factors([leverage], m, f)
-    long, short = liquidation_price(entry, leverage, ["long", "short"], m, fee_rate=f)
+    long, short = np.asarray(liquidation_price(entry, leverage, ["long", "short"], m, fee_rate=f))
     assert short == entry * k_short[0]
     assert long == entry * k_long[0] if leverage > 1 else np.isnan(long)
     # The definition: at the level, what is left of the margin is exactly what the venue wants.
@@ -101,7 +110,7 @@ def test_level_factors_are_the_liquidation_price_over_entry(leverage, m, f, entr
 
 
 @given(rates)
-def test_more_leverage_is_nearer_to_entry(m):
+def test_more_leverage_is_nearer_to_entry(m: float) -> None:
     k_long, k_short = level_factors([1, 2, 5, 10, 50, 100], m)
     assert k_long[0] == 0
     assert (np.diff(k_long) > 0).all()
@@ -135,20 +144,20 @@ def test_more_leverage_is_nearer_to_entry(m):
         ({"contract": "quanto"}, "contract: need one of 'linear', 'inverse'; got 'quanto'"),
     ],
 )
-def test_refusals_say_what_and_where(change, said):
+def test_refusals_say_what_and_where(change: dict[str, Any], said: str) -> None:
     arguments = {"entry": 60_000.0, "leverage": 10, "side": "long", **change}
     with pytest.raises(InputError, match=said):
         liquidation_price(**arguments)
 
 
 @pytest.mark.parametrize("arguments", [([0.5], 0.004), ([100, 250], 0.004), ([[5]], 0.004), ([5], [0.004, 0.005])])
-def test_level_factors_refuse_nonsense(arguments):
+def test_level_factors_refuse_nonsense(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(InputError):
         level_factors(*arguments)
 
 
 @pytest.mark.parametrize("venue", VENUES)
-def test_brackets_join_up_and_get_stricter(venue):
+def test_brackets_join_up_and_get_stricter(venue: tuple[str, str]) -> None:
     brackets = load_brackets(*venue)
     assert brackets[0].floor == 0
     for lower, upper in pairwise(brackets):
@@ -160,14 +169,14 @@ def test_brackets_join_up_and_get_stricter(venue):
 
 
 @pytest.mark.parametrize("venue", [venue for venue in VENUES if venue[0] != "okx"])
-def test_maintenance_is_continuous_at_the_caps(venue):
+def test_maintenance_is_continuous_at_the_caps(venue: tuple[str, str]) -> None:
     for lower, upper in pairwise(load_brackets(*venue)):
         below = lower.cap * lower.maintenance_rate - lower.maintenance_amount
         above = lower.cap * upper.maintenance_rate - upper.maintenance_amount
         assert above == pytest.approx(below, abs=1e-6)
 
 
-def test_the_snapshot_matches_the_collected_facts(shared_data):
+def test_the_snapshot_matches_the_collected_facts(shared_data: Callable[[str], Path]) -> None:
     with shared_data("leverage_tiers_btc.csv").open(newline="") as file:
         facts = list(csv.DictReader(file))
     ours = [bracket for venue in VENUES for bracket in load_brackets(*venue)]
@@ -176,7 +185,7 @@ def test_the_snapshot_matches_the_collected_facts(shared_data):
     ]
 
 
-def test_find_bracket_has_the_cap_inside():
+def test_find_bracket_has_the_cap_inside() -> None:
     brackets = load_brackets("binance")
     assert find_bracket(brackets, 300_000) is brackets[0]
     assert find_bracket(brackets, 300_000.01) is brackets[1]
@@ -190,7 +199,7 @@ def test_find_bracket_has_the_cap_inside():
         find_bracket(brackets[::-1], 1.0)
 
 
-def test_unknown_venues_and_symbols_are_listed():
+def test_unknown_venues_and_symbols_are_listed() -> None:
     with pytest.raises(InputError, match="'binance', 'bybit', 'hyperliquid', 'okx'; got 'mtgox'"):
         load_brackets("mtgox")
     with pytest.raises(InputError, match="symbol: need one of 'BTC'; got 'BTCUSDT'"):
@@ -201,7 +210,7 @@ positions = st.tuples(st.floats(1_000, 200_000), st.floats(1.0, 150.0), st.float
 
 
 @given(positions, st.sampled_from(["long", "short"]), st.sampled_from(VENUES))
-def test_the_price_settles_under_the_bracket_that_holds_there(position, side, venue):
+def test_the_price_settles_under_the_bracket_that_holds_there(position: Any, side: str, venue: tuple[str, str]) -> None:
     entry, leverage, size = position
     brackets = load_brackets(*venue)
     by_value = brackets[0].unit == "notional"
@@ -219,17 +228,17 @@ def test_the_price_settles_under_the_bracket_that_holds_there(position, side, ve
     assert left == pytest.approx(wanted, abs=1e-7 * entry * size)
 
 
-def test_a_price_in_another_bracket_than_entry_differs_from_the_naive_one():
+def test_a_price_in_another_bracket_than_entry_differs_from_the_naive_one() -> None:
     brackets = load_brackets("binance")
     naive = liquidation_price(60_000, 5, "long", 0.0065, 1500.0, 15.0)  # entry in bracket 3, level in bracket 2
     settled = liquidation_price_in_brackets(60_000, 5, "long", 15.0, brackets)
     assert settled == liquidation_price(60_000, 5, "long", 0.005, 300.0, 15.0)
     assert settled != naive
-    both = liquidation_price_in_brackets([60_000, 60_000], 5, ["long", "short"], 15.0, brackets)
+    both = np.asarray(liquidation_price_in_brackets([60_000, 60_000], 5, ["long", "short"], 15.0, brackets))
     assert both[0] == settled
 
 
-def test_brackets_that_never_settle_give_the_nearer_price():
+def test_brackets_that_never_settle_give_the_nearer_price() -> None:
     jump = [Bracket(0, 900.0, 50, 0.0, 0.0), Bracket(900.0, np.inf, 50, 0.019, 0.0)]
     # A long at 1000 starts in the second bracket, and its price there, 912, is in it: settled.
     assert liquidation_price_in_brackets(1000.0, 1000 / 105, "long", 1.0, jump) == pytest.approx(895 / 0.981)
@@ -239,7 +248,7 @@ def test_brackets_that_never_settle_give_the_nearer_price():
     assert liquidation_price(885.0, 885 / 20, "short", 0.0) == pytest.approx(905.0)
 
 
-def test_leverage_above_the_bracket_is_refused():
+def test_leverage_above_the_bracket_is_refused() -> None:
     brackets = load_brackets("binance")
     assert liquidation_price_in_brackets(60_000, 150, "long", 1.0, brackets) > 0
     with pytest.raises(InputError, match="600,000 USD may have at most 100x; got 150x"):
@@ -248,7 +257,7 @@ def test_leverage_above_the_bracket_is_refused():
         liquidation_price_in_brackets(60_000, 150, "long", 1.0, brackets, fee_rate=0.003)
 
 
-def test_okx_counts_coins_not_dollars():
+def test_okx_counts_coins_not_dollars() -> None:
     brackets = load_brackets("okx", "BTC-USDT-SWAP")
     assert [bracket.unit for bracket in brackets] == ["coins", "coins"]
     price = liquidation_price_in_brackets(60_000, 10, "short", 10.0, brackets, fee_rate=0.0005)

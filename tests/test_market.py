@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +20,7 @@ START = 1_704_067_200  # 2024-01-01 00:00 UTC
 OHLCV = ["open", "high", "low", "close", "volume"]
 
 
-def bars(rows: int = 6, **columns: object) -> pd.DataFrame:
+def bars(rows: int = 6, **columns: Any) -> pd.DataFrame:
     """Five-minute candles with a time column in ms; `columns` replace or add."""
     base = 42_000.0 + np.arange(rows)
     frame = {
@@ -57,7 +60,9 @@ def at(frame: pd.DataFrame, column: str, row: int, value: object) -> pd.DataFram
         ("xbtusd_1m_2020-03.csv.gz", 14_400, "1m", [], 334, 0),
     ],
 )
-def test_real_files_load(shared_data, name, rows, label, extra, widened, carried):
+def test_real_files_load(
+    shared_data: Callable[[str], Path], name: str, rows: int, label: str, extra: Any, widened: int, carried: Any
+) -> None:
     raw = pd.read_csv(shared_data(name))
     market = Market.from_frame(raw)
     assert (len(market), market.interval_label, market.missing) == (rows, label, 0)
@@ -92,6 +97,7 @@ TIMES = {
     "ISO Z": EXPECTED.strftime("%Y-%m-%dT%H:%M:%SZ"),
     "ISO naive": EXPECTED.strftime("%Y-%m-%d %H:%M:%S"),
     "ISO offset": EXPECTED.tz_convert("Asia/Tokyo").strftime("%Y-%m-%dT%H:%M:%S%z"),
+    "ISO of two zones": [*EXPECTED.strftime("%Y-%m-%dT%H:%M:%SZ")[:5], "2024-01-01T09:25:00+09:00"],
     "datetime64 naive": EXPECTED.tz_localize(None),
     "datetime64 s": EXPECTED.tz_localize(None).as_unit("s"),
     "datetime64 zone": EXPECTED.tz_convert("America/New_York"),
@@ -101,15 +107,20 @@ TIMES = {
 
 
 @pytest.mark.parametrize("times", TIMES.values(), ids=TIMES.keys())
-def test_times_in_every_unit(times):
+def test_times_in_every_unit(times: Any) -> None:
     market = Market.from_frame(bars().assign(time=times))
     pd.testing.assert_index_equal(market.candles.index, EXPECTED)
-    indexed = bars().drop(columns="time").set_index(pd.Index(times, name="Open time"))
+    indexed = bars().drop(columns="time").set_index(pd.Index(list(times), name="Open time"))
     assert Market.from_frame(indexed).candles.equals(market.candles)
 
 
+def test_fractions_of_a_second_are_kept() -> None:
+    found = Market.from_frame(bars(time=SECONDS + 0.5)).candles.index
+    assert found.equals(EXPECTED + pd.Timedelta("500ms"))
+
+
 @pytest.mark.parametrize("name", ["time", "Timestamp", "DATE", "datetime", "open_time", "Open time", "opentime", "ts"])
-def test_time_columns_by_name(name):
+def test_time_columns_by_name(name: str) -> None:
     assert Market.from_frame(bars().rename(columns={"time": name})).candles.index[0] == EXPECTED[0]
 
 
@@ -125,13 +136,14 @@ def test_time_columns_by_name(name):
         ("long_short_ratio", ["longShortRatio", "count_long_short_ratio"]),
     ],
 )
-def test_columns_by_their_other_names(field, names):
+def test_columns_by_their_other_names(field: Any, names: Any) -> None:
     for name in names:
-        frame = bars(**{field: np.linspace(42_000, 42_005, 6)}).rename(columns={field: name})
-        np.testing.assert_array_equal(Market.from_frame(frame).candles[field], np.linspace(42_000, 42_005, 6))
+        values = np.linspace(42_000, 42_005, 6)
+        frame = bars().assign(**{field: values}).rename(columns={field: name})
+        np.testing.assert_array_equal(Market.from_frame(frame).candles[field], values)
 
 
-def test_shapes_of_ccxt_binance_and_yfinance():
+def test_shapes_of_ccxt_binance_and_yfinance() -> None:
     wanted = Market.from_frame(bars()).candles
     rows = bars().to_numpy().tolist()
     assert Market.from_frame(rows).candles.equals(wanted)
@@ -149,14 +161,14 @@ def test_shapes_of_ccxt_binance_and_yfinance():
     assert Market.from_frame(bars().set_index(EXPECTED)).candles.equals(wanted)  # index and column agree
 
 
-def test_numbers_as_text_decimal_and_int32():
+def test_numbers_as_text_decimal_and_int32() -> None:
     wanted = Market.from_frame(bars()).candles
     assert Market.from_frame(bars().astype(str)).candles.equals(wanted)
     decimals = bars().assign(close=[Decimal(str(price)) for price in bars()["close"]])
     assert Market.from_frame(decimals.astype({"volume": "int32"})).candles.equals(wanted)
 
 
-def test_the_input_is_not_touched_and_not_shared():
+def test_the_input_is_not_touched_and_not_shared() -> None:
     frame = bars(open_interest=[1.0, np.nan, 3, 4, 5, 6])
     before = frame.copy()
     market = Market.from_frame(frame)
@@ -169,7 +181,7 @@ def test_the_input_is_not_touched_and_not_shared():
     assert before["open_interest"].isna().sum() == 1
 
 
-def test_sort():
+def test_sort() -> None:
     assert Market.from_frame(bars().iloc[::-1], sort=True).candles.equals(Market.from_frame(bars()).candles)
     with pytest.raises(InputError, match=r"close must be .* row 1 \(2024-01-01 00:20 UTC\)"):
         Market.from_frame(at(bars(), "close", 4, -1.0).iloc[::-1], sort=True)
@@ -237,14 +249,14 @@ class Hostile:
         (bars(mark_low=-2.0, mark_high=1.0), "mark_low must be a finite price above 0; row 0"),
     ],
 )
-def test_refusals_say_what_where_and_the_cure(frame, said):
+def test_refusals_say_what_where_and_the_cure(frame: Any, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         Market.from_frame(frame)
     assert str(caught.value).endswith((".", ".)", "?"))
 
 
 @pytest.mark.parametrize("column", ["time", "close"])
-def test_hostile_cells_are_shown_short(column):
+def test_hostile_cells_are_shown_short(column: Any) -> None:
     for frame in (at(bars(), column, 1, NASTY), at(bars(), column, 1, 10**5000), bars().assign(**{NASTY: 1})[[NASTY]]):
         with pytest.raises(InputError) as caught:
             Market.from_frame(frame)
@@ -253,7 +265,7 @@ def test_hostile_cells_are_shown_short(column):
 
 
 @pytest.mark.parametrize("label", ["x" * 65, "BTC\n", "BTC\u202e", 7, None])
-def test_labels_are_checked(label):
+def test_labels_are_checked(label: Any) -> None:
     for name in ("symbol", "exchange"):
         with pytest.raises(InputError, match=f"{name}: need text"):
             Market.from_frame(bars(), **{name: label})
@@ -262,7 +274,7 @@ def test_labels_are_checked(label):
 # What is repaired, and counted
 
 
-def test_an_open_a_little_outside_widens():
+def test_an_open_a_little_outside_widens() -> None:
     frame = at(at(bars(), "open", 1, 42_100.0), "close", 3, 41_900.0)
     market = Market.from_frame(frame)
     assert market.widened == 2
@@ -273,7 +285,7 @@ def test_an_open_a_little_outside_widens():
     assert Market.from_frame(at(far, "close", 3, 41_000.0)).widened == 1  # opens at the last close, 2.4 % away
 
 
-def test_optional_values_are_carried_and_mark_prices_are_not():
+def test_optional_values_are_carried_and_mark_prices_are_not() -> None:
     nan = np.nan
     market = Market.from_frame(
         bars(
@@ -290,7 +302,7 @@ def test_optional_values_are_carried_and_mark_prices_are_not():
     assert market.tail(2).carried == {"open_interest": 1, "mark_low": 0, "mark_high": 0}
 
 
-def test_gaps_are_counted():
+def test_gaps_are_counted() -> None:
     market = Market.from_frame(bars(20).drop(index=[3, 9, 10, 11]))
     assert market.missing == 4
     assert market.gaps["missing"].tolist() == [1, 3]
@@ -303,7 +315,7 @@ def test_gaps_are_counted():
     ("seconds", "label"),
     [(1, "1s"), (60, "1m"), (90, "90s"), (300, "5m"), (3600, "1h"), (5400, "90m"), (86400, "1d"), (604800, "1w")],
 )
-def test_interval_label(seconds, label):
+def test_interval_label(seconds: int, label: str) -> None:
     market = Market.from_frame(bars(time=START + seconds * np.arange(6)))
     assert market.interval_label == label
     assert market.interval == pd.Timedelta(seconds=seconds)
@@ -313,7 +325,7 @@ def test_interval_label(seconds, label):
 @pytest.mark.parametrize(
     ("price", "decimals"), [(42_000.0, 0), (42_000.5, 1), (0.1 + 0.2, 1), (0.00001234, 8), (1e-14, 12), (1 / 3, 9)]
 )
-def test_price_decimals(price, decimals):
+def test_price_decimals(price: Any, decimals: int) -> None:
     flat = bars(open=price, high=price, low=price, close=price)
     assert Market.from_frame(flat).price_decimals == decimals
     assert Market.from_frame(flat).candles["close"].iloc[0] == price
@@ -327,7 +339,7 @@ def liquidations() -> pd.DataFrame:
     return pd.DataFrame({"time": times, "side": ["SELL", "buy", "Long", "short"], "price": 42_000.0, "qty": 0.5})
 
 
-def test_liquidations_are_normalised():
+def test_liquidations_are_normalised() -> None:
     found = Market.from_frame(bars(), liquidations=liquidations()).liquidations
     assert list(found.columns) == ["time", "side", "price", "quantity", "notional"]
     assert found["side"].tolist() == ["short", "short", "long", "long"]
@@ -342,7 +354,7 @@ def test_liquidations_are_normalised():
     assert Market.from_frame(bars()).liquidations is None
 
 
-def test_binance_force_orders(shared_data):
+def test_binance_force_orders(shared_data: Callable[[str], Path]) -> None:
     raw = pd.read_csv(shared_data("binance_force_orders_sample.csv.gz"))
     found = Market.from_frame(bars(), liquidations=raw[raw["symbol"] == "BTC"]).liquidations
     assert len(found) == 108
@@ -366,12 +378,12 @@ def test_binance_force_orders(shared_data):
         (at(liquidations(), "time", 1, "x"), "row 1 of 'time' is 'x'"),
     ],
 )
-def test_bad_liquidations_are_refused(frame, said):
+def test_bad_liquidations_are_refused(frame: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Market.from_frame(bars(), liquidations=frame)
 
 
-def test_tail_and_between():
+def test_tail_and_between() -> None:
     market = Market.from_frame(bars(), "ETHUSDT", "okx", liquidations(), simulated=True)
     last = market.tail(4)
     assert last.candles.equals(market.candles.iloc[-4:])
@@ -388,13 +400,14 @@ def test_tail_and_between():
     for bad in ("soon", 5, True, pd.NaT, object()):
         with pytest.raises(InputError, match="between: start must be a date or time"):
             market.between(bad)
-    for bad in (0, -1, 1.0, True, "3"):
+    not_counts: tuple[Any, ...] = (0, -1, 1.0, True, "3")
+    for bad in not_counts:
         with pytest.raises(InputError, match="tail: n must be a whole number"):
             market.tail(bad)
 
 
 @given(st.integers(1, 11), st.booleans())
-def test_appending_is_reading_in_one_go(cut, again):
+def test_appending_is_reading_in_one_go(cut: int, again: bool) -> None:
     nan = np.nan
     frame = bars(12, open_interest=[nan, 2, nan, 4, nan, nan, 7, 8, nan, nan, 11, nan])
     whole = Market.from_frame(frame)
@@ -409,15 +422,15 @@ def test_appending_is_reading_in_one_go(cut, again):
     assert first.candles.equals(before)
 
 
-def test_append_replaces_the_forming_candle():
+def test_append_replaces_the_forming_candle() -> None:
     market = Market.from_frame(
-        bars(open_interest=5.0, mark_low=41_000.0, mark_high=43_000.0), liquidations=liquidations()
+        bars(open_interest=[5.0] * 5 + [6.0], mark_low=41_000.0, mark_high=43_000.0), liquidations=liquidations()
     )
     update = bars(7).iloc[5:].assign(close=42_007.5, extra=1, long_short_ratio=1.0)
     grown = market.append(update)
     assert (len(market), len(grown)) == (6, 7)
     assert grown.candles["close"].iloc[-2:].tolist() == [42_007.5, 42_007.5]
-    assert grown.candles["open_interest"].iloc[-1] == 5
+    assert grown.candles["open_interest"].tolist() == [5.0] * 5 + [6.0, 6.0]
     assert grown.candles["mark_low"].isna().tolist() == [False] * 5 + [True, True]
     assert grown.carried == {"open_interest": 2, "mark_low": 2, "mark_high": 2}
     assert set(grown.ignored) == {"extra", "long_short_ratio"}
@@ -433,7 +446,7 @@ def test_append_replaces_the_forming_candle():
     assert len(market.tail(1).append(update)) == 2
 
 
-def test_repr_is_one_line_and_html_is_escaped():
+def test_repr_is_one_line_and_html_is_escaped() -> None:
     symbol = "<b onload=x>&"
     frame = bars(20, open_interest=[np.nan, 1.0] * 10).drop(index=[7, 8])
     market = Market.from_frame(frame, symbol, "binance", liquidations(), simulated=True)
@@ -460,7 +473,7 @@ prices = st.floats(1e-9, 1e9)
 
 
 @given(st.lists(st.tuples(prices, prices, st.floats(0, 1e12)), min_size=1, max_size=30))
-def test_any_honest_candles_come_through_unchanged(rows):
+def test_any_honest_candles_come_through_unchanged(rows: Any) -> None:
     ends = np.array([row[:2] for row in rows])
     frame = pd.DataFrame(
         {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ TIERS = (2, 3, 5, 10, 25, 50, 100)
 slow = settings(max_examples=25, deadline=None)
 
 
-def dense(planes, rows, L):
+def dense(planes: Any, rows: Any, L: Any) -> Any:
     out = np.zeros((L, rows, len(planes)))
     for t, tiers in enumerate(planes):
         for i, cells in enumerate(tiers):
@@ -27,7 +29,7 @@ def dense(planes, rows, L):
 
 @slow
 @given(seeds, st.sampled_from((0.5, 1, 2.5, 0.3)), st.sampled_from((0.0, 0.03, 2.0)), st.booleans(), st.booleans())
-def test_equals_the_plain_twin(seed, bin_size, decay_rate, gaps, marks):
+def test_equals_the_plain_twin(seed: int, bin_size: float, decay_rate: float, gaps: bool, marks: bool) -> None:
     market = walk(24, seed, gaps=gaps, marks=marks)
     kwargs = {"maintenance_rate": 0.005, "fee_rate": 0.0005, "turnover": 0.8, "span": 0.25}
     density = lw.build_ledger(market, TIERS, bin_size, **kwargs).replay(decay_rate)
@@ -42,7 +44,7 @@ def test_equals_the_plain_twin(seed, bin_size, decay_rate, gaps, marks):
 
 @slow
 @given(seeds, st.floats(0, 5), st.booleans())
-def test_conservation_per_tier_and_side(seed, decay_rate, gaps):
+def test_conservation_per_tier_and_side(seed: int, decay_rate: float, gaps: bool) -> None:
     ledger = lw.build_ledger(walk(80, seed, gaps=gaps, wild=2), TIERS, 0.5)
     density = ledger.replay(decay_rate)
     opened = density.opened.sum()
@@ -63,7 +65,7 @@ def test_conservation_per_tier_and_side(seed, decay_rate, gaps):
 
 @slow
 @given(seeds, st.lists(st.floats(0, 100), min_size=len(TIERS), max_size=len(TIERS)), st.floats(0, 1))
-def test_linear_in_the_weights(seed, weights, decay_rate):
+def test_linear_in_the_weights(seed: int, weights: list[float], decay_rate: float) -> None:
     ledger = lw.build_ledger(walk(50, seed), TIERS, 0.5)
     per_tier = ledger.replay(decay_rate)
     mixed = ledger.replay(decay_rate, weights)
@@ -76,7 +78,7 @@ def test_linear_in_the_weights(seed, weights, decay_rate):
 
 @slow
 @given(seeds)
-def test_without_decay_a_row_is_the_plain_sum_since_its_sweep(seed):
+def test_without_decay_a_row_is_the_plain_sum_since_its_sweep(seed: int) -> None:
     ledger = lw.build_ledger(walk(50, seed), TIERS, 0.5)
     density = ledger.replay(0.0)
     t, row = 40, None
@@ -90,7 +92,7 @@ def test_without_decay_a_row_is_the_plain_sum_since_its_sweep(seed):
 
 @slow
 @given(seeds, st.integers(2, 59), st.floats(0, 1))
-def test_causal_a_prefix_of_candles_gives_a_prefix_of_columns(seed, cut, decay_rate):
+def test_causal_a_prefix_of_candles_gives_a_prefix_of_columns(seed: int, cut: int, decay_rate: float) -> None:
     market = walk(60, seed)
     whole = lw.build_ledger(market, TIERS, 0.5)
     part = lw.build_ledger(market.tail(60).between(None, market.candles.index[cut - 1]), TIERS, 0.5)
@@ -102,7 +104,7 @@ def test_causal_a_prefix_of_candles_gives_a_prefix_of_columns(seed, cut, decay_r
 
 @slow
 @given(seeds, st.booleans())
-def test_longs_stand_only_below_the_close_and_shorts_only_above(seed, marks):
+def test_longs_stand_only_below_the_close_and_shorts_only_above(seed: int, marks: bool) -> None:
     market = walk(60, seed, wild=3, marks=marks)
     ledger = lw.build_ledger(market, TIERS, 0.5)
     for t in range(60):
@@ -115,12 +117,12 @@ def test_longs_stand_only_below_the_close_and_shorts_only_above(seed, marks):
 
 @pytest.mark.parametrize("bin_size", BIN_SIZES)
 @pytest.mark.parametrize("tier", [2, 4, 5, 8])
-def test_no_tick_aligned_level_is_misbinned(bin_size, tier):
+def test_no_tick_aligned_level_is_misbinned(bin_size: float, tier: float) -> None:
     """Levels on the edge of a bin belong to the bin that starts there, whatever floats make of it."""
     n = 100
     k = 7 * tier * np.arange(1, n + 1)  # so that price * (1 - 1/tier) is an exact multiple of the bin
     prices = np.array([float(f"{float(x) * bin_size:.12g}") for x in 2000 * tier + k])
-    frame = pd.DataFrame({c: prices for c in ("open", "high", "low", "close")} | {"volume": 1.0})
+    frame = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), prices) | {"volume": 1.0})
     frame.index = pd.date_range("2026-01-01", periods=n, freq="h", tz="UTC")
     ledger = lw.build_ledger(lw.Market.from_frame(frame), [tier], bin_size, maintenance_rate=0.0, span=0.6)
     longs = ledger.side == 0
@@ -131,7 +133,7 @@ def test_no_tick_aligned_level_is_misbinned(bin_size, tier):
 
 
 @pytest.mark.parametrize("bin_size", BIN_SIZES)
-def test_edges_are_exact_multiples(bin_size):
+def test_edges_are_exact_multiples(bin_size: float) -> None:
     from decimal import Decimal
 
     ledger = lw.build_ledger(walk(10, price=700 * bin_size, tick=bin_size), [5], bin_size)
@@ -140,7 +142,7 @@ def test_edges_are_exact_multiples(bin_size):
     np.testing.assert_array_equal(ledger.price_edges, want)
 
 
-def test_gaps_decay_by_elapsed_time():
+def test_gaps_decay_by_elapsed_time() -> None:
     market = walk(40, oi=False)
     holed = lw.Market.from_frame(market.candles.drop(market.candles.index[10:30]), symbol="TEST")
     rate = 0.05
@@ -158,7 +160,7 @@ def test_gaps_decay_by_elapsed_time():
 
 @slow
 @given(seeds, st.floats(1e-3, 1e3))
-def test_scaling_volume_scales_density(seed, factor):
+def test_scaling_volume_scales_density(seed: int, factor: float) -> None:
     market = walk(40, seed, oi=False)
     scaled = market.candles.assign(volume=market.candles["volume"] * factor)
     a = lw.build_ledger(market, TIERS, 0.5).replay(0.1)
@@ -169,7 +171,7 @@ def test_scaling_volume_scales_density(seed, factor):
 
 @slow
 @given(seeds, st.integers(2, 9))
-def test_merged_equals_the_sampled_full_replay(seed, width):
+def test_merged_equals_the_sampled_full_replay(seed: int, width: int) -> None:
     ledger = lw.build_ledger(walk(120, seed, step_minutes=5), TIERS, 0.5)
     merged = ledger.merged(width)
     closes = np.minimum(np.arange(0, 120, width) + width, 120) - 1
@@ -189,7 +191,7 @@ def test_merged_equals_the_sampled_full_replay(seed, width):
 
 @slow
 @given(seeds, st.integers(1, 50))
-def test_extended_equals_a_fresh_ledger(seed, cut):
+def test_extended_equals_a_fresh_ledger(seed: int, cut: int) -> None:
     market = walk(60, seed)
     ledger = lw.build_ledger(market, TIERS, 0.5)
     again = ledger.extended(market, cut)
@@ -197,7 +199,7 @@ def test_extended_equals_a_fresh_ledger(seed, cut):
         np.testing.assert_array_equal(getattr(again, name), getattr(ledger, name), err_msg=name)
 
 
-def test_replay_keeps_only_the_asked_columns_and_sums_the_flows():
+def test_replay_keeps_only_the_asked_columns_and_sums_the_flows() -> None:
     ledger = lw.build_ledger(walk(60), TIERS, 0.5)
     full, some = ledger.replay(0.1), ledger.replay(0.1, columns=[9, 40, 59])
     np.testing.assert_array_equal(some.values, full.values[..., [9, 40, 59]])
@@ -205,19 +207,18 @@ def test_replay_keeps_only_the_asked_columns_and_sums_the_flows():
     np.testing.assert_allclose(some.opened.sum(), full.opened.sum())
 
 
-def test_long_histories_and_fast_decay_neither_overflow_nor_underflow_into_nan():
+def test_long_histories_and_fast_decay_neither_overflow_nor_underflow_into_nan() -> None:
     market = walk(200, step_minutes=60 * 24, oi=False)
     ledger = lw.build_ledger(market, TIERS, 0.5)
     for rate in (0.0, 1e-9, 0.5, 20.0, 1e6):
         density = ledger.replay(rate)
         assert np.isfinite(density.values).all()
-        planes, rows, *_ = plain_replay(market.tail(3), TIERS, 0.5, 0.0) if rate == 0 else (None,) * 4
     only_new = ledger.replay(1e6).values[..., -1].sum()
     fresh = ledger.notional[ledger.start[-2] :].sum()
     assert only_new == pytest.approx(fresh, rel=1e-6)
 
 
-def test_auto_decay_rate_is_closed_over_standing():
+def test_auto_decay_rate_is_closed_over_standing() -> None:
     market = walk(50)
     c = market.candles
     change = np.diff(c["open_interest"])
@@ -227,9 +228,10 @@ def test_auto_decay_rate_is_closed_over_standing():
     assert lw.auto_decay_rate(walk(50, oi=False)) == pytest.approx(np.log(2) / 24)
 
 
-def test_estimate_is_the_normalised_mix():
+def test_estimate_is_the_normalised_mix() -> None:
     market = walk(80)
-    density = lw.estimate(market, {"10": 3, 25: 1}, decay_rate=0.02, bin_size=0.5)
+    mix: dict[Any, float] = {"10": 3, 25: 1}
+    density = lw.estimate(market, mix, decay_rate=0.02, bin_size=0.5)
     want = lw.build_ledger(market, [10, 25], 0.5).replay(0.02, [0.75, 0.25])
     np.testing.assert_allclose(density.values, want.values)
     auto = lw.estimate(market)
@@ -252,7 +254,7 @@ def test_estimate_is_the_normalised_mix():
         ({"span": 1}, "span"),
     ],
 )
-def test_build_ledger_refuses(kwargs, says):
+def test_build_ledger_refuses(kwargs: dict[str, Any], says: str) -> None:
     with pytest.raises(lw.InputError, match=says):
         lw.build_ledger(walk(5), **{"bin_size": 0.5, **kwargs})
 
@@ -270,7 +272,7 @@ def test_build_ledger_refuses(kwargs, says):
         ({"columns": [99]}, "columns"),
     ],
 )
-def test_replay_refuses(args, says):
+def test_replay_refuses(args: dict[str, Any], says: str) -> None:
     with pytest.raises(lw.InputError, match=says):
         lw.build_ledger(walk(5), TIERS, 0.5).replay(**args)
 
@@ -278,6 +280,6 @@ def test_replay_refuses(args, says):
 @pytest.mark.parametrize(
     "mix", [{}, {0.5: 1}, {5: -1}, {5: 0}, {5: float("nan")}, {5: True}, {"a": 1}, {5: 1, "5": 2}, "cold", [5]]
 )
-def test_estimate_refuses_bad_mixes(mix):
+def test_estimate_refuses_bad_mixes(mix: Any) -> None:
     with pytest.raises(lw.InputError, match="leverage_mix"):
         lw.estimate(walk(5), mix)

@@ -2,34 +2,35 @@
 
 import time
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from liqwidget import InputError, liquidation_price, load_sample
-from liqwidget.simulate import simulate_market
+from liqwidget.simulate import SimulatedMarket, simulate_market
 
 STEP = pd.Timedelta("5m")
 CRASH = 1603  # first candle of the scripted cascade
 
 
 @pytest.fixture(scope="module", params=[7, 1, 2, 6])
-def simulated(request):
+def simulated(request: pytest.FixtureRequest) -> SimulatedMarket:
     return simulate_market(request.param)
 
 
 @pytest.fixture(scope="module")
-def sample():
+def sample() -> SimulatedMarket:
     return simulate_market()
 
 
-def open_at_close(positions, candle_time):
+def open_at_close(positions: Any, candle_time: Any) -> Any:
     """Positions standing when the candle that opened at ``candle_time`` closed."""
     return positions[(positions.opened <= candle_time) & ~(positions.ended <= candle_time)]
 
 
-def test_same_seed_same_market_other_seed_another(sample):
+def test_same_seed_same_market_other_seed_another(sample: SimulatedMarket) -> None:
     again, other = simulate_market(7), simulate_market(8)
     pd.testing.assert_frame_equal(sample.market.candles, again.market.candles)
     pd.testing.assert_frame_equal(sample.market.liquidations, again.market.liquidations)
@@ -37,7 +38,7 @@ def test_same_seed_same_market_other_seed_another(sample):
     assert (sample.market.candles["close"] != other.market.candles["close"]).mean() > 0.9
 
 
-def test_shape_and_label(sample):
+def test_shape_and_label(sample: SimulatedMarket) -> None:
     market = sample.market
     assert market.simulated is True
     assert market.exchange == "simulated"
@@ -56,16 +57,16 @@ def test_shape_and_label(sample):
         "opened", "side", "leverage", "entry", "size", "liquidation_price", "ended", "outcome",
     ]  # fmt: skip
     with pytest.raises(FrozenInstanceError):
-        sample.market = None
+        sample.market = None  # type: ignore[misc, assignment]
 
 
-def test_load_sample_is_the_default_week_and_instant_the_second_time(sample):
+def test_load_sample_is_the_default_week_and_instant_the_second_time(sample: SimulatedMarket) -> None:
     pd.testing.assert_frame_equal(load_sample().candles, sample.market.candles)
     assert load_sample().simulated is True
     assert load_sample() is load_sample()
 
 
-def test_a_week_is_quick_beside_plain_python():
+def test_a_week_is_quick_beside_plain_python() -> None:
     ratios = []
     for _ in range(3):
         begin = time.perf_counter()
@@ -76,7 +77,7 @@ def test_a_week_is_quick_beside_plain_python():
     assert min(ratios) < 2.5
 
 
-def test_candles_are_well_formed_on_the_tick(simulated):
+def test_candles_are_well_formed_on_the_tick(simulated: SimulatedMarket) -> None:
     c = simulated.market.candles
     assert (c["low"] <= c[["open", "close"]].min(axis=1)).all()
     assert (c["high"] >= c[["open", "close"]].max(axis=1)).all()
@@ -87,7 +88,7 @@ def test_candles_are_well_formed_on_the_tick(simulated):
     assert (c["volume"] > 0).all()
 
 
-def test_range_trend_cascade_and_recovery_are_in_it(simulated):
+def test_range_trend_cascade_and_recovery_are_in_it(simulated: SimulatedMarket) -> None:
     c, lost = simulated.market.candles, simulated.market.liquidations
     first, rally = c.iloc[: round(0.31 * 2016)], c.iloc[round(0.31 * 2016) : round(0.63 * 2016)]
     assert first["high"].max() / first["low"].min() < 1.06
@@ -108,7 +109,7 @@ def test_range_trend_cascade_and_recovery_are_in_it(simulated):
     assert (later - bottom) / (fall["open"].iloc[0] - bottom) > 0.25
 
 
-def test_statistics_are_those_of_bitcoin(simulated):
+def test_statistics_are_those_of_bitcoin(simulated: SimulatedMarket) -> None:
     c = simulated.market.candles
     moves = np.log(c["close"]).diff().dropna()
     spread = np.log(c["high"] / c["low"])
@@ -126,7 +127,7 @@ def test_statistics_are_those_of_bitcoin(simulated):
     assert 80_000 < c["open_interest"].min() <= c["open_interest"].max() < 100_000
 
 
-def test_open_interest_is_the_sum_of_either_side(simulated):
+def test_open_interest_is_the_sum_of_either_side(simulated: SimulatedMarket) -> None:
     candles = simulated.market.candles
     for row in [0, 1, 31, 32, 33, 500, CRASH, CRASH + 6, CRASH + 12, 2015]:
         standing = open_at_close(simulated.positions, candles.index[row])
@@ -137,7 +138,7 @@ def test_open_interest_is_the_sum_of_either_side(simulated):
         assert candles["long_short_ratio"].iloc[row] == pytest.approx(accounts["long"] / accounts["short"])
 
 
-def test_volume_holds_every_opening_and_closing(simulated):
+def test_volume_holds_every_opening_and_closing(simulated: SimulatedMarket) -> None:
     candles, p = simulated.market.candles, simulated.positions
     opened = p.groupby(["opened", "side"])["size"].sum().unstack().reindex(candles.index)
     ended = p.groupby(["ended", "side"])["size"].sum().unstack().reindex(candles.index).fillna(0.0)
@@ -148,7 +149,7 @@ def test_volume_holds_every_opening_and_closing(simulated):
     assert 0.25 < churn.mean() < 0.4
 
 
-def test_positions_are_sound(simulated):
+def test_positions_are_sound(simulated: SimulatedMarket) -> None:
     p, start = simulated.positions, simulated.market.candles.index[0]
     assert (p["size"] > 0).all()
     assert p["opened"][p["opened"] >= start].is_monotonic_increasing
@@ -163,7 +164,7 @@ def test_positions_are_sound(simulated):
     assert ((new["entry"].to_numpy() >= ranges["low"]) & (new["entry"].to_numpy() <= ranges["high"])).all()
 
 
-def test_liquidated_were_crossed_when_they_ended_and_the_others_never(simulated):
+def test_liquidated_were_crossed_when_they_ended_and_the_others_never(simulated: SimulatedMarket) -> None:
     candles, p = simulated.market.candles, simulated.positions
     low, high = candles["low"].to_numpy(), candles["high"].to_numpy()
     born = candles.index.get_indexer(p["opened"])  # -1: before the first candle
@@ -182,7 +183,7 @@ def test_liquidated_were_crossed_when_they_ended_and_the_others_never(simulated)
             assert low[a:b].min() > level[at] if long[at] else high[a:b].max() < level[at]
 
 
-def test_realised_liquidations_are_the_liquidated_positions(simulated):
+def test_realised_liquidations_are_the_liquidated_positions(simulated: SimulatedMarket) -> None:
     events = simulated.market.liquidations
     lost = simulated.positions[simulated.positions["outcome"] == "liquidated"]
     assert len(events) == len(lost)
@@ -196,8 +197,8 @@ def test_realised_liquidations_are_the_liquidated_positions(simulated):
         assert (by_candle.index == wanted.index).all()
 
 
-def test_leverage_mix_is_the_share_of_what_opens():
-    mix = {4: 60, 8: 10, 40: 30}
+def test_leverage_mix_is_the_share_of_what_opens() -> None:
+    mix: dict[float, float] = {4: 60, 8: 10, 40: 30}
     p = simulate_market(3, leverage_mix=mix).positions
     new = p[p["opened"] >= p["ended"].min()]
     notional = (new["size"] * new["entry"]).groupby(new["leverage"]).sum()
@@ -209,7 +210,7 @@ def test_leverage_mix_is_the_share_of_what_opens():
 @pytest.mark.parametrize(
     ("candles", "interval", "hours"), [(100, "4h", 4.0), (300, "1h", 1.0), (400, "15m", 0.25), (200, "1m", 1 / 60)]
 )
-def test_other_lengths_and_intervals(candles, interval, hours):
+def test_other_lengths_and_intervals(candles: int, interval: str, hours: float) -> None:
     made = simulate_market(5, candles, interval, "2025-06-01T06:00+02:00", 6, price=100.0, open_interest=1e6)
     index = made.market.candles.index
     assert len(index) == candles
@@ -237,6 +238,6 @@ def test_other_lengths_and_intervals(candles, interval, hours):
         ({"leverage_mix": {300: 1}}, "300"),
     ],
 )
-def test_unusable_arguments_are_named(bad, words):
+def test_unusable_arguments_are_named(bad: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         simulate_market(**bad)

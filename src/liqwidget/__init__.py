@@ -9,39 +9,64 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
-_HOME = {
-    "DataError": "errors",
-    "FetchError": "errors",
-    "InputError": "errors",
-    "LiqError": "errors",
-    "ParseError": "errors",
-    "WireError": "errors",
-    "Market": "market",
-    "load_sample": "simulate",
-    "liquidation_price": "margin",
-    "load_brackets": "margin",
-    "find_bracket": "margin",
-    "Ledger": "ledger",
-    "build_ledger": "ledger",
-    "Density": "density",
-    "auto_decay_rate": "density",
-    "estimate": "density",
-    "PRESETS": "ledger",
-    "LiquidationHeatmap": "widget",
-}
-
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
-
 if TYPE_CHECKING:
+    from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
     from .density import Density, auto_decay_rate, estimate
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
-    from .ledger import PRESETS, Ledger, build_ledger
-    from .margin import find_bracket, liquidation_price, load_brackets
+    from .ledger import Ledger, build_ledger
+    from .margin import liquidation_price
     from .market import Market
+    from .mix import PRESETS
     from .simulate import load_sample
     from .widget import LiquidationHeatmap
+
+__version__ = "0.1.0"
+
+#: In words, not computed: type checkers and editors read it.
+__all__ = [
+    "PRESETS",
+    "DataError",
+    "Density",
+    "FetchError",
+    "InputError",
+    "Ledger",
+    "LiqError",
+    "LiquidationHeatmap",
+    "Market",
+    "ParseError",
+    "WireError",
+    "__version__",
+    "auto_decay_rate",
+    "build_ledger",
+    "estimate",
+    "find_bracket",
+    "liquidation_price",
+    "liquidation_price_in_brackets",
+    "load_brackets",
+    "load_sample",
+]
+
+_HOME = {
+    "PRESETS": "mix",
+    "DataError": "errors",
+    "Density": "density",
+    "FetchError": "errors",
+    "InputError": "errors",
+    "Ledger": "ledger",
+    "LiqError": "errors",
+    "LiquidationHeatmap": "widget",
+    "Market": "market",
+    "ParseError": "errors",
+    "WireError": "errors",
+    "auto_decay_rate": "density",
+    "build_ledger": "ledger",
+    "estimate": "density",
+    "find_bracket": "brackets",
+    "liquidation_price": "margin",
+    "liquidation_price_in_brackets": "brackets",
+    "load_brackets": "brackets",
+    "load_sample": "simulate",
+}
 
 
 def __getattr__(name: str) -> Any:

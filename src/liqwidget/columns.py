@@ -1,6 +1,7 @@
 """From any DataFrame to named float64 columns and UTC times: recognition of columns, parsing of cells.
 
-What the cells may hold is checked in `market.py`. Row numbers in messages are positions in what came, from 0.
+What the cells may hold is checked in `candles.py` and `liquidations.py`.
+Row numbers in messages are positions in what came, from 0.
 """
 
 from __future__ import annotations

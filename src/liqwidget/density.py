@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from math import isfinite, log
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from .errors import InputError
 from .grid import Floats, PriceGrid
 from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
 from .mix import check_mix, shares
+from .replay import FLOWS, flows_of, standing_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +83,7 @@ class Density:
 
     @cached_property
     def _flows(self) -> dict[str, Floats]:
-        flows = _flows(self._ledger, self.decay_rate, self.weights)
+        flows = flows_of(self._ledger, self.decay_rate, self.weights)
         kept = self._columns
         if len(kept) == len(self._ledger):
             return flows
@@ -92,12 +94,12 @@ class Density:
         }
 
     def __getattr__(self, name: str) -> Any:
-        if name in _FLOWS:
+        if name in FLOWS:
             return self._flows[name]
         raise AttributeError(f"'Density' has no attribute {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_FLOWS})
+        return sorted({*super().__dir__(), *FLOWS})
 
     @property
     def price_edges(self) -> Floats:
@@ -191,7 +193,7 @@ class Density:
         side = np.where(centre < close, 1, -1) * ((column > 0) & (column >= bright * column.max()))
         padded = np.r_[0, side, 0]
         change = np.flatnonzero(np.diff(padded))
-        runs = [(a, b) for a, b in zip(change[:-1], change[1:], strict=True) if padded[a + 1] != 0]
+        runs = [(a, b) for a, b in pairwise(change) if padded[a + 1] != 0]
         found = []
         for a, b in runs:
             peak = a + int(np.argmax(column[a:b]))
@@ -274,108 +276,8 @@ def replay(
             f"replay: {planes} x {P:,} rows x {len(kept):,} candles is more than {MAX_CELLS:,} cells. "
             "Use weights, a larger bin_size, or columns=."
         )
-    values = _run(ledger, rate, w, kept)
+    values = standing_columns(ledger, rate, w, kept)
     return Density(ledger, rate, w, kept, values.transpose(1, 2, 0) if w is None else values[:, 0].T)
-
-
-_EPOCH = 50.0  # exp(50) times any notional is far inside float32
-
-
-def _run(
-    ledger: Ledger, rate: float, weights: Floats | None, kept: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float32]:
-    """Return the state at the kept closes, shape (columns, planes, P), contiguous.
-
-    The state is held undecayed, in units that grow since a base time, so that a candle costs a clear, a
-    short add and one scaled copy. The base moves on before the units could overflow.
-    """
-    T, P = len(ledger), ledger.grid.rows
-    planes = len(ledger.leverage) if weights is None else 1
-    values = np.empty((len(kept), planes, P), dtype=np.float32)
-    flat_values = values.reshape(len(kept), planes * P)
-    state = np.zeros((planes, P))
-    flat = state.reshape(-1)
-    elapsed = rate * np.cumsum(ledger.hours)
-    epoch = np.floor(elapsed / _EPOCH)
-    grown = np.exp(elapsed - _EPOCH * epoch)
-    rebase = np.exp(-_EPOCH * np.minimum(np.diff(epoch, prepend=0.0), 15.0)).tolist()
-    scaled = _amounts(ledger, rate, weights) * np.repeat(grown, np.diff(ledger.start))
-    cell = ledger.row.astype(np.intp)
-    if weights is None:
-        cell += ledger.tier.astype(np.intp) * P
-    slots = np.full(T, -1)
-    slots[kept] = np.arange(len(kept))
-    shrink = (1.0 / grown).astype(np.float32)
-    start = ledger.start.tolist()
-    s = start[0]
-    for e, (a, b), base, slot in zip(start[1:], ledger.sweep.tolist(), rebase, slots.tolist(), strict=True):
-        if base != 1.0:
-            state *= base
-        if b > a:
-            state[:, a:b] = 0.0
-        if e > s:
-            np.add.at(flat, cell[s:e], scaled[s:e])  # tiers of a mix may share a row
-            s = e
-        if slot >= 0:
-            flat_values[slot] = flat
-    # In blocks that stay in the cache.
-    if rate > 0:
-        by_column = shrink[kept][:, None]
-        for i in range(0, len(kept), 16):
-            flat_values[i : i + 16] *= by_column[i : i + 16]
-    return values
-
-
-def _amounts(ledger: Ledger, rate: float, weights: Floats | None) -> Floats:
-    """Return what each entry still holds at the close of its column, USD, shape (N,)."""
-    amount = ledger.notional if weights is None else ledger.notional * weights[ledger.tier]
-    return amount if ledger.age is None else amount * np.exp(-rate * ledger.age)
-
-
-_FLOWS = (
-    "opened",
-    *(f"{name}_{side}" for name in ("liquidated", "decayed", "out_of_range", "standing") for side in ("long", "short")),
-)
-
-
-def _flows(ledger: Ledger, rate: float, weights: Floats | None) -> dict[str, Floats]:
-    """Return the accumulators per candle, float64: (L, T) each, or (T,) with weights."""
-    L, T = len(ledger.leverage), len(ledger)
-    w = np.ones(L) if weights is None else weights
-    amount = _amounts(ledger, rate, weights)
-    clock = np.cumsum(ledger.hours)
-    column, end = ledger.column, ledger.end
-    swept = end < T
-    # Liquidations entry by entry: what is left of it when its row is swept.
-    where = (ledger.side.astype(np.int64) * L + ledger.tier) * T
-    left = amount[swept] * np.exp(-rate * (clock[end[swept]] - clock[column[swept]]))
-    liquidated = np.bincount(where[swept] + end[swept], left, 2 * L * T).reshape(2, L, T)
-    added = np.bincount(where + column, amount, 2 * L * T).reshape(2, L, T)
-    kept = np.exp(-rate * ledger.hours)
-    # standing[t] = kept[t] * standing[t-1] - liquidated[t] + added[t]
-    standing = np.empty((T, 2, L))
-    state = np.zeros((2, L))
-    for t, change in enumerate((added - liquidated).transpose(2, 0, 1)):
-        standing[t] = state = state * kept[t] + change
-    still = standing.transpose(1, 2, 0)
-    before = np.concatenate([np.zeros((2, L, 1)), still[..., :-1]], axis=-1)
-    decayed = before * -np.expm1(-rate * ledger.hours)
-    if ledger.age is not None:  # merged columns: what closed between an entry and its column's close
-        full = ledger.notional * w[ledger.tier]
-        decayed += np.bincount(where + column, full - amount, 2 * L * T).reshape(2, L, T)
-    both = {
-        "liquidated": liquidated + ledger.crossed.transpose(2, 1, 0) * w[:, None],
-        "decayed": decayed,
-        "out_of_range": ledger.out_of_range.transpose(2, 1, 0) * w[:, None],
-        "standing": still,
-    }
-    flows = {
-        f"{name}_{side}": (flow[i] if weights is None else flow[i].sum(axis=0))
-        for name, flow in both.items()
-        for i, side in enumerate(("long", "short"))
-    }
-    flows["opened"] = ledger.opened if weights is None else ledger.opened * weights.sum()
-    return flows
 
 
 def auto_decay_rate(market: Market, turnover: float = 1.0) -> float:
@@ -436,7 +338,7 @@ def resolve_decay_rate(decay_rate: object, market: Market, turnover: float = 1.0
 
 def check_decay_rate(value: object) -> float:
     """Return ``value`` as a rate per hour in [0, 1e6], or raise InputError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or not 0 <= value <= 1e6:
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or not 0 <= float(value) <= 1e6:
         raise InputError(
             f"decay_rate: wanted a rate per hour >= 0 (half-life = ln 2 / rate) or 'auto'; got {str(value)[:40]!r}"
         )

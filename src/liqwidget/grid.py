@@ -102,7 +102,7 @@ def half_bins(price: Floats, bin_size: float) -> Floats:
 def multiples(bin_size: float, first: int, count: int) -> Floats:
     """Return ``count`` multiples of ``bin_size`` from ``first`` on, each correctly rounded."""
     step = Decimal(repr(bin_size))
-    sign, digits, exponent = step.as_tuple()
+    _, digits, exponent = step.as_tuple()
     ticks = int("".join(map(str, digits)))
     exponent = int(exponent)
     numbers = np.arange(first, first + count, dtype=np.int64)
@@ -119,6 +119,15 @@ def nice_step(size: float) -> float:
     power = floor(log10(size))
     candidates = [float(Decimal(m).scaleb(e)) for e in (power - 1, power, power + 1) for m in (1, 2, 5)]
     return min(candidates, key=lambda c: abs(log10(c / size)))
+
+
+def nice_steps(size: float, count: int) -> list[float]:
+    """Return the 1-2-5 numbers around the one nearest to ``size``, ``count`` to each side, ascending."""
+    power = floor(log10(size))
+    reach = range(power - count, power + count + 1)
+    steps = [float(Decimal(m).scaleb(e)) for e in reach for m in (1, 2, 5)]
+    middle = steps.index(nice_step(size))
+    return steps[max(middle - count, 0) : middle + count + 1]
 
 
 def auto_bin_size(low: Any, high: Any, span: float) -> float:

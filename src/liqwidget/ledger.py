@@ -103,7 +103,7 @@ class Ledger:
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @cached_property
-    def end(self) -> Ints:
+    def end(self) -> npt.NDArray[np.int32]:
         """Column whose sweep liquidates each entry, shape (N,); T where it still stands."""
         T = len(self)
         end = np.empty(len(self.row), dtype=np.int32)
@@ -162,7 +162,7 @@ class Ledger:
         empty = sweep[:, 0] >= sweep[:, 1]
         low = np.minimum.reduceat(np.where(empty, P, sweep[:, 0]), first)
         high = np.maximum.reduceat(np.where(empty, 0, sweep[:, 1]), first)
-        hours = np.diff(clock[last], prepend=clock[last[0]])
+        hours = np.diff(clock[last], prepend=0.0)
         return replace(
             self,
             time=self.time[first],
@@ -180,6 +180,14 @@ class Ledger:
             age=mean_age,
         )
 
+    def since(self, first: int) -> Ledger:
+        """Return the columns from ``first`` on as a ledger of their own; the state before them is not in it."""
+        cut = self.start[first]
+        parts: dict[str, Any] = {name: getattr(self, name)[cut:] for name in _PER_ENTRY}
+        parts |= {name: getattr(self, name)[first:] for name in _PER_COLUMN}
+        age = None if self.age is None else self.age[cut:]
+        return replace(self, start=self.start[first:] - cut, age=age, **parts)
+
     def extended(self, market: Market, since: int) -> Ledger:
         """Return this ledger with the candles from row ``since`` of ``market`` on computed anew.
 
@@ -191,7 +199,7 @@ class Ledger:
             raise InputError(f"extended: wanted an unmerged ledger and 0 <= since <= {len(self)}; got since={since}")
         fresh = _open_and_sweep(market, since, self.grid, self.leverage, self.settings)
         cut = self.start[since]
-        joined = {
+        joined: dict[str, Any] = {
             name: np.concatenate([getattr(self, name)[: cut if name in _PER_ENTRY else since], fresh[name]])
             for name in fresh
             if name != "start"
@@ -200,6 +208,7 @@ class Ledger:
 
 
 _PER_ENTRY = ("row", "tier", "side", "notional")
+_PER_COLUMN = ("time", "close", "hours", "opened", "sweep", "crossed", "out_of_range")
 
 
 def build_ledger(

@@ -6,35 +6,18 @@ Times are open times, UTC. Prices are in USD (or the quote currency), volumes an
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from .columns import (
-    CANDLE_NAMES,
-    CARRIED,
-    LIQUIDATION_NAMES,
-    MARK,
-    REQUIRED,
-    Floats,
-    Table,
-    as_frame,
-    read_table,
-    shown,
-    stamp,
-)
+from .candles import Bars, carry, check_candles, join
+from .columns import CANDLE_NAMES, REQUIRED, Table, as_frame, read_table, shown, stamp
 from .errors import InputError
+from .liquidations import read_liquidations
 
-Mask = NDArray[np.bool_]
-
-_SIDES = {"long": "long", "short": "short", "sell": "long", "buy": "short"}
-_WIDEN = 0.01
 _NS = {"w": 604_800 * 10**9, "d": 86_400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "ns": 1}
 
 
@@ -66,7 +49,7 @@ class Market:
 
     def __init__(
         self,
-        bars: _Bars,
+        bars: Bars,
         symbol: str,
         exchange: str,
         liquidations: Any,
@@ -119,14 +102,15 @@ class Market:
 
         Examples
         --------
-        >>> Market.from_frame([[1704067200000, 42314.0, 42603.2, 42289.6, 42503.5, 4834.1]]).candles["close"].iloc[0]
-        np.float64(42503.5)
+        >>> market = Market.from_frame([[1704067200000, 42314.0, 42603.2, 42289.6, 42503.5, 4834.1]])
+        >>> float(market.candles["close"].iloc[-1])
+        42503.5
         """
         _check_label("symbol", symbol)
         _check_label("exchange", exchange)
         table = read_table(as_frame(df), "candles", CANDLE_NAMES, REQUIRED, sort=bool(sort))
-        bars = _carry(_check_candles(table), {})
-        realised = None if liquidations is None else _check_liquidations(liquidations)
+        bars = carry(check_candles(table), {})
+        realised = None if liquidations is None else read_liquidations(liquidations)
         return cls(bars, symbol, exchange, realised, bool(simulated), table.ignored)
 
     def append(self, frame: Any) -> Market:
@@ -154,13 +138,13 @@ class Market:
         replaces = bool(len(table.time) and table.time[0] == last)
         base = self._bars.cut(slice(None, -1 if replaces else None))
         known = {name: column for name, column in table.cells.items() if name in self._bars.columns}
-        new = _check_candles(
+        new = check_candles(
             Table("candles", table.time, known, table.row, table.ignored),
             previous_close=float(base.columns["close"][-1]) if len(base.time) else np.nan,
             keep=tuple(self._bars.columns),
         )
         forming = {name: float(values[-1]) for name, values in self._bars.columns.items()} if replaces else {}
-        bars = _carry(_joined(base, new), forming, len(base.time))
+        bars = carry(join(base, new), forming, len(base.time))
         ignored = dict.fromkeys((*self.ignored, *table.ignored, *(name for name in table.cells if name not in known)))
         return Market(bars, self.symbol, self.exchange, self._liquidations, self.simulated, tuple(ignored))
 
@@ -302,152 +286,6 @@ class Market:
             end = bars.time[-1] + max(self.interval.value, 1)
             realised = realised[(time >= bars.time[0]) & (time < end)].reset_index(drop=True)
         return Market(bars, self.symbol, self.exchange, realised, self.simulated, self.ignored)
-
-
-@dataclass(frozen=True)
-class _Bars:
-    """Checked candles: time in ns (T,), columns in order, each float64 (T,); which rows were touched, bool (T,)."""
-
-    time: NDArray[np.int64]
-    columns: dict[str, Floats]
-    widened: Mask
-    carried: dict[str, Mask] = field(default_factory=dict)
-
-    def cut(self, rows: slice) -> _Bars:
-        columns = {name: values[rows] for name, values in self.columns.items()}
-        carried = {name: mask[rows] for name, mask in self.carried.items()}
-        return _Bars(self.time[rows], columns, self.widened[rows], carried)
-
-
-def _check_candles(table: Table, previous_close: float = np.nan, keep: Sequence[str] | None = None) -> _Bars:
-    """Refuse what no candle can be. `keep` names the columns to come out, those absent as NaN; None keeps what is."""
-    time = table.time
-    if not len(time):
-        raise InputError("candles: need at least one row; got an empty frame. Widen the range that was asked for.")
-    if (wrong := np.diff(time) <= 0).any():
-        i = int(np.argmax(wrong)) + 1
-        if time[i] == time[i - 1]:
-            raise InputError(
-                f"candles: times must be unique; row {table.row[i]} is {stamp(int(time[i]))} again, "
-                f"as row {table.row[i - 1]} (UTC). Keep one of them."
-            )
-        raise InputError(
-            f"candles: times must increase; row {table.row[i]} is {stamp(int(time[i]))} after "
-            f"{stamp(int(time[i - 1]))} (UTC). Sort by time, or pass sort=True."
-        )
-    columns = {name: table.numbers(name) for name in (*REQUIRED, *CARRIED, *MARK) if name in table.cells}
-    for name, values in columns.items():
-        empty = np.isnan(values)
-        if name in REQUIRED[:4] or name in MARK:
-            wrong = ~(np.isfinite(values) & (values > 0)) & ~(empty & (name in MARK))
-            wanted = "a finite price above 0"
-        elif name == "funding_rate":
-            wrong, wanted = np.isinf(values), "a finite number"
-        else:
-            wrong = ~(np.isfinite(values) & (values >= 0)) & ~(empty & (name != "volume"))
-            wanted = "a finite number, 0 or more"
-        table.refuse(wrong, values, name, wanted, "Repair it, or drop the row: missing candles are allowed.")
-    widened = _widen(table, columns, previous_close)
-    if keep is None:
-        columns = {name: values for name, values in columns.items() if name in REQUIRED or not np.isnan(values).all()}
-    if ("mark_low" in columns) != ("mark_high" in columns):
-        there, absent = MARK if "mark_low" in columns else MARK[::-1]
-        raise InputError(f"candles: need mark_low and mark_high, or neither; got {there} without {absent}. Add it.")
-    if "mark_low" in columns and (wrong := columns["mark_high"] < columns["mark_low"]).any():
-        i = int(np.argmax(wrong))
-        raise InputError(
-            f"candles: mark_high must not be below mark_low; {table.at(i)} has {columns['mark_high'][i]} below "
-            f"{columns['mark_low'][i]}. Are the two swapped?"
-        )
-    if keep is not None:
-        columns = {name: columns.get(name, np.full(len(time), np.nan)) for name in keep}
-    return _Bars(time, columns, widened)
-
-
-def _widen(table: Table, columns: dict[str, Floats], previous_close: float) -> Mask:
-    """Move high and low in `columns` to take in open and close; refuse what is too far off."""
-    high, low = columns["high"], columns["low"]
-    if (wrong := high < low).any():
-        i = int(np.argmax(wrong))
-        raise InputError(
-            f"candles: high must not be below low; {table.at(i)} has {high[i]} below {low[i]}. Are the two swapped?"
-        )
-    before = np.concatenate([[previous_close], columns["close"][:-1]])
-    for name in ("open", "close"):
-        value = columns[name]
-        far = (value > high * (1 + _WIDEN)) | (value < low * (1 - _WIDEN))
-        far &= (value != before) if name == "open" else True
-        if far.any():
-            i = int(np.argmax(far))
-            raise InputError(
-                f"candles: {name} must be between low and high (1 % of slack); {table.at(i)} has {value[i]} outside "
-                f"{low[i]} to {high[i]}. Repair it, or drop the row: missing candles are allowed."
-            )
-    columns["high"] = np.maximum(high, np.maximum(columns["open"], columns["close"]))
-    columns["low"] = np.minimum(low, np.minimum(columns["open"], columns["close"]))
-    return (columns["high"] > high) | (columns["low"] < low)
-
-
-def _joined(base: _Bars, new: _Bars) -> _Bars:
-    def join(mask: Mask) -> Mask:
-        return np.concatenate([mask, np.zeros(len(new.time), bool)])
-
-    columns = {name: np.concatenate([values, new.columns[name]]) for name, values in base.columns.items()}
-    carried = {name: join(mask) for name, mask in base.carried.items()}
-    return _Bars(np.concatenate([base.time, new.time]), columns, np.concatenate([base.widened, new.widened]), carried)
-
-
-def _carry(bars: _Bars, forming: dict[str, float], start: int = 0) -> _Bars:
-    """Fill empty cells with the last value and mark them; row `start` with the values of `forming` where it has any."""
-    columns, carried = dict(bars.columns), {}
-    for name in bars.columns:
-        if name in REQUIRED:
-            continue
-        values = columns[name]
-        empty = np.isnan(values)
-        if name in MARK:
-            carried[name] = empty
-            continue
-        if forming and empty[start]:
-            values[start] = forming[name]
-        source = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-        columns[name] = np.where(source >= 0, values[source], np.nan)
-        old = bars.carried.get(name, np.zeros(len(values), bool))
-        carried[name] = old | (empty & ~np.isnan(columns[name]))
-    return _Bars(bars.time, columns, bars.widened, carried)
-
-
-def _check_liquidations(frame: Any) -> Any:
-    table = read_table(frame, "liquidations", LIQUIDATION_NAMES, ("side",), sort=True)
-    if "notional" not in table.cells and not {"price", "quantity"} <= set(table.cells):
-        raise InputError(
-            f"liquidations: need notional (USD), or price and quantity; got {', '.join(table.cells)}. Add the columns."
-        )
-    nothing = np.full(len(table.time), np.nan)
-    numbers = {
-        name: table.numbers(name) if name in table.cells and len(nothing) else nothing
-        for name in ("price", "quantity", "notional")
-    }
-    numbers["notional"] = np.where(
-        np.isnan(numbers["notional"]), numbers["price"] * numbers["quantity"], numbers["notional"]
-    )
-    checks: dict[str, tuple[Callable[[Floats], Mask], str]] = {
-        "price": (lambda price: ~((price > 0) & (price < np.inf)) & ~np.isnan(price), "a finite price above 0, or NaN"),
-        "quantity": (lambda coins: ~((coins >= 0) & (coins < np.inf)) & ~np.isnan(coins), "finite, >= 0, or NaN"),
-        "notional": (lambda usd: ~((usd >= 0) & (usd < np.inf)), "finite, >= 0, or price and quantity be there"),
-    }
-    for name, (wrong, wanted) in checks.items():
-        table.refuse(wrong(numbers[name]), numbers[name], name, wanted, "Repair it, or drop the row.")
-    given = table.cells["side"].to_numpy()
-    sides = [_SIDES.get(side.lower()) if isinstance(side, str) else None for side in given]
-    if None in sides:
-        i = sides.index(None)
-        raise InputError(
-            f"liquidations: side must be long or short (or of the order: SELL closes a long, BUY a short); "
-            f"{table.at(i)} has {shown(given[i])}."
-        )
-    time = pd.DatetimeIndex(table.time.view("datetime64[ns]")).tz_localize("UTC")
-    return pd.DataFrame({"time": time, "side": np.array(sides, dtype=object), **numbers})
 
 
 def _check_label(name: str, text: object) -> None:

@@ -72,11 +72,17 @@ def shares(mix: Mapping[float, float]) -> npt.NDArray[np.float64]:
 
 def _number(value: object, what: str) -> float:
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise InputError(f"leverage_mix: {what} must be a number; got {value[:40]!r}") from None
+        text, value = value, _parsed(value)
+        if value is None:
+            raise InputError(f"leverage_mix: {what} must be a number; got {text[:40]!r}")
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
         raise InputError(f"leverage_mix: {what} must be a finite number; got {str(value)[:40]!r}")
     number = float(value)
     return int(number) if number.is_integer() else number
+
+
+def _parsed(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

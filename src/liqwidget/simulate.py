@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .book import DAILY_VOLATILITY, HOLDING_HOURS, LONG_ACCOUNTS, STEPS, Book
 from .errors import InputError
-from .margin import level_factors
 from .market import Market
-from .mix import check_mix, shares
+from .mix import check_mix
 
 Floats = NDArray[np.float64]
 
@@ -34,14 +34,10 @@ _CASCADE = (0.028, -0.01)
 _AFTER = ((0.88, 0.048, -0.005), (1.0, 0.045, 0.015))
 _HOUR_VOLATILITY = (1.0, 0.9, 0.9, 0.85, 0.8, 0.8, 0.8, 0.9, 1.0, 0.95, 0.9, 0.95,
                     1.05, 1.4, 1.75, 1.7, 1.45, 1.25, 1.15, 1.1, 1.05, 0.95, 0.85, 0.9)  # fmt: skip
-_STEPS = 24  # prices traded within a candle
-_DAILY_VOLATILITY = 0.021
 _REVERSION_HOURS = 12.0  # of the noise, towards the script
 _DISLOCATION_HOURS = 1.0  # of the price that liquidations pushed away
 _PUSH_LIMIT = 0.004  # log price a candle's liquidations can move the next one
 _PUSH_SCALE = 0.012  # share of open interest liquidated that reaches most of the limit
-_HOLDING_HOURS = 32.0  # mean at 5x, in hours of average activity; falls with the root of the leverage
-_LONG_ACCOUNTS = 0.57  # share of newcomers who go long in a flat market; small accounts lean that way
 _CHURN = 0.3  # volume that changes no position, as a share of the volume that does
 
 
@@ -163,8 +159,8 @@ def simulate_market(
     rng = np.random.default_rng(seed)
     times = pd.date_range(first, periods=int(candles), freq=pd.Timedelta(hours=hours), name="time", unit="us")
     script = _write_script(rng, times, hours)
-    standing = round(traders_per_candle * _HOLDING_HOURS / hours)
-    book = _Book(rng, script.arrivals(rng, traders_per_candle), standing, mix, maintenance_rate)
+    standing = round(traders_per_candle * HOLDING_HOURS / hours)
+    book = Book(rng, script.arrivals(rng, traders_per_candle), standing, mix, maintenance_rate)
     book.stand(rng, price, open_interest)
     frame = _trade(rng, script, book, price, open_interest, hours)
     frame.index = times
@@ -221,26 +217,26 @@ def _write_script(rng: np.random.Generator, times: Any, hours: float) -> _Script
     volatility = hour_share * np.where(times.day_of_week >= 5, 0.75, 1.0) * np.exp(
         0.25 * wave + 0.3 * swell + news * 0.8 / hours + echo + 0.1 * rng.normal(size=count)
     )  # fmt: skip
-    volatility *= _DAILY_VOLATILITY * math.sqrt(hours / 24) / math.sqrt((volatility**2).mean())
-    steps = rng.standard_t(4, (count, _STEPS)) / math.sqrt(2 * _STEPS) * volatility[:, None]
+    volatility *= DAILY_VOLATILITY * math.sqrt(hours / 24) / math.sqrt((volatility**2).mean())
+    steps = rng.standard_t(4, (count, STEPS)) / math.sqrt(2 * STEPS) * volatility[:, None]
     steps[crash:calm] -= steps[crash:calm].mean()  # the script alone says how far the cascade falls
-    noise = np.zeros((count, _STEPS + 1))
+    noise = np.zeros((count, STEPS + 1))
     noise[:, 1:] = np.cumsum(steps, axis=1)
     # Wicks: trades that did not last.
-    noise[:, 1:-1] += 0.17 * volatility[:, None] * rng.normal(size=(count, _STEPS - 1))
+    noise[:, 1:-1] += 0.17 * volatility[:, None] * rng.normal(size=(count, STEPS - 1))
     appetite = appetite + 0.012 * _smooth(rng.normal(size=count), hours / 8) * math.sqrt(16 / hours)
     return _Script(level, appetite, noise, float(np.median(np.ptp(noise, axis=1))))
 
 
 def _trade(
-    rng: np.random.Generator, script: _Script, book: _Book, price: float, open_interest: float, hours: float
+    rng: np.random.Generator, script: _Script, book: Book, price: float, open_interest: float, hours: float
 ) -> Any:
     """Run the candles; return them as columns."""
     count = len(script.appetite)
     busy = np.exp(rng.normal(0.0, 0.2, count))
     churn = _CHURN * np.exp(rng.normal(0.0, 0.25, count))
     jitter = open_interest * 3.5e-4 * math.sqrt(hours * 12) * rng.standard_t(3, count)
-    ramp = np.linspace(0.0, 1.0, _STEPS + 1)
+    ramp = np.linspace(0.0, 1.0, STEPS + 1)
     rows = np.empty((count, 9))
     close, standing, clock, dislocation, push = round(price, 1), open_interest, 0.0, 0.0, 0.0
     average = start = math.log(close)
@@ -260,7 +256,7 @@ def _trade(
         change = max(change, 1e-5 * open_interest - 0.9 * min(out_long, out_short))  # someone always opens
         trend = math.tanh(40 * (math.log(close) - average))
         average += (math.log(close) - average) * min(1.0, hours / 3)
-        book.enter(t, path, clock, _LONG_ACCOUNTS - 0.2 * trend, change + out_long, change + out_short)
+        book.enter(t, path, clock, LONG_ACCOUNTS - 0.2 * trend, change + out_long, change + out_short)
         standing += change
 
         kick = -_PUSH_LIMIT * math.tanh((lost_long - lost_short) / (_PUSH_SCALE * standing))
@@ -278,108 +274,6 @@ def _trade(
     floor, ceiling = frame.pop("lost_short"), frame["volume"] - frame.pop("lost_long")
     frame.insert(5, "taker_buy_volume", (taker_share.clip(0.05, 0.95) * frame["volume"]).clip(floor, ceiling))
     return frame
-
-
-class _Book:
-    """All positions in order of arrival: those standing before the first candle, then each candle's newcomers."""
-
-    def __init__(
-        self, rng: np.random.Generator, arrivals: NDArray[np.int64], standing: int, mix: dict[float, float], rate: float
-    ) -> None:
-        self.ends = standing + np.cumsum(arrivals)  # (T,) positions after each candle
-        count = standing + int(arrivals.sum())
-        tiers, self.used = np.array(list(mix), dtype=np.float64), standing
-        self.k_long, self.k_short = level_factors(tiers, rate)
-        patience = _HOLDING_HOURS * np.sqrt(5 / tiers)  # (L,) hours
-        stock = shares(mix) * patience  # who stays longer is met more often in a book
-        self.tier = np.concatenate([
-            rng.choice(tiers.size, standing, p=stock / stock.sum()),
-            rng.choice(tiers.size, count - standing, p=shares(mix)),
-        ])  # fmt: skip
-        self.leverage = tiers[self.tier]
-        self.patience = rng.exponential(patience[self.tier])  # without memory: the same for those already standing
-        self.lot = rng.lognormal(0.0, 1.1, count)
-        self.mood, self.moment = rng.random(count), rng.integers(1, _STEPS + 1, count)
-        self.long = self.mood < _LONG_ACCOUNTS
-        self.entry, self.size, self.level = np.empty(count), np.empty(count), np.empty(count)
-        # Watched: the open ones, side by side, and a few that have ended since the last tidying up.
-        self.watched, self.watched_ids = 0, np.empty(count, dtype=np.int64)
-        self.long_stop, self.short_stop, self.deadline = self.watch = np.empty((3, count))  # USD, USD, activity hours
-        self.opened = np.repeat(np.arange(-1, arrivals.size), np.concatenate([[standing], arrivals]))  # candle
-        self.ended, self.liquidated = np.full(count, -1), np.zeros(count, dtype=bool)
-        self.age = rng.exponential(patience[self.tier[:standing]])  # hours before the first candle
-        self.accounts = np.zeros(2)  # open positions: long, short
-
-    def stand(self, rng: np.random.Generator, price: float, coins: float) -> None:
-        """Fill in the positions that are open before the first candle: entries off a walk back in time."""
-        spread = _DAILY_VOLATILITY * np.sqrt(self.age / 24) * rng.normal(size=self.used)
-        self._fill(slice(0, self.used), np.round(price * np.exp(spread), 1), price, 0.0, coins, coins)
-
-    def enter(
-        self, t: int, path: Floats, clock: float, long_share: float, long_coins: float, short_coins: float
-    ) -> None:
-        """Open candle t's newcomers at prices of its path; sizes add up to the coins of each side."""
-        new = slice(self.used, int(self.ends[t]))
-        self.long[new] = self.mood[new] < long_share
-        self.long[self.used], self.long[self.used + 1] = True, False  # each side is never empty
-        self.used = new.stop
-        self._fill(new, path[self.moment[new]], path[-1], clock, long_coins, short_coins)
-
-    def _fill(
-        self, new: slice, entry: Floats, close: float, clock: float, long_coins: float, short_coins: float
-    ) -> None:
-        long, lot, tier = self.long[new], self.lot[new], self.tier[new]
-        factor = np.where(long, self.k_long[tier], self.k_short[tier])
-        entry = np.where((entry * factor >= close) == long, close, entry)  # already crossed: filled at the close
-        level = entry * factor
-        weight = lot * long
-        longs = weight.sum()
-        self.size[new] = np.where(long, lot * (long_coins / longs), lot * (short_coins / (lot.sum() - longs)))
-        self.entry[new], self.level[new] = entry, level
-        at = slice(self.watched, self.watched + long.size)
-        self.watched, self.watched_ids[at] = at.stop, np.arange(new.start, new.stop)
-        self.watch[:, at] = np.where(long, level, -np.inf), np.where(long, np.inf, level), clock + self.patience[new]
-        count = int(long.sum())
-        self.accounts += count, long.size - count
-
-    def leave(self, t: int, low: float, high: float, clock: float) -> tuple[float, float, float, float]:
-        """Take out what candle t liquidates or outlives: coins of longs, of shorts, and the liquidated part of each."""
-        n = self.watched
-        crossed = (self.long_stop[:n] >= low) | (self.short_stop[:n] <= high)
-        at = np.flatnonzero(crossed | (self.deadline[:n] <= clock))
-        lost, gone = crossed[at], self.watched_ids[at]
-        size, long = self.size[gone], self.long[gone]
-        self.ended[gone], self.liquidated[gone] = t, lost
-        self.watch[:, at] = [[-np.inf], [np.inf], [np.inf]]
-        if t % 32 == 0:
-            still = np.flatnonzero(self.deadline[:n] < np.inf)
-            self.watched = still.size
-            self.watch[:, : still.size], self.watched_ids[: still.size] = self.watch[:, still], self.watched_ids[still]
-        count = int(long.sum())
-        self.accounts -= count, gone.size - count
-        sized_long, sized_lost = size * long, size * lost
-        both, out_long = float(size.sum()), float(sized_long.sum())
-        lost_both, lost_long = float(sized_lost.sum()), float((sized_lost * long).sum())
-        return out_long, both - out_long, lost_long, lost_both - lost_long
-
-    def positions(self, times: Any, hours: float) -> Any:
-        """Return the truth as a DataFrame."""
-        opened = self.opened.copy()
-        opened[: self.age.size] = -np.ceil(self.age / hours)
-        start, step = times[0].tz_localize(None).to_datetime64(), np.timedelta64(round(hours * 60), "m")
-        ended = np.where(self.ended < 0, np.datetime64("NaT"), start + self.ended * step)
-        frame = pd.DataFrame({
-            "opened": pd.DatetimeIndex(start + opened * step, tz="UTC"),
-            "side": np.where(self.long, "long", "short"),
-            "leverage": self.leverage,
-            "entry": self.entry,
-            "size": self.size,
-            "liquidation_price": self.level,
-            "ended": pd.DatetimeIndex(ended, tz="UTC"),
-            "outcome": np.where(self.liquidated, "liquidated", np.where(self.ended < 0, "open", "closed")),
-        })  # fmt: skip
-        frame.attrs["simulated"] = True
-        return frame
 
 
 def _smooth(values: Floats, rate: float) -> Floats:

@@ -33,7 +33,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import gcd, isfinite, prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,9 +55,9 @@ OPTIONAL = ("open_interest", "taker_buy_volume", "funding_rate", "long_short_rat
 #: Sections of each kind: name -> (dtype, shape in terms of T and N, required).
 BARS = {
     "gap": ("u32", ("T",), True),
-    **{name: ("f64", ("T",), True) for name in PRICES},
+    **dict.fromkeys(PRICES, ("f64", ("T",), True)),
     "volume": ("f32", ("T",), True),
-    **{name: ("f32", ("T",), False) for name in OPTIONAL},
+    **dict.fromkeys(OPTIONAL, ("f32", ("T",), False)),
 }
 LEDGER = {
     "start": ("u32", ("T+1",), True),
@@ -127,22 +127,13 @@ def bars_arrays(candles: pd.DataFrame) -> tuple[dict[str, Any], Arrays]:
     return {"time_base": int(ms[0]), "step": step}, arrays
 
 
-def ledger_arrays(ledger: Ledger, since: int = 0) -> tuple[dict[str, Any], Arrays]:
-    """Return meta and the sections of ``ledger`` for the columns from ``since`` on."""
-    cut = int(ledger.start[since])
-    arrays: Arrays = {
-        "start": ledger.start[since:] - cut,
-        "row": ledger.row[cut:],
-        "tier": ledger.tier[cut:],
-        "notional": ledger.notional[cut:],
-        "sweep": ledger.sweep[since:],
-        "hours": ledger.hours[since:],
-    }
+def ledger_arrays(ledger: Ledger, age_unit: float | None = None) -> tuple[dict[str, Any], Arrays]:
+    """Return meta and the sections of ``ledger``; a tail is told the ``age_unit`` of the ledger it extends."""
+    arrays: Arrays = {name: getattr(ledger, name) for name in ("start", "row", "tier", "notional", "sweep", "hours")}
     unit = 0.0
     if ledger.age is not None:
-        age = ledger.age[cut:]
-        unit = float(age.max(initial=0.0)) / 255
-        arrays["age"] = np.rint(age / unit) if unit > 0 else np.zeros_like(age)
+        unit = float(ledger.age.max(initial=0.0)) / 255 if age_unit is None else age_unit
+        arrays["age"] = np.minimum(np.rint(ledger.age / unit), 255) if unit > 0 else np.zeros_like(ledger.age)
     meta = {
         "bin_size": ledger.grid.bin_size,
         "first": ledger.grid.first,
@@ -205,9 +196,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _section(
-    section: Any, known: Mapping[str, Any], body: memoryview, end: int
-) -> tuple[str, npt.NDArray[Any], int]:
+def _section(section: Any, known: Mapping[str, Any], body: memoryview, end: int) -> tuple[str, npt.NDArray[Any], int]:
     name = section.get("name") if isinstance(section, dict) else None
     if not isinstance(name, str) or name not in known:
         raise WireError(f"section: wanted one of {', '.join(known)}; found {str(name)[:40]!r}")
@@ -285,8 +274,8 @@ def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
     leverage = meta.get("leverage")
     if not isinstance(leverage, list) or not 1 <= len(leverage) <= 32:
         raise WireError(f"meta leverage: wanted 1 to 32 tiers; found {str(leverage)[:40]}")
-    for i in range(len(leverage)):
-        _number(dict(enumerate(leverage)), i, 1, 1000)
+    for tier in leverage:
+        _number({"leverage": tier}, "leverage", 1, 1000)
     start, sweep = arrays["start"].astype(np.int64), arrays["sweep"]
     if start[0] != 0 or start[-1] != len(arrays["row"]) or (np.diff(start) < 0).any():
         raise WireError(f"section start: wanted rising from 0 to {len(arrays['row'])}; found otherwise")
@@ -301,9 +290,10 @@ def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
             raise WireError(f"section {name}: wanted finite numbers >= 0; found otherwise")
 
 
-def _number(meta: Mapping[Any, Any], name: Any, low: float, high: float) -> float:
+def _number(meta: Mapping[str, Any], name: str, low: float, high: float) -> float:
     value = meta.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or not low <= value <= high:
+    # No isfinite: an int beyond float64 would overflow there, and NaN and infinity fail the comparison.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise WireError(f"meta {name}: wanted a number from {low:g} to {high:g}; found {str(value)[:40]!r}")
     return float(value)
 

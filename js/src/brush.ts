@@ -1,0 +1,73 @@
+/** Selecting a box with shift-drag: the outline on the chart and the pointer handling. */
+
+import type { Box } from "./chart";
+
+/** A rectangle in CSS pixels of the price pane. */
+interface Rect {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/**
+ * Let shift-drag on `pane` select a box.
+ *
+ * @param toBox - turns pixels into times and prices
+ * @param moved - the box under the hand, or null when it collapsed to a click
+ */
+export function attachBrush(
+  pane: HTMLElement,
+  outline: HTMLElement,
+  toBox: (rect: Rect) => Box | null,
+  moved: (box: Box | null) => void,
+  signal: AbortSignal,
+): void {
+  let start: { x: number; y: number; id: number } | null = null;
+  const rectOf = (event: PointerEvent): Rect => {
+    const frame = pane.getBoundingClientRect();
+    const x = Math.min(Math.max(event.clientX - frame.left, 0), frame.width);
+    const y = Math.min(Math.max(event.clientY - frame.top, 0), frame.height);
+    return { x0: Math.min(x, start!.x), y0: Math.min(y, start!.y), x1: Math.max(x, start!.x), y1: Math.max(y, start!.y) };
+  };
+  pane.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (!event.shiftKey || event.button !== 0) return;
+      const frame = pane.getBoundingClientRect();
+      start = { x: event.clientX - frame.left, y: event.clientY - frame.top, id: event.pointerId };
+      pane.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { capture: true, signal },
+  );
+  pane.addEventListener(
+    "pointermove",
+    (event) => {
+      if (start === null || event.pointerId !== start.id) return;
+      event.stopPropagation();
+      const rect = rectOf(event);
+      moved(rect.x1 - rect.x0 > 2 && rect.y1 - rect.y0 > 2 ? toBox(rect) : null);
+    },
+    { capture: true, signal },
+  );
+  const finish = (event: PointerEvent): void => {
+    if (start === null || event.pointerId !== start.id) return;
+    start = null;
+    event.stopPropagation();
+  };
+  pane.addEventListener("pointerup", finish, { capture: true, signal });
+  pane.addEventListener("pointercancel", finish, { capture: true, signal });
+  // The chart listens to mouse events as well: while shift is held they are not for it.
+  for (const name of ["mousedown", "mousemove"] as const) {
+    pane.addEventListener(
+      name,
+      (event) => {
+        if (event.shiftKey && (name === "mousedown" || start !== null)) event.stopPropagation();
+      },
+      { capture: true, signal },
+    );
+  }
+  outline.setAttribute("aria-hidden", "true");
+}

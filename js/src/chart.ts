@@ -1,0 +1,218 @@
+/** The chart: candles in front of the heatmap, panes below, profile at the price axis. */
+
+import {
+  CandlestickSeries,
+  ColorType,
+  CrosshairMode,
+  createChart,
+  type IChartApi,
+  type ISeriesApi,
+  type Logical,
+  type MouseEventParams,
+  type Time,
+} from "lightweight-charts";
+import type { Field } from "./field";
+import { Heatmap, type HeatmapInput, layoutOf } from "./heatmap";
+import type { Bars } from "./ledger";
+import { edgeOf } from "./ledger";
+import { Panes, seconds } from "./panes";
+import { invert } from "./place";
+import { Profile, profileWidth } from "./profile";
+import type { Colours } from "./theme";
+import { price, utc } from "./units";
+
+/** Whole columns and prices. */
+export interface Box {
+  columnFrom: number;
+  columnTo: number;
+  priceLow: number;
+  priceHigh: number;
+}
+
+/** Cell under the crosshair: a column, and a price where the pointer is in the price pane. */
+export interface Hover {
+  column: number;
+  price: number | null;
+}
+
+export interface ChartInput {
+  heatmap(): HeatmapInput;
+  profileColumn(): number;
+  painted(changed: boolean): void;
+  hovered(hover: Hover | null): void;
+  scrolled(): void;
+}
+
+export class Chart {
+  readonly heatmap: Heatmap;
+  readonly api: IChartApi;
+  readonly #candles: ISeriesApi<"Candlestick", Time>;
+  readonly #panes: Panes;
+  #bars: Bars | null = null;
+  #fit: "candles" | "levels" = "candles";
+
+  constructor(
+    readonly element: HTMLElement,
+    private readonly input: ChartInput,
+    private colours: Colours,
+  ) {
+    const { width, height } = element.getBoundingClientRect();
+    this.api = createChart(element, {
+      width: Math.max(width, 50),
+      height: Math.max(height, 50),
+      crosshair: { mode: CrosshairMode.Normal },
+      rightPriceScale: { borderVisible: false, minimumWidth: 72 },
+      timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, minBarSpacing: 0.02 },
+      grid: { vertLines: { visible: false }, horzLines: { visible: false } },
+      handleScale: { mouseWheel: false },
+      handleScroll: { mouseWheel: false },
+      localization: { timeFormatter: (time: Time) => `${utc((time as number) * 1000)} UTC` },
+    });
+    this.heatmap = new Heatmap(input.heatmap, input.painted);
+    this.#candles = this.api.addSeries(CandlestickSeries, {
+      borderVisible: false,
+      priceLineStyle: 2,
+      autoscaleInfoProvider: (original: () => ReturnType<() => { priceRange: { minValue: number; maxValue: number } | null } | null>) => {
+        const field = this.input.heatmap().field;
+        if (this.#fit === "candles" || field === null) return original();
+        return {
+          priceRange: { minValue: edgeOf(field.ledger, 0), maxValue: edgeOf(field.ledger, field.ledger.rows) },
+        };
+      },
+    });
+    this.#candles.attachPrimitive(this.heatmap);
+    this.#candles.attachPrimitive(
+      new Profile(() => ({ field: input.heatmap().field, column: input.profileColumn() })),
+    );
+    this.#panes = new Panes(this.api);
+    this.recolour(colours);
+    this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event)));
+    this.api.timeScale().subscribeVisibleLogicalRangeChange(() => input.scrolled());
+  }
+
+  /** Show bars; columns before `from` are unchanged. */
+  show(bars: Bars, from = 0): void {
+    const { decimals } = bars.about;
+    const first = this.#bars === null;
+    const candle = (t: number) => ({
+      time: seconds(bars.time[t]!),
+      open: bars.open[t]!,
+      high: bars.high[t]!,
+      low: bars.low[t]!,
+      close: bars.close[t]!,
+    });
+    if (from === 0) {
+      const format = { type: "custom" as const, minMove: 10 ** -decimals, formatter: (value: number) => price(value, decimals) };
+      this.#candles.applyOptions({ priceFormat: format });
+      this.#candles.setData(Array.from({ length: bars.time.length }, (_, t) => candle(t)));
+    } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t));
+    this.#panes.update(bars, this.colours, from);
+    const replaced = this.#bars?.time[0] !== bars.time[0];
+    this.#bars = bars;
+    if (first || (from === 0 && replaced)) this.fitCandles();
+  }
+
+  /** All columns in view, prices scaled to the candles with room for the levels next to them. */
+  fitCandles(): void {
+    this.#fit = "candles";
+    this.#fitTime();
+  }
+
+  /** All columns and all rows in view. */
+  fitLevels(): void {
+    this.#fit = "levels";
+    this.#fitTime();
+  }
+
+  #fitTime(): void {
+    const columns = this.#bars?.time.length ?? 0;
+    const width = this.api.paneSize(0).width;
+    if (columns === 0 || width <= 0) return;
+    this.api.priceScale("right").applyOptions({
+      autoScale: true,
+      scaleMargins: this.#fit === "candles" ? { top: 0.2, bottom: 0.2 } : { top: 0, bottom: 0 },
+    });
+    const room = profileWidth(width) + 6;
+    const perColumn = (width - room) / columns;
+    this.api.timeScale().setVisibleLogicalRange({
+      from: -0.5 as Logical,
+      to: (columns - 0.5 + room / perColumn) as Logical,
+    });
+  }
+
+  resize(width: number, height: number): void {
+    this.api.resize(width, height);
+  }
+
+  recolour(colours: Colours): void {
+    this.colours = colours;
+    this.api.applyOptions({
+      layout: {
+        background: { type: ColorType.Solid, color: colours.background },
+        textColor: colours.text,
+        fontSize: 11,
+        attributionLogo: true,
+        panes: { separatorColor: colours.line, separatorHoverColor: colours.line, enableResize: true },
+      },
+      crosshair: {
+        vertLine: { color: colours.crosshair, labelBackgroundColor: colours.crosshairLabel },
+        horzLine: { color: colours.crosshair, labelBackgroundColor: colours.crosshairLabel },
+      },
+    });
+    this.#candles.applyOptions({
+      upColor: colours.up,
+      downColor: colours.down,
+      wickUpColor: colours.up,
+      wickDownColor: colours.down,
+    });
+    this.#panes.recolour(colours);
+    if (this.#bars !== null) this.#panes.update(this.#bars, colours, 0);
+  }
+
+  /** Let wheel and pinch act on the chart, or leave them to the page. */
+  takeWheel(on: boolean): void {
+    this.api.applyOptions({ handleScale: { mouseWheel: on }, handleScroll: { mouseWheel: on } });
+  }
+
+  /** The price pane's element, once it is laid out. */
+  get pane(): HTMLElement | null {
+    return this.api.panes()[0]?.getHTMLElement() ?? null;
+  }
+
+  /** Pixels of the price pane to whole columns and prices. */
+  boxAt(field: Field, rect: { x0: number; y0: number; x1: number; y1: number }): Box | null {
+    const layout = layoutOf(this.api, this.#candles, field);
+    if (layout === null) return null;
+    const column = (x: number) => Math.min(Math.max(Math.floor(invert(layout.x, x)), 0), field.ledger.columns - 1);
+    const level = (y: number) => (field.ledger.first + invert(layout.y, y)) * field.ledger.binSize;
+    return { columnFrom: column(rect.x0), columnTo: column(rect.x1), priceLow: level(rect.y1), priceHigh: level(rect.y0) };
+  }
+
+  /** Columns and prices to pixels of the price pane. */
+  rectOf(field: Field, box: Box): { x0: number; y0: number; x1: number; y1: number } | null {
+    const layout = layoutOf(this.api, this.#candles, field);
+    if (layout === null) return null;
+    const y = (level: number) => layout.y.origin + (level / field.ledger.binSize - field.ledger.first) * layout.y.unit;
+    const x = (column: number) => layout.x.origin + column * layout.x.unit;
+    return { x0: x(box.columnFrom), x1: x(box.columnTo + 1), y0: y(box.priceHigh), y1: y(box.priceLow) };
+  }
+
+  /** First and last column in view. */
+  get columnsInView(): [number, number] | null {
+    const range = this.api.timeScale().getVisibleLogicalRange();
+    const last = (this.#bars?.time.length ?? 0) - 1;
+    if (range === null || last < 0) return null;
+    return [Math.min(Math.max(Math.round(range.from), 0), last), Math.min(Math.max(Math.round(range.to), 0), last)];
+  }
+
+  remove(): void {
+    this.api.remove();
+  }
+
+  #hoverOf(event: MouseEventParams<Time>): Hover | null {
+    if (event.logical === undefined || event.point === undefined || this.#bars === null) return null;
+    const column = Math.min(Math.max(event.logical as number, 0), this.#bars.time.length - 1);
+    const at = event.paneIndex === 0 ? this.#candles.coordinateToPrice(event.point.y) : null;
+    return { column, price: at as number | null };
+  }
+}

@@ -1,0 +1,20 @@
+/** Elements without markup strings: text goes in as text. */
+
+type Child = Node | string;
+type Props = Record<string, string | number | boolean | undefined>;
+
+/** Make an element with attributes and children. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Put text into an element only where it differs: layout is not touched for nothing. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,28 @@
+/** The widget's entry: one source a model, one mount a view. */
+
+import { type AnyModel, JupyterSource } from "./model";
+import { mount } from "./mount";
+
+interface Context {
+  model: AnyModel;
+  signal?: AbortSignal;
+}
+
+/** anywidget calls this once a model, so that views share what the model's frames decode to. */
+export default () => {
+  let source: JupyterSource | null = null;
+  return {
+    initialize({ model, signal }: Context) {
+      const own = new AbortController();
+      signal?.addEventListener("abort", () => own.abort());
+      source = new JupyterSource(model, own.signal);
+      return () => own.abort();
+    },
+    render({ el, signal }: Context & { el: HTMLElement }) {
+      const own = new AbortController();
+      signal?.addEventListener("abort", () => own.abort());
+      if (source !== null) mount(source, el, own.signal);
+      return () => own.abort();
+    },
+  };
+};

@@ -1,0 +1,247 @@
+/** The Jupyter model as a Source. The only file that spells trait names. */
+
+import { PALETTES, SCALES } from "./colour";
+import { Field } from "./field";
+import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "./ledger";
+import type { Selection, Settings, Source, SourceEvent, Status, Visible } from "./settings";
+import { decodeFrame } from "./wire";
+
+/** What anywidget hands over; its own types would bring in the whole front end. */
+export interface AnyModel {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback: (...args: never[]) => void): void;
+}
+
+const TRAITS: Record<keyof Settings, string> = {
+  leverageMix: "leverage_mix",
+  decayRate: "decay_rate",
+  binSize: "bin_size",
+  palette: "palette",
+  scale: "scale",
+  threshold: "threshold",
+  opacity: "opacity",
+  swept: "swept",
+  theme: "theme",
+  height: "height",
+};
+const TRAILING_MS = 200;
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+export class JupyterSource implements Source {
+  field: Field | null = null;
+  pendingBin: number | null = null;
+  #bars: Bars | null = null;
+  #problem = "";
+  #wantedBin: number | null = null;
+  #decoding = 0;
+  #tails: Promise<void> = Promise.resolve();
+  #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #listeners = new Map<SourceEvent, Set<() => void>>();
+
+  constructor(
+    private readonly model: AnyModel,
+    signal: AbortSignal,
+  ) {
+    this.#listen("change:_bars", () => void this.#load(), signal);
+    this.#listen("change:_ledger", () => void this.#load(), signal);
+    this.#listen("change:_status", () => this.#settleBin(), signal);
+    this.#listen("change:selection", () => this.#emit("selection"), signal);
+    for (const trait of Object.values(TRAITS)) this.#listen(`change:${trait}`, () => this.#tune(), signal);
+    this.#listen("msg:custom", (content: unknown, buffers: unknown) => this.#message(content, buffers), signal);
+    signal.addEventListener("abort", () => {
+      for (const timer of this.#timers.values()) clearTimeout(timer);
+      this.#timers.clear();
+      this.#listeners.clear();
+      this.field = null;
+    });
+    void this.#load();
+  }
+
+  get settings(): Settings {
+    const read = (name: keyof Settings): unknown => this.model.get(TRAITS[name]);
+    const finite = (name: keyof Settings, otherwise: number): number => {
+      const value = read(name);
+      return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
+    };
+    const threshold = read("threshold") as [number, number] | undefined;
+    const palette = read("palette") as Settings["palette"];
+    const scale = read("scale") as Settings["scale"];
+    const theme = read("theme");
+    return {
+      leverageMix: (read("leverageMix") ?? {}) as Record<string, number>,
+      decayRate: Math.max(finite("decayRate", 0), 0),
+      binSize: finite("binSize", 0),
+      palette: PALETTES.includes(palette) ? palette : "plasma",
+      scale: SCALES.includes(scale) ? scale : "sqrt",
+      threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
+      opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
+      swept: read("swept") === true,
+      theme: theme === "light" || theme === "dark" ? theme : "auto",
+      height: Math.min(Math.max(finite("height", 560), 200), 4000),
+    };
+  }
+
+  get status(): Status {
+    if (this.#problem !== "") return { state: "error", message: this.#problem };
+    const status = this.model.get("_status");
+    if (!isRecord(status)) return { state: "idle", message: "" };
+    const state = status.state === "error" || status.state === "loading" ? status.state : "idle";
+    return { state, message: typeof status.message === "string" ? status.message.slice(0, 500) : "" };
+  }
+
+  get selection(): Selection | null {
+    const value = this.model.get("selection");
+    return isRecord(value) ? (value as unknown as Selection) : null;
+  }
+
+  get presets(): Record<string, Record<string, number>> {
+    const value = this.model.get("_presets");
+    return isRecord(value) ? (value as Record<string, Record<string, number>>) : {};
+  }
+
+  get binSizes(): number[] {
+    const value = this.model.get("_bin_sizes");
+    return Array.isArray(value) ? value.filter((size): size is number => typeof size === "number" && size > 0) : [];
+  }
+
+  set(changes: Partial<Settings>): void {
+    const { binSize, ...others } = changes;
+    for (const [name, value] of Object.entries(others)) this.model.set(TRAITS[name as keyof Settings], value);
+    if (Object.keys(others).length > 0) this.model.save_changes();
+    if (binSize !== undefined) this.#askBin(binSize);
+  }
+
+  select(selection: Selection | null): void {
+    this.#trailing("selection", selection);
+  }
+
+  show(visible: Visible): void {
+    this.#trailing("visible", visible);
+  }
+
+  on(event: SourceEvent, callback: () => void, signal: AbortSignal): void {
+    const callbacks = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, callbacks.add(callback));
+    signal.addEventListener("abort", () => callbacks.delete(callback));
+  }
+
+  #listen(event: string, callback: (...args: never[]) => void, signal: AbortSignal): void {
+    this.model.on(event, callback);
+    signal.addEventListener("abort", () => this.model.off(event, callback));
+  }
+
+  #emit(event: SourceEvent): void {
+    for (const callback of [...(this.#listeners.get(event) ?? [])]) callback();
+  }
+
+  /** Small JSON that only the kernel reads: written once the hand has rested. */
+  #trailing(name: string, value: unknown): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.set(
+      name,
+      setTimeout(() => {
+        this.model.set(name, value);
+        this.model.save_changes();
+      }, TRAILING_MS),
+    );
+  }
+
+  #tune(): void {
+    const { leverageMix, decayRate } = this.settings;
+    this.field?.tune(leverageMix, decayRate);
+    this.#emit("settings");
+  }
+
+  /** The kernel computes bins: one request on its way, the newest wish waits for the answer. */
+  #askBin(binSize: number): void {
+    if (this.pendingBin !== null) {
+      this.#wantedBin = binSize;
+      return;
+    }
+    if (binSize === this.field?.ledger.binSize) return;
+    this.pendingBin = binSize;
+    this.model.set(TRAITS.binSize, binSize);
+    this.model.save_changes();
+    this.#emit("status");
+  }
+
+  #settleBin(): void {
+    const refused = this.status.state === "error";
+    if (this.pendingBin !== null && (refused || this.field?.ledger.binSize === this.pendingBin)) {
+      const next = this.#wantedBin;
+      this.pendingBin = null;
+      this.#wantedBin = null;
+      if (next !== null && next !== this.field?.ledger.binSize) this.#askBin(next);
+    }
+    this.#emit("status");
+  }
+
+  /** Decode what the traits hold; bars and ledger count once they belong together. */
+  async #load(): Promise<void> {
+    const turn = ++this.#decoding;
+    const frames = [this.model.get("_bars"), this.model.get("_ledger")];
+    try {
+      if (!frames.every((frame) => frame instanceof DataView && frame.byteLength > 0)) return;
+      const [bars, ledger] = await Promise.all(frames.map((frame) => decodeFrame(frame as DataView)));
+      if (turn !== this.#decoding) return;
+      this.#adopt(barsOf(bars!), ledgerOf(ledger!));
+    } catch (error) {
+      if (turn !== this.#decoding) return;
+      this.#problem = `This picture could not be read; the last good one stays. ${(error as Error).message}`;
+      this.#emit("status");
+    }
+  }
+
+  #adopt(bars: Bars, ledger: Ledger): void {
+    if (ledger.barsRevision !== bars.revision) return; // the other half is on its way
+    if (ledger.columns !== bars.time.length) {
+      this.#problem = `This picture could not be read; the last good one stays. bars has ${bars.time.length} columns, ledger ${ledger.columns}`;
+      this.#emit("status");
+      return;
+    }
+    const { leverageMix, decayRate } = this.settings;
+    const revision = this.field?.revision ?? 0;
+    this.#bars = bars;
+    this.field = new Field(bars, ledger, leverageMix, decayRate);
+    this.field.revision = revision + 1;
+    this.#problem = "";
+    this.#emit("picture");
+    this.#settleBin();
+  }
+
+  #message(content: unknown, buffers: unknown): void {
+    if (!isRecord(content) || content.type !== "tail" || !Array.isArray(buffers)) return;
+    const data = buffers[0] as DataView | undefined;
+    // Tails change each other's result: they are taken in one after the other.
+    this.#tails = this.#tails.then(() => this.#append(data));
+  }
+
+  async #append(data: DataView | undefined): Promise<void> {
+    try {
+      const frame = await decodeFrame(data ?? new Uint8Array());
+      const { field } = this;
+      const from = frame.meta.from as number;
+      if (field === null || this.#bars === null) return;
+      if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns) {
+        this.model.send({ type: "resync" });
+        return;
+      }
+      const bars = spliceBars(this.#bars, barsOf(frame), from);
+      field.splice(bars, spliceLedger(field.ledger, ledgerOf(frame), from), from);
+      this.#bars = bars;
+      this.tailFrom = from;
+      this.#emit("tail");
+    } catch (error) {
+      this.#problem = `A live candle could not be read; the last good picture stays. ${(error as Error).message}`;
+      this.#emit("status");
+    }
+  }
+
+  /** First column that the last "tail" event changed. */
+  tailFrom = 0;
+}

@@ -1,0 +1,265 @@
+/** One view, without Jupyter: chart, readout and controls around a source. */
+
+import { attachBrush } from "./brush";
+import { type Box, Chart, type Hover } from "./chart";
+import { Controls } from "./controls";
+import { h, setText } from "./dom";
+import { LookBar } from "./look";
+import { Readout } from "./readout";
+import type { Source } from "./settings";
+import { COLOURS, GROUND, hostTheme, watchTheme } from "./theme";
+
+/** Show a source inside `host` until the signal aborts. */
+export function mount(source: Source, host: HTMLElement, signal: AbortSignal): void {
+  new View(source, host, signal);
+}
+
+class View {
+  readonly #root: HTMLElement;
+  readonly #plot = h("div", { class: "liq-plot", tabindex: 0, role: "img" });
+  readonly #outline = h("div", { class: "liq-outline", hidden: true });
+  readonly #title = h("div", { class: "liq-title" });
+  readonly #badges = h("div", { class: "liq-badges" });
+  readonly #message = h("div", { class: "liq-message", role: "status" });
+  readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
+  readonly #readout = new Readout();
+  readonly #controls: Controls;
+  readonly #look: LookBar;
+  #chart: Chart | null = null;
+  #hover: Hover | null = null;
+  #box: Box | null = null;
+  #onScreen = true;
+  #stale = false;
+  #painted = 0;
+
+  constructor(
+    private readonly source: Source,
+    host: HTMLElement,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#controls = new Controls(source, signal);
+    this.#look = new LookBar(source, { candles: () => this.#chart?.fitCandles(), levels: () => this.#chart?.fitLevels() }, signal);
+    this.#controls.element.append(this.#look.element);
+    const frame = h("div", { class: "liq-frame" }, this.#plot, this.#readout.element, this.#outline, this.#wait);
+    const head = h("div", { class: "liq-header" }, this.#title, this.#badges, this.#message);
+    // The attribute keeps JupyterLab's single-letter shortcuts away from what is typed in here.
+    this.#root = h("div", { class: "liq", "data-lm-suppress-shortcuts": "true" }, head, frame, this.#controls.element);
+    Object.assign(this.#root, { liqwidget: this });
+    host.append(this.#root);
+    signal.addEventListener("abort", () => this.#remove());
+    this.#observe(frame);
+    this.#wheel();
+    source.on("picture", () => this.#picture(0), signal);
+    source.on("tail", () => this.#picture(source.tailFrom), signal);
+    source.on("settings", () => this.#settings(), signal);
+    source.on("status", () => this.#status(), signal);
+    source.on("selection", () => this.#selection(), signal);
+    watchTheme(() => this.#theme(), signal);
+    this.#settings();
+    this.#status();
+  }
+
+  /** The heatmap's own bitmap, one pixel a pooled cell, for tests and export. */
+  get bitmap(): HTMLCanvasElement | null {
+    return this.#chart?.heatmap.bitmap.canvas ?? null;
+  }
+
+  get chart(): Chart | null {
+    return this.#chart;
+  }
+
+  #observe(frame: HTMLElement): void {
+    const resize = new ResizeObserver(() => {
+      const { width, height } = this.#plot.getBoundingClientRect();
+      if (width < 2 || height < 2) return; // not laid out, or scrolled out of JupyterLab's window
+      this.#root.classList.toggle("liq-narrow", width < 720);
+      if (this.#chart === null) this.#start();
+      else this.#chart.resize(width, height);
+    });
+    resize.observe(this.#plot);
+    const sight = new IntersectionObserver(([entry]) => {
+      this.#onScreen = entry?.isIntersecting ?? true;
+      if (this.#onScreen && this.#stale) this.#invalidate();
+    });
+    sight.observe(frame);
+    this.signal.addEventListener("abort", () => {
+      resize.disconnect();
+      sight.disconnect();
+    });
+  }
+
+  /** The page keeps the wheel until the chart has focus or Ctrl is held. */
+  #wheel(): void {
+    const { signal } = this;
+    this.#plot.addEventListener("pointerdown", () => this.#plot.focus({ preventScroll: true }), { signal });
+    this.#plot.addEventListener("focus", () => this.#chart?.takeWheel(true), { signal });
+    this.#plot.addEventListener("blur", () => this.#chart?.takeWheel(false), { signal });
+    this.#plot.addEventListener("keydown", (event) => event.key === "Escape" && this.#plot.blur(), { signal });
+    this.#plot.addEventListener(
+      "wheel",
+      (event) => {
+        const focused = document.activeElement === this.#plot;
+        this.#chart?.takeWheel(focused || event.ctrlKey);
+        if (event.ctrlKey && !focused) requestAnimationFrame(() => this.#chart?.takeWheel(document.activeElement === this.#plot));
+      },
+      { capture: true, passive: true, signal },
+    );
+  }
+
+  #start(): void {
+    const { source } = this;
+    const field = () => source.field;
+    this.#chart = new Chart(
+      this.#plot,
+      {
+        heatmap: () => {
+          const { palette, scale, threshold, swept, opacity } = source.settings;
+          return { field: field(), look: { palette, scale, threshold, swept }, opacity, ground: GROUND };
+        },
+        profileColumn: () => Math.min(this.#hover?.column ?? Infinity, (field()?.ledger.columns ?? 0) - 1),
+        painted: (changed) => this.#afterPaint(changed),
+        hovered: (hover) => {
+          this.#hover = hover;
+          this.#readout.update(field(), hover);
+          this.#invalidate();
+        },
+        scrolled: () => this.#scrolled(),
+      },
+      COLOURS[this.#themeName()],
+    );
+    this.#picture(0);
+    const pane = this.#chart.pane;
+    if (pane !== null) {
+      const toBox = (rect: { x0: number; y0: number; x1: number; y1: number }): Box | null => {
+        const now = field();
+        return now === null ? null : (this.#chart?.boxAt(now, rect) ?? null);
+      };
+      attachBrush(pane, this.#outline, toBox, (box) => this.#brushed(box), this.signal);
+    }
+  }
+
+  #picture(from: number): void {
+    const { field } = this.source;
+    if (field === null || this.#chart === null) return;
+    const { bars } = field;
+    const { about } = bars;
+    this.#wait.hidden = true;
+    this.#chart.show(bars, from);
+    setText(this.#title, [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · "));
+    const badges = [about.simulated ? "simulated market" : "", "estimate, not a forecast", ...about.notices].filter(Boolean);
+    this.#badges.replaceChildren(...badges.map((text, i) => h("span", { class: i === 0 && about.simulated ? "liq-badge liq-loud" : "liq-badge" }, text)));
+    this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
+    this.#readout.update(field, this.#hover);
+    this.#selection();
+    this.#settings();
+  }
+
+  #settings(): void {
+    const { height } = this.source.settings;
+    this.#plot.style.height = `${height}px`;
+    this.#theme();
+    this.#controls.update();
+    this.#invalidate();
+  }
+
+  #status(): void {
+    const { state, message } = this.source.status;
+    this.#root.dataset.state = state;
+    setText(this.#message, message);
+    this.#message.hidden = message === "";
+    if (this.source.field === null && message !== "") setText(this.#wait, message);
+    this.#controls.update();
+  }
+
+  #themeName(): "light" | "dark" {
+    const { theme } = this.source.settings;
+    return theme === "auto" ? hostTheme(this.#root.parentElement ?? this.#root) : theme;
+  }
+
+  #theme(): void {
+    const name = this.#themeName();
+    if (this.#root.dataset.theme === name) return;
+    this.#root.dataset.theme = name;
+    this.#chart?.recolour(COLOURS[name]);
+  }
+
+  /** Ask for one repaint in the coming frame; out of sight, remember that one is due. */
+  #invalidate(): void {
+    this.#stale = !this.#onScreen;
+    if (this.#onScreen) this.#chart?.heatmap.invalidate();
+  }
+
+  #afterPaint(changed: boolean): void {
+    this.#outlineAt();
+    if (!changed) return;
+    this.#look.update();
+    this.#root.dataset.rev = String(++this.#painted);
+    this.#readout.update(this.source.field, this.#hover);
+  }
+
+  #scrolled(): void {
+    const view = this.#chart?.columnsInView;
+    const time = this.source.field?.bars.time;
+    if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });
+  }
+
+  #brushed(box: Box | null): void {
+    const time = this.source.field?.bars.time;
+    this.#box = box;
+    this.#outlineAt();
+    if (time === undefined) return;
+    this.source.select(
+      box && {
+        time_from: time[box.columnFrom]!,
+        time_to: time[box.columnTo]!,
+        price_low: box.priceLow,
+        price_high: box.priceHigh,
+      },
+    );
+  }
+
+  /** Follow a selection that was set elsewhere. */
+  #selection(): void {
+    const { selection, field } = this.source;
+    if (field === null) return;
+    const { time } = field.bars;
+    const before = (ms: number): number => {
+      let low = 0;
+      for (let high = time.length; low < high; ) {
+        const middle = (low + high) >> 1;
+        if (time[middle]! <= ms) low = middle + 1;
+        else high = middle;
+      }
+      return low - 1;
+    };
+    this.#box = selection && {
+      columnFrom: Math.max(before(selection.time_from), 0),
+      columnTo: Math.max(before(selection.time_to), 0),
+      priceLow: selection.price_low,
+      priceHigh: selection.price_high,
+    };
+    this.#outlineAt();
+  }
+
+  #outlineAt(): void {
+    const { field } = this.source;
+    const pane = this.#chart?.pane;
+    const rect = this.#box && field && this.#chart?.rectOf(field, this.#box);
+    this.#outline.hidden = !rect;
+    if (!rect || !pane) return;
+    const { width, height } = this.#chart!.api.paneSize(0);
+    const x0 = Math.min(Math.max(rect.x0, 0), width);
+    const x1 = Math.min(Math.max(rect.x1, 0), width);
+    const y0 = Math.min(Math.max(rect.y0, 0), height);
+    const y1 = Math.min(Math.max(rect.y1, 0), height);
+    this.#outline.style.transform = `translate(${x0}px, ${y0}px)`;
+    this.#outline.style.width = `${x1 - x0}px`;
+    this.#outline.style.height = `${y1 - y0}px`;
+  }
+
+  #remove(): void {
+    this.#chart?.remove();
+    this.#chart = null;
+    this.#root.remove();
+  }
+}

@@ -1,0 +1,82 @@
+/** What is under the crosshair, in words and numbers. */
+
+import type { Hover } from "./chart";
+import { h, setText } from "./dom";
+import type { Field } from "./field";
+import { cellOf, edgeOf, rowOf } from "./ledger";
+import { decimalsOf, duration, percent, price, usd, utc } from "./units";
+
+/** The facts of one cell; amounts are estimates. */
+export interface CellFacts {
+  time: string;
+  bin: string;
+  side: "long" | "short" | "at the close";
+  distance: string;
+  estimate: string;
+  age: string;
+  between: string;
+  tiers: { tier: number; share: number }[];
+}
+
+/** Say what stands at a price at one candle's close; null outside the grid. */
+export function factsOf(field: Field, column: number, level: number): CellFacts | null {
+  const { ledger, bars } = field;
+  const row = rowOf(ledger, level);
+  if (row < 0 || row >= ledger.rows) return null;
+  const close = bars.close[column]!;
+  const centre = edgeOf(ledger, row + 0.5);
+  const values = field.column(column);
+  const cell = cellOf(ledger, field.weights, field.decayRate, column, row);
+  let between = 0;
+  if (centre < close) for (let r = row; r < ledger.rows && edgeOf(ledger, r + 0.5) < close; r++) between += values[r]!;
+  else for (let r = row; r >= 0 && edgeOf(ledger, r + 0.5) > close; r--) between += values[r]!;
+  const decimals = Math.max(decimalsOf(ledger.binSize), 0);
+  return {
+    time: `${utc(bars.time[column]!)} UTC`,
+    bin: `${price(edgeOf(ledger, row), decimals)} – ${price(edgeOf(ledger, row + 1), decimals)}`,
+    side: centre < close ? "long" : centre > close ? "short" : "at the close",
+    distance: percent(centre / close - 1),
+    estimate: usd(values[row]!),
+    age: cell.total > 0 ? duration(cell.age) : "",
+    between: usd(between),
+    tiers: ledger.leverage
+      .map((tier, i) => ({ tier, share: cell.total > 0 ? cell.byTier[i]! / cell.total : 0 }))
+      .filter(({ share }) => share >= 0.005)
+      .sort((a, b) => b.share - a.share),
+  };
+}
+
+export class Readout {
+  readonly element: HTMLElement;
+  readonly #candle = h("div", { class: "liq-candle" });
+  readonly #cell = h("div", { class: "liq-cell" });
+
+  constructor() {
+    this.element = h("div", { class: "liq-readout", "aria-hidden": "true" }, this.#candle, this.#cell);
+  }
+
+  /** Show a cell, or the last candle when nothing is hovered. */
+  update(field: Field | null, hover: Hover | null): void {
+    if (field === null) return;
+    const { bars } = field;
+    const t = Math.min(hover?.column ?? bars.time.length - 1, bars.time.length - 1);
+    const p = (value: number): string => price(value, bars.about.decimals);
+    const move = percent(bars.close[t]! / bars.open[t]! - 1);
+    setText(
+      this.#candle,
+      `${utc(bars.time[t]!)} UTC   O ${p(bars.open[t]!)}  H ${p(bars.high[t]!)}  L ${p(bars.low[t]!)}  C ${p(bars.close[t]!)}  ${move}`,
+    );
+    const facts = hover?.price == null ? null : factsOf(field, t, hover.price);
+    this.#cell.hidden = facts === null;
+    if (facts === null) return;
+    const bright = h("strong", {}, facts.estimate);
+    const tiers = facts.tiers.map(({ tier, share }) => `${tier}x ${Math.round(share * 100)} %`).join(" · ");
+    const side = h("span", { class: `liq-${facts.side === "at the close" ? "at" : facts.side}` }, facts.side);
+    this.#cell.replaceChildren(
+      h("div", {}, facts.bin, "  ", h("span", { class: "liq-dim" }, `${facts.distance} from close`)),
+      h("div", {}, "est. ", bright, " ", side, h("span", { class: "liq-dim" }, facts.age ? `  mean age ${facts.age}` : "")),
+      h("div", { class: "liq-dim" }, tiers || "nothing stands here"),
+      h("div", { class: "liq-dim" }, `${facts.between} between here and the close`),
+    );
+  }
+}

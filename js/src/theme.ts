@@ -1,0 +1,71 @@
+/** Light or dark, as the page around the widget is. */
+
+export type Theme = "light" | "dark";
+
+/** Colours that the chart needs as values; everything else is in the style sheet. */
+export interface Colours {
+  background: string;
+  text: string;
+  line: string;
+  crosshair: string;
+  crosshairLabel: string;
+  up: string;
+  down: string;
+  volumeUp: string;
+  volumeDown: string;
+  openInterest: string;
+}
+
+/** Ground of the price pane in both themes: bright has to mean dense, which a light ground would turn round. */
+export const GROUND = "#0c0a1a";
+
+const shared = { crosshairLabel: "#3a3358", up: "#3fe0b0", down: "#ff6f7d" };
+export const COLOURS: Record<Theme, Colours> = {
+  dark: {
+    ...shared,
+    background: "#121019",
+    text: "#a9a6b8",
+    line: "#2a2638",
+    crosshair: "#b8b3d0",
+    volumeUp: "#2f8f7a",
+    volumeDown: "#9c4a59",
+    openInterest: "#8fa8ff",
+  },
+  light: {
+    ...shared,
+    background: "#ffffff",
+    text: "#4d4a5c",
+    line: "#dedbe8",
+    crosshair: "#b8b3d0",
+    volumeUp: "#58b7a1",
+    volumeDown: "#dd8793",
+    openInterest: "#4a5fd0",
+  },
+};
+
+/** The host's theme: JupyterLab, VS Code and marimo say it; otherwise the page's own background tells. */
+export function hostTheme(element: Element): Theme {
+  const { body, documentElement } = document;
+  const jupyter = body.dataset.jpThemeLight;
+  if (jupyter !== undefined) return jupyter === "false" ? "dark" : "light";
+  const names = `${body.className} ${documentElement.className} ${documentElement.dataset.theme ?? ""} ${body.dataset.vscodeThemeKind ?? ""}`;
+  if (/\bdark\b|vscode-dark/.test(names)) return "dark";
+  if (/\blight\b|vscode-light/.test(names)) return "light";
+  for (let at: Element | null = element; at !== null; at = at.parentElement) {
+    const parts = getComputedStyle(at).backgroundColor.match(/[\d.]+/g)?.map(Number);
+    if (parts && parts.length >= 3 && (parts[3] ?? 1) > 0.5) {
+      return 0.299 * parts[0]! + 0.587 * parts[1]! + 0.114 * parts[2]! < 128 ? "dark" : "light";
+    }
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+/** Call back when the host may have changed its theme. */
+export function watchTheme(changed: () => void, signal: AbortSignal): void {
+  const observer = new MutationObserver(changed);
+  for (const node of [document.body, document.documentElement]) {
+    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
+  }
+  signal.addEventListener("abort", () => observer.disconnect());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed, { signal });
+}

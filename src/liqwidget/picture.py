@@ -1,0 +1,107 @@
+"""What the browser draws of a market: at most 5,000 columns, as frames, and tails of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .density import auto_decay_rate
+from .ledger import Ledger
+from .wire import bars_arrays, encode_frame, ledger_arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .market import Market
+
+MAX_COLUMNS = 5_000
+MAX_CELLS = 8_000_000  # in the browser: 32 MB of float32 and as much again for the bitmap
+
+
+def column_width(candles: int) -> int:
+    """Return how many candles share a column of the picture."""
+    return -(-candles // MAX_COLUMNS)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A market and its ledger as they are shown, numbered so that tails find the right one."""
+
+    market: Market
+    ledger: Ledger
+    revision: int
+    width: int
+    age_unit: float = 0.0
+
+    @classmethod
+    def of(cls, market: Market, ledger: Ledger, revision: int) -> Picture:
+        """Return the picture of a market, its columns merged where there are more than 5,000 candles."""
+        width = column_width(len(market))
+        return cls(market, ledger, revision, width, ledger_arrays(ledger.merged(width))[0]["age_unit"])
+
+    def frames(self) -> tuple[bytes, bytes]:
+        """Return the bars frame and the ledger frame."""
+        meta, arrays = bars_arrays(merged_candles(self.market.candles, self.width))
+        bars = encode_frame("bars", {**meta, **self._about(), "revision": self.revision}, arrays)
+        meta, arrays = ledger_arrays(self.ledger.merged(self.width), self.age_unit)
+        ledger = encode_frame("ledger", {**meta, "revision": self.revision, "bars": self.revision}, arrays)
+        return bars, ledger
+
+    def tail(self, market: Market, ledger: Ledger, since: int) -> tuple[Picture, bytes]:
+        """Return the picture with the candles from row ``since`` on changed, and the frame that says so."""
+        column = since // self.width
+        first = column * self.width
+        changed = Picture(market, ledger, self.revision + 1, self.width, self.age_unit)
+        bars_meta, bars = bars_arrays(merged_candles(market.candles.iloc[first:], self.width))
+        ledger_meta, entries = ledger_arrays(ledger.since(first).merged(self.width), self.age_unit)
+        numbers = {"from": column, "base": self.revision, "revision": changed.revision}
+        meta = {**bars_meta, **ledger_meta, **changed._about(), **numbers}
+        return changed, encode_frame("tail", meta, {**bars, **entries})
+
+    def _about(self) -> dict[str, Any]:
+        market = self.market
+        return {
+            "symbol": market.symbol,
+            "exchange": market.exchange,
+            "interval": market.interval_label,
+            "interval_ms": market.interval.value // 1_000_000 * self.width,
+            "simulated": market.simulated,
+            "decimals": market.price_decimals,
+            "width": self.width,
+            "candles": len(market),
+            "notices": self._notices(),
+            "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"]) if "open_interest" in market.candles else None,
+        }
+
+    def _notices(self) -> list[str]:
+        """Say in words what a reader of the picture has to know about its data."""
+        market, ledger, notices = self.market, self.ledger, []
+        if self.width > 1:
+            notices.append(f"{len(market):,} candles in columns of {self.width}")
+        if market.missing:
+            notices.append(f"{market.missing:,} candles missing in {len(market.gaps)} gap{'s'[: len(market.gaps) > 1]}")
+        carried = market.carried.get("open_interest", 0)
+        if "open_interest" not in market.candles:
+            notices.append("no open interest: positions from volume alone")
+        elif carried:
+            notices.append(f"open interest carried forward over {carried:,} candles")
+        if market.widened:
+            notices.append(f"{market.widened:,} candles widened to hold their open or close")
+        opened = 2 * ledger.opened.sum() * len(ledger.leverage)
+        outside = ledger.out_of_range.sum() / opened if opened > 0 else 0.0
+        if outside >= 0.005:
+            notices.append(f"{outside:.0%} of the levels lie beyond these prices")
+        return notices
+
+
+def merged_candles(candles: pd.DataFrame, width: int) -> pd.DataFrame:
+    """Return candles of ``width`` rows each, the last one of what is left."""
+    if width <= 1:
+        return candles
+    how = {"open": "first", "high": "max", "low": "min", "volume": "sum", "taker_buy_volume": "sum"}
+    group = np.arange(len(candles)) // width
+    merged = candles.groupby(group).agg({name: how.get(name, "last") for name in candles})
+    merged.index = candles.index[::width]
+    return merged
