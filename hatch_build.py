@@ -1,6 +1,6 @@
 """Puts the built front end into the wheel, and refuses a bundle that was not built from these sources.
 
-    python hatch_build.py build           bundle js/src into src/liqwidget/static
+    python hatch_build.py build           bundle js/src into src/liqwidget/static, where that is stale
     python hatch_build.py npm run test    npm, in js/, with the Node that was found
     python hatch_build.py node            name that Node; fails where there is none
 
@@ -83,7 +83,12 @@ def npm(*arguments: str) -> None:
 
 
 def build() -> None:
-    """Bundle the sources; install what the bundle is made of first where it is missing or of another version."""
+    """Bundle the sources, unless the bundle is of them already.
+
+    What the bundle is made of is installed first where it is missing or of another version.
+    """
+    if bundle_digest() == sources_digest():
+        return
     wanted = json.loads((JS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     lock = JS / "node_modules" / ".package-lock.json"
     there = json.loads(lock.read_text(encoding="utf-8"))["packages"] if lock.is_file() else {}
@@ -97,19 +102,16 @@ def build() -> None:
 
 def ensure_bundle() -> None:
     """Build the bundle where it is not of these sources; refuse to go on where it still is not."""
-    found = bundle_digest()
     if not (JS / "src").is_dir():
-        if found is None:
+        if bundle_digest() is None:
             raise RuntimeError("liqwidget: no front end: neither src/liqwidget/static/index.js nor js/src is here.")
         return
     wanted, cause = sources_digest(), None
-    if found != wanted:
-        try:
-            build()
-        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-            cause = error
-        found = bundle_digest()
-    if found != wanted:
+    try:
+        build()
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        cause = error
+    if (found := bundle_digest()) != wanted:
         raise RuntimeError(
             f"liqwidget: the front end in src/liqwidget/static is not built from js/src: wanted the digest {wanted}, "
             f"found {found or 'no bundle'}. Run: python hatch_build.py build"

@@ -29,6 +29,8 @@ export interface About {
   width: number;
   candles: number;
   notices: string[];
+  /** Share of each tier's notional whose levels lie outside the grid. */
+  beyond: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
 }
@@ -91,6 +93,7 @@ export function barsOf(frame: Frame): Bars {
       width: whole(meta.width, 1, 2 ** 31),
       candles: whole(meta.candles, 1, 2 ** 31),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
+      beyond: Array.isArray(meta.beyond) ? meta.beyond.map((share) => (typeof share === "number" ? share : 0)) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
   };
@@ -118,7 +121,11 @@ export function ledgerOf(frame: Frame): Ledger {
   };
 }
 
-function spliced<A extends Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array>(a: A, keep: number, b: A): A {
+function spliced<A extends Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array>(
+  a: A,
+  keep: number,
+  b: A,
+): A {
   const joined = new (a.constructor as new (n: number) => A)(keep + b.length);
   joined.set(a.subarray(0, keep));
   joined.set(b, keep);
@@ -128,9 +135,11 @@ function spliced<A extends Uint8Array | Uint16Array | Uint32Array | Float32Array
 /** Bars with the columns from `from` on replaced by `tail`'s. */
 export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
   const missing = tail.missing.slice();
-  const interval = tail.time.length > 1 ? tail.time[1]! - tail.time[0]! : (bars.time[1] ?? 0) - (bars.time[0] ?? 0);
-  if (from > 0 && interval > 0) {
-    missing[0] = Math.max(Math.round((tail.time[0]! - bars.time[from - 1]!) / interval) - 1, 0);
+  if (from > 0) {
+    const since = tail.time[0]! - bars.time[from - 1]!;
+    // The smallest distance, because any single pair of columns may have a gap between them.
+    const interval = Math.min(since, smallestStep(bars.time), smallestStep(tail.time));
+    missing[0] = Math.round(since / interval) - 1;
   }
   const oi = bars.openInterest && tail.openInterest ? spliced(bars.openInterest, from, tail.openInterest) : null;
   return {
@@ -147,6 +156,12 @@ export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
   };
 }
 
+function smallestStep(time: Float64Array): number {
+  let least = Infinity;
+  for (let i = 1; i < time.length; i++) least = Math.min(least, time[i]! - time[i - 1]!);
+  return least;
+}
+
 /** A ledger with the columns from `from` on replaced by `tail`'s. */
 export function spliceLedger(ledger: Ledger, tail: Ledger, from: number): Ledger {
   const cut = ledger.start[from]!;
@@ -154,7 +169,11 @@ export function spliceLedger(ledger: Ledger, tail: Ledger, from: number): Ledger
     ...ledger,
     revision: tail.revision,
     columns: from + tail.columns,
-    start: spliced(ledger.start, from, tail.start.map((n) => n + cut)),
+    start: spliced(
+      ledger.start,
+      from,
+      tail.start.map((n) => n + cut),
+    ),
     row: spliced(ledger.row, cut, tail.row),
     tier: spliced(ledger.tier, cut, tail.tier),
     notional: spliced(ledger.notional, cut, tail.notional),

@@ -10,8 +10,6 @@ const STEPS = 1000;
 /** The colour bar spans from the floor to the brightest cell, on the chosen scale, as shares of it. */
 const whole = { low: FLOOR, high: 1 };
 
-const PALETTE_NAMES: Record<string, string> = { plasma: "plasma", viridis: "viridis", cividis: "cividis", inferno: "inferno" };
-
 export class LookBar {
   readonly element: HTMLElement;
   readonly #bar = h("canvas", { width: 256, height: 1, class: "liq-colours", "aria-hidden": "true" });
@@ -20,20 +18,15 @@ export class LookBar {
   readonly #lowText = h("span");
   readonly #highText = h("span");
   readonly #scale = select("Colour scale", SCALES);
-  readonly #palette = select("Palette", PALETTES, PALETTE_NAMES);
+  readonly #palette = select("Palette", PALETTES);
   readonly #swept = h("input", { type: "checkbox" });
   readonly #opacity = h("input", { type: "range", min: 0, max: 100, step: 1, class: "liq-slider", "aria-label": "Opacity" });
   #painted = "";
 
   constructor(
     private readonly source: Source,
-    fit: { candles(): void; levels(): void },
     signal: AbortSignal,
   ) {
-    const candles = h("button", { type: "button", class: "liq-button" }, "fit candles");
-    const levels = h("button", { type: "button", class: "liq-button" }, "fit levels");
-    candles.addEventListener("click", fit.candles, { signal });
-    levels.addEventListener("click", fit.levels, { signal });
     this.element = h(
       "div",
       { class: "liq-group liq-look" },
@@ -42,7 +35,7 @@ export class LookBar {
       h("div", { class: "liq-ends" }, this.#lowText, this.#highText),
       h("div", { class: "liq-line" }, this.#scale, this.#palette),
       h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, "opacity ", this.#opacity)),
-      h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, this.#swept, "mark swept levels"), candles, levels),
+      h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, this.#swept, "mark swept levels")),
     );
     const on = (element: HTMLElement, change: () => Partial<Settings>): void =>
       element.addEventListener("input", () => source.set(change()), { signal });
@@ -105,6 +98,6 @@ export class LookBar {
   }
 }
 
-function select(label: string, values: readonly string[], names: Record<string, string> = {}): HTMLSelectElement {
-  return h("select", { "aria-label": label, class: "liq-select" }, ...values.map((value) => h("option", { value }, names[value] ?? value)));
+function select(label: string, values: readonly string[]): HTMLSelectElement {
+  return h("select", { "aria-label": label, class: "liq-select" }, ...values.map((value) => h("option", { value }, value)));
 }

@@ -77,7 +77,7 @@ export class JupyterSource implements Source {
       decayRate: Math.max(finite("decayRate", 0), 0),
       binSize: finite("binSize", 0),
       palette: PALETTES.includes(palette) ? palette : "plasma",
-      scale: SCALES.includes(scale) ? scale : "sqrt",
+      scale: SCALES.includes(scale) ? scale : "linear",
       threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
       opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
       swept: read("swept") === true,

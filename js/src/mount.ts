@@ -22,6 +22,7 @@ class View {
   readonly #badges = h("div", { class: "liq-badges" });
   readonly #message = h("div", { class: "liq-message", role: "status" });
   readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
+  readonly #labels = [h("div", { class: "liq-label" }, "volume, coins"), h("div", { class: "liq-label" }, "open interest, coins")];
   readonly #readout = new Readout();
   readonly #controls: Controls;
   readonly #look: LookBar;
@@ -38,10 +39,11 @@ class View {
     private readonly signal: AbortSignal,
   ) {
     this.#controls = new Controls(source, signal);
-    this.#look = new LookBar(source, { candles: () => this.#chart?.fitCandles(), levels: () => this.#chart?.fitLevels() }, signal);
+    this.#look = new LookBar(source, signal);
     this.#controls.element.append(this.#look.element);
-    const frame = h("div", { class: "liq-frame" }, this.#plot, this.#readout.element, this.#outline, this.#wait);
-    const head = h("div", { class: "liq-header" }, this.#title, this.#badges, this.#message);
+    const over = [this.#readout.element, ...this.#labels, this.#outline, this.#wait];
+    const frame = h("div", { class: "liq-frame" }, this.#plot, ...over);
+    const head = h("div", { class: "liq-header" }, this.#title, this.#badges, this.#message, this.#fitButtons());
     // The attribute keeps JupyterLab's single-letter shortcuts away from what is typed in here.
     this.#root = h("div", { class: "liq", "data-lm-suppress-shortcuts": "true" }, head, frame, this.#controls.element);
     Object.assign(this.#root, { liqwidget: this });
@@ -66,6 +68,32 @@ class View {
 
   get chart(): Chart | null {
     return this.#chart;
+  }
+
+  #fitButtons(): HTMLElement {
+    const button = (text: string, fit: () => void): HTMLElement => {
+      const element = h("button", { type: "button", class: "liq-button" }, text);
+      element.addEventListener("click", fit, { signal: this.signal });
+      return element;
+    };
+    return h(
+      "div",
+      { class: "liq-fit" },
+      button("fit candles", () => this.#chart?.fitCandles()),
+      button("fit levels", () => this.#chart?.fitLevels()),
+    );
+  }
+
+  /** Names of the lower panes, kept at their tops. */
+  #placeLabels(): void {
+    let top = 0;
+    const panes = this.#chart?.api.panes() ?? [];
+    for (const [i, pane] of panes.entries()) {
+      const label = this.#labels[i - 1];
+      if (label) label.style.top = `${top + 3}px`;
+      top += pane.getHeight() + 1;
+    }
+    for (const [i, label] of this.#labels.entries()) label.hidden = i + 1 >= panes.length;
   }
 
   #observe(frame: HTMLElement): void {
@@ -146,12 +174,23 @@ class View {
     this.#wait.hidden = true;
     this.#chart.show(bars, from);
     setText(this.#title, [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · "));
-    const badges = [about.simulated ? "simulated market" : "", "estimate, not a forecast", ...about.notices].filter(Boolean);
-    this.#badges.replaceChildren(...badges.map((text, i) => h("span", { class: i === 0 && about.simulated ? "liq-badge liq-loud" : "liq-badge" }, text)));
     this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
     this.#readout.update(field, this.#hover);
     this.#selection();
     this.#settings();
+  }
+
+  /** What a reader has to know about the numbers; part of it depends on the mix. */
+  #showBadges(): void {
+    const { field } = this.source;
+    if (field === null) return;
+    const { about } = field.bars;
+    const beyond = field.weights.reduce((sum, weight, i) => sum + weight * (about.beyond[i] ?? 0), 0);
+    const texts = ["estimate, not a forecast", ...about.notices];
+    if (beyond >= 0.005) texts.push(`${Math.round(beyond * 100)} % of the notional has levels beyond these rows`);
+    const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));
+    if (about.simulated) badges.unshift(h("span", { class: "liq-badge liq-loud" }, "simulated market"));
+    if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join("")) this.#badges.replaceChildren(...badges);
   }
 
   #settings(): void {
@@ -191,8 +230,10 @@ class View {
 
   #afterPaint(changed: boolean): void {
     this.#outlineAt();
+    this.#placeLabels();
     if (!changed) return;
     this.#look.update();
+    this.#showBadges();
     this.#root.dataset.rev = String(++this.#painted);
     this.#readout.update(this.source.field, this.#hover);
   }

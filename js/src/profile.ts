@@ -9,7 +9,7 @@ import type {
 } from "lightweight-charts";
 import type { Field } from "./field";
 import { edgeOf } from "./ledger";
-import { usd } from "./units";
+import { usd, utc } from "./units";
 
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
@@ -70,11 +70,11 @@ export class Profile implements ISeriesPrimitive<Time> {
       let shorts = 0;
       for (let r = 0; r < split; r++) longs += values[r]!;
       for (let r = split; r < ledger.rows; r++) shorts += values[r]!;
-      const gradient = context.createLinearGradient(right - width - 24, 0, right - width + 12, 0);
+      const gradient = context.createLinearGradient(right - width - 4, 0, right - width + 24, 0);
       gradient.addColorStop(0, "rgba(10, 8, 24, 0)");
       gradient.addColorStop(1, "rgba(10, 8, 24, 0.72)");
       context.fillStyle = gradient;
-      context.fillRect(right - width - 24, 0, width + 24, mediaSize.height);
+      context.fillRect(right - width - 4, 0, width + 4, mediaSize.height);
       if (most > 0) {
         bars1(context, values, firstRow, Math.min(split, lastRow), LONG);
         bars1(context, values, Math.max(split, firstRow), lastRow, SHORT);
@@ -86,7 +86,8 @@ export class Profile implements ISeriesPrimitive<Time> {
       }
       context.font = "10px system-ui, sans-serif";
       context.textAlign = "right";
-      label(context, `short Σ ${usd(shorts)}`, 14, SHORT);
+      label(context, `standing ${utc(bars.time[column]!).slice(5)}`, 14, "#b3afc6");
+      label(context, `short Σ ${usd(shorts)}`, 29, SHORT);
       label(context, `long Σ ${usd(longs)}`, mediaSize.height - 8, LONG);
 
       function bars1(c: CanvasRenderingContext2D, v: Float32Array, from: number, to: number, colour: string): void {

@@ -48,11 +48,14 @@ export function factsOf(field: Field, column: number, level: number): CellFacts 
 
 export class Readout {
   readonly element: HTMLElement;
-  readonly #candle = h("div", { class: "liq-candle" });
+  readonly #time = h("span");
+  readonly #range = h("span", { class: "liq-range" });
+  readonly #close = h("span");
   readonly #cell = h("div", { class: "liq-cell" });
 
   constructor() {
-    this.element = h("div", { class: "liq-readout", "aria-hidden": "true" }, this.#candle, this.#cell);
+    const candle = h("div", { class: "liq-candle" }, this.#time, this.#range, this.#close);
+    this.element = h("div", { class: "liq-readout", "aria-hidden": "true" }, candle, this.#cell);
   }
 
   /** Show a cell, or the last candle when nothing is hovered. */
@@ -62,10 +65,9 @@ export class Readout {
     const t = Math.min(hover?.column ?? bars.time.length - 1, bars.time.length - 1);
     const p = (value: number): string => price(value, bars.about.decimals);
     const move = percent(bars.close[t]! / bars.open[t]! - 1);
-    setText(
-      this.#candle,
-      `${utc(bars.time[t]!)} UTC   O ${p(bars.open[t]!)}  H ${p(bars.high[t]!)}  L ${p(bars.low[t]!)}  C ${p(bars.close[t]!)}  ${move}`,
-    );
+    setText(this.#time, `${utc(bars.time[t]!)} UTC  `);
+    setText(this.#range, `O ${p(bars.open[t]!)}  H ${p(bars.high[t]!)}  L ${p(bars.low[t]!)}  `);
+    setText(this.#close, `C ${p(bars.close[t]!)}  ${move}`);
     const facts = hover?.price == null ? null : factsOf(field, t, hover.price);
     this.#cell.hidden = facts === null;
     if (facts === null) return;

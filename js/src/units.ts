@@ -3,20 +3,20 @@
 /** USD with three figures: $1.24M, $830k. */
 export function usd(value: number): string {
   const size = Math.abs(value);
+  const sign = value < 0 ? "−" : "";
   for (const [unit, name] of [
     [1e12, "T"],
     [1e9, "B"],
     [1e6, "M"],
     [1e3, "k"],
   ] as const) {
-    if (size >= unit * 0.9995) return `$${figures(value / unit)}${name}`;
+    if (size >= unit * 0.9995) return `${sign}$${figures(size / unit)}${name}`;
   }
-  return size === 0 ? "$0" : `$${size >= 0.01 ? figures(value) : value.toExponential(1)}`;
+  return size === 0 ? "$0" : `${sign}$${size >= 0.01 ? figures(size) : size.toExponential(1)}`;
 }
 
-function figures(value: number): string {
-  const size = Math.abs(value);
-  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
+function figures(size: number): string {
+  return size.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 /** Price with the symbol's own decimals and thin thousands. */
@@ -39,13 +39,16 @@ export function percent(fraction: number, digits = 2): string {
 
 /** Time in UTC: 2026-02-05 13:35. */
 export function utc(ms: number, seconds = false): string {
-  return new Date(ms).toISOString().slice(0, seconds ? 19 : 16).replace("T", " ");
+  return new Date(ms)
+    .toISOString()
+    .slice(0, seconds ? 19 : 16)
+    .replace("T", " ");
 }
 
 /** A length of time in words: 35 min, 18 h, 2.4 days. */
 export function duration(hours: number): string {
-  if (hours < 1 / 60) return `${Math.round(hours * 3600)} s`;
-  if (hours < 1) return `${Math.round(hours * 60)} min`;
+  if (hours < 59.5 / 3600) return `${Math.round(hours * 3600)} s`;
+  if (hours < 59.5 / 60) return `${Math.round(hours * 60)} min`;
   if (hours < 47.5) return `${hours < 9.95 ? hours.toFixed(1) : Math.round(hours)} h`;
   const days = hours / 24;
   return `${days < 9.95 ? days.toFixed(1) : Math.round(days)} days`;
@@ -61,6 +64,9 @@ export function steps125(value: number, count: number): number[] {
   const power = Math.floor(Math.log10(value));
   const all: number[] = [];
   for (let e = power - count; e <= power + count; e++) for (const m of [1, 2, 5]) all.push(Number(`${m}e${e}`));
-  const near = all.reduce((best, s, i) => (Math.abs(Math.log(s / value)) < Math.abs(Math.log(all[best]! / value)) ? i : best), 0);
+  const near = all.reduce(
+    (best, s, i) => (Math.abs(Math.log(s / value)) < Math.abs(Math.log(all[best]! / value)) ? i : best),
+    0,
+  );
   return all.slice(Math.max(near - count, 0), near + count + 1);
 }

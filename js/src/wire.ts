@@ -11,6 +11,7 @@ type Meta = Record<string, unknown>;
 
 const MAX_HEADER = 65_536;
 const MAX_SECTION = 256 * 1024 * 1024;
+const MAX_RATIO = 1032; // deflate makes at most this many bytes of one: nothing is allocated for a lie
 const DTYPES = {
   u8: Uint8Array,
   u16: Uint16Array,
@@ -56,7 +57,12 @@ export interface Frame {
   arrays: Record<string, Typed>;
 }
 
-const shown = (value: unknown): string => String(JSON.stringify(value) ?? value).slice(0, 40);
+/** A value for a message; nested ones are only named, because they may be too deep to print. */
+const shown = (value: unknown): string => {
+  if (Array.isArray(value))
+    return `[${value.slice(0, 4).map((part) => (typeof part === "object" ? "…" : part))}]`.slice(0, 40);
+  return (typeof value === "object" && value !== null ? "an object" : String(JSON.stringify(value))).slice(0, 40);
+};
 const natural = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 
@@ -147,10 +153,15 @@ async function readSection(section: unknown, known: Record<string, Wanted>, body
 
 /** Inflate a zlib stream that must come out at exactly `size` bytes; what is longer is never held. */
 async function inflate(packed: Uint8Array, size: number, name: string): Promise<Uint8Array> {
+  if (size > packed.length * MAX_RATIO) {
+    throw new WireError(`section ${name}: wanted ${size} bytes; found a zlib stream of ${packed.length}`);
+  }
   const raw = new Uint8Array(size);
   let filled = 0;
   try {
-    const stream = new Blob([packed as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const stream = new Blob([packed as Uint8Array<ArrayBuffer>])
+      .stream()
+      .pipeThrough(new DecompressionStream("deflate"));
     const reader = stream.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       if (filled + part.value.length > size) {
@@ -210,7 +221,11 @@ function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
   for (const tier of leverage) number({ leverage: tier }, "leverage", 1, 1000);
   const { start, row, tier, sweep } = arrays as { [name: string]: Typed };
   const n = row!.length;
-  if (start![0] !== 0 || start![start!.length - 1] !== n || start!.some((s: number, i: number) => i > 0 && s < start![i - 1]!)) {
+  if (
+    start![0] !== 0 ||
+    start![start!.length - 1] !== n ||
+    start!.some((s: number, i: number) => i > 0 && s < start![i - 1]!)
+  ) {
     throw new WireError(`section start: wanted rising from 0 to ${n}; found otherwise`);
   }
   if (row!.some((r: number) => r >= rows)) throw new WireError(`section row: wanted rows below ${rows}; found more`);

@@ -72,12 +72,20 @@ class Picture:
             "width": self.width,
             "candles": len(market),
             "notices": self._notices(),
+            "beyond": self._beyond(),
             "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"]) if "open_interest" in market.candles else None,
         }
 
+    def _beyond(self) -> list[float]:
+        """Return what share of each tier's notional has levels outside the grid, shape (L,)."""
+        opened = 2 * self.ledger.opened.sum()
+        outside = self.ledger.out_of_range.sum(axis=(0, 2))
+        return [round(float(usd / opened), 4) if opened > 0 else 0.0 for usd in outside]
+
     def _notices(self) -> list[str]:
         """Say in words what a reader of the picture has to know about its data."""
-        market, ledger, notices = self.market, self.ledger, []
+        market = self.market
+        notices: list[str] = []
         if self.width > 1:
             notices.append(f"{len(market):,} candles in columns of {self.width}")
         if market.missing:
@@ -89,10 +97,6 @@ class Picture:
             notices.append(f"open interest carried forward over {carried:,} candles")
         if market.widened:
             notices.append(f"{market.widened:,} candles widened to hold their open or close")
-        opened = 2 * ledger.opened.sum() * len(ledger.leverage)
-        outside = ledger.out_of_range.sum() / opened if opened > 0 else 0.0
-        if outside >= 0.005:
-            notices.append(f"{outside:.0%} of the levels lie beyond these prices")
         return notices
 
 

@@ -147,7 +147,7 @@ RAN = """() => {
   const done = notebook.widgets.every((cell) => cell.model.type !== 'code'
     || cell.model.sharedModel.source.trim() === '' || cell.model.executionCount !== null);
   const waiting = [...document.querySelectorAll('.jp-InputPrompt')].some((p) => p.textContent.includes('*'));
-  const failed = document.querySelector('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]');
+  const failed = document.querySelector('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]');
   return (done || failed) && !waiting && kernel?.status === 'idle';
 }"""
 
@@ -165,7 +165,7 @@ def run_all(page) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(RAN, timeout=90_000)
-    errors = page.locator('[data-mime-type="application/vnd.jupyter.error"]').all_inner_texts()
+    errors = page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
     assert not errors, errors
 
 

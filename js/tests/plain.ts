@@ -1,0 +1,84 @@
+/** The slow, plain twin of the replay, random ledgers for it, and numbers to compare with. */
+
+import fc from "fast-check";
+import type { Ledger } from "../src/ledger";
+
+/** Map-based replay of the model's text: decay, sweep, open, candle by candle; [column][row] in float64. */
+export function plainReplay(ledger: Ledger, weights: ArrayLike<number>, decayRate: number): number[][] {
+  let standing = new Map<number, number>();
+  const columns: number[][] = [];
+  for (let t = 0; t < ledger.columns; t++) {
+    const next = new Map<number, number>();
+    for (const [row, usd] of standing) {
+      const swept = row >= ledger.sweep[2 * t]! && row < ledger.sweep[2 * t + 1]!;
+      if (!swept) next.set(row, usd * (t === 0 ? 1 : Math.exp(-decayRate * ledger.hours[t]!)));
+    }
+    for (let i = ledger.start[t]!; i < ledger.start[t + 1]!; i++) {
+      const age = ledger.age === null ? 0 : ledger.age[i]! * ledger.ageUnit;
+      const usd = weights[ledger.tier[i]!]! * ledger.notional[i]! * Math.exp(-decayRate * age);
+      next.set(ledger.row[i]!, (next.get(ledger.row[i]!) ?? 0) + usd);
+    }
+    standing = next;
+    columns.push(Array.from({ length: ledger.rows }, (_, row) => standing.get(row) ?? 0));
+  }
+  return columns;
+}
+
+/** Any ledger that a frame may carry: up to 12 columns, 10 rows, 3 tiers. */
+export const anyLedger = (merged: fc.Arbitrary<boolean> = fc.boolean()): fc.Arbitrary<Ledger> =>
+  fc
+    .record({ rows: fc.integer({ min: 1, max: 10 }), columns: fc.integer({ min: 1, max: 12 }), merged })
+    .chain((size) => {
+      const entry = fc.record({
+        row: fc.integer({ min: 0, max: size.rows - 1 }),
+        tier: fc.integer({ min: 0, max: 2 }),
+        notional: fc.float({ min: 0, max: 1e6, noNaN: true }),
+        age: fc.integer({ min: 0, max: 255 }),
+      });
+      const column = fc.record({
+        entries: fc.array(entry, { maxLength: 6 }),
+        sweep: fc.tuple(fc.integer({ min: 0, max: size.rows }), fc.integer({ min: 0, max: size.rows })),
+        hours: fc.float({ min: 0, max: 48, noNaN: true }),
+      });
+      return fc.array(column, { minLength: size.columns, maxLength: size.columns }).map((columns): Ledger => {
+        const entries = columns.flatMap((c) => c.entries);
+        let n = 0;
+        return {
+          revision: 1,
+          barsRevision: 1,
+          binSize: 10,
+          first: 5,
+          rows: size.rows,
+          columns: size.columns,
+          leverage: [5, 10, 100],
+          start: Uint32Array.from([0, ...columns.map((c) => (n += c.entries.length))]),
+          row: Uint16Array.from(entries, (e) => e.row),
+          tier: Uint8Array.from(entries, (e) => e.tier),
+          notional: Float32Array.from(entries, (e) => e.notional),
+          sweep: Uint16Array.from(columns.flatMap((c) => [Math.min(...c.sweep), Math.max(...c.sweep)])),
+          hours: Float32Array.from(columns, (c) => c.hours),
+          age: size.merged ? Uint8Array.from(entries, (e) => e.age) : null,
+          ageUnit: size.merged ? 0.01 : 0,
+        };
+      });
+    });
+
+export const anyWeights = fc
+  .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 })
+  .map((weights) => Float64Array.from(weights));
+
+export const anyDecay = fc.constantFrom(0, 0.03, 2);
+
+/** Largest distance of two arrays, relative to the wanted value or to `floor`. */
+export function distance(found: ArrayLike<number>, wanted: ArrayLike<number>, floor = 1e-6): number {
+  if (found.length !== wanted.length) return Infinity;
+  let most = 0;
+  for (let i = 0; i < found.length; i++) {
+    const gap = Math.abs(found[i]! - wanted[i]!) / Math.max(Math.abs(wanted[i]!), floor);
+    if (!(gap <= most)) most = Number.isNaN(gap) ? Infinity : gap;
+  }
+  return most;
+}
+
+/** Two roundings to float32. */
+export const FLOAT32 = 2 * 2 ** -23;

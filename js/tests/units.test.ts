@@ -1,0 +1,133 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decimalsOf, duration, halfLife, percent, price, steps125, usd, utc } from "../src/units";
+
+test.each([
+  [0, "$0"],
+  [-0, "$0"],
+  [0.00001234, "$1.2e-5"],
+  [0.01, "$0.01"],
+  [0.5, "$0.50"],
+  [9.994, "$9.99"],
+  [9.996, "$10.0"],
+  [99.94, "$99.9"],
+  [99.96, "$100"],
+  [999.4, "$999"],
+  [999.6, "$1.00k"],
+  [830_000, "$830k"],
+  [999_499, "$999k"],
+  [999_600, "$1.00M"],
+  [1_240_000, "$1.24M"],
+  [12_340_000, "$12.3M"],
+  [5.5e9, "$5.50B"],
+  [7e12, "$7.00T"],
+  [-1_240_000, "−$1.24M"],
+  [-0.5, "−$0.50"],
+])("usd(%d) is %s", (value, words) => expect(usd(value)).toBe(words));
+
+test("usd keeps three figures", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 1, max: 9.99e14, noNaN: true }), (value) => {
+      const [, figures, unit] = /^\$([\d.]+)([kMBT]?)$/.exec(usd(value))!;
+      const scale = { "": 1, k: 1e3, M: 1e6, B: 1e9, T: 1e12 }[unit!]!;
+      expect(Math.abs((Number(figures) * scale) / value - 1)).toBeLessThan(0.00502);
+    }),
+  );
+});
+
+test.each([
+  [0.00001234, 8, "0.00001234"],
+  [67_123.4, 1, "67,123.4"],
+  [67_123, 0, "67,123"],
+  [1_234_567.891, 2, "1,234,567.89"],
+  [999, 0, "999"],
+  [1000.12345, 5, "1,000.12345"],
+  [-1234.5, 1, "−1,234.5"],
+])("price(%d, %i) is %s", (value, decimals, words) => expect(price(value, decimals)).toBe(words));
+
+test.each([
+  [250, 0],
+  [10, 0],
+  [1, 0],
+  [2.5, 1],
+  [0.5, 1],
+  [0.1, 1],
+  [0.05, 2],
+  [0.01, 2],
+  [0.00001234, 8],
+  [1e-12, 12],
+  [1e-15, 12],
+])("decimalsOf(%d) is %i", (step, decimals) => expect(decimalsOf(step)).toBe(decimals));
+
+test("price with decimalsOf its value reads back equal, to eight figures", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 10 ** 8 }), fc.integer({ min: 0, max: 11 }), (digits, decimals) => {
+      const value = Number(`${digits}e-${decimals}`);
+      expect(Number(price(value, decimalsOf(value)).replaceAll(",", ""))).toBe(value);
+    }),
+  );
+});
+
+test.each([
+  [0.0142, 2, "+1.42 %"],
+  [-0.0142, 2, "−1.42 %"],
+  [0, 1, "+0.0 %"],
+  [1.5, 0, "+150 %"],
+])("percent(%d, %i) is %s", (fraction, digits, words) => expect(percent(fraction, digits)).toBe(words));
+
+test("utc", () => {
+  const moment = Date.UTC(2026, 1, 5, 13, 35, 7);
+  expect(utc(moment)).toBe("2026-02-05 13:35");
+  expect(utc(moment, true)).toBe("2026-02-05 13:35:07");
+});
+
+test.each([
+  [0, "0 s"],
+  [30 / 3600, "30 s"],
+  [59.4 / 3600, "59 s"],
+  [59.7 / 3600, "1 min"],
+  [35 / 60, "35 min"],
+  [59.4 / 60, "59 min"],
+  [59.7 / 60, "1.0 h"],
+  [1, "1.0 h"],
+  [2.45, "2.5 h"],
+  [9.94, "9.9 h"],
+  [9.96, "10 h"],
+  [18, "18 h"],
+  [47, "47 h"],
+  [48, "2.0 days"],
+  [57.6, "2.4 days"],
+  [240, "10 days"],
+])("duration(%d) is %s", (hours, words) => expect(duration(hours)).toBe(words));
+
+test.each([
+  [0, "nothing closes by itself"],
+  [Math.LN2 / 24, "half closes within 24 h"],
+  [Math.LN2 / 36, "half closes within 36 h"],
+  [Math.LN2 * 2, "half closes within 30 min"],
+  [Math.LN2 / 72, "half closes within 3.0 days"],
+])("halfLife(%d) is %s", (rate, words) => expect(halfLife(rate)).toBe(words));
+
+describe("steps125", () => {
+  test.each([
+    [10, 2, [2, 5, 10, 20, 50]],
+    [50, 3, [5, 10, 20, 50, 100, 200, 500]],
+    [100, 0, [100]],
+    [0.1, 1, [0.05, 0.1, 0.2]],
+    [0.00001, 1, [0.000005, 0.00001, 0.00002]],
+    [250, 1, [100, 200, 500]], // none of the series: around the nearest by ratio
+    [9, 1, [5, 10, 20]],
+  ])("around %d, %i to each side", (value, count, all) => expect(steps125(value, count)).toEqual(all));
+
+  test("always has the nearest in its middle and rises by 2 or 2.5", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-8, max: 1e8, noNaN: true }), fc.integer({ min: 1, max: 6 }), (value, count) => {
+        const all = steps125(value, count);
+        expect(all.length).toBe(2 * count + 1);
+        const ratio = Math.max(all[count]! / value, value / all[count]!);
+        expect(ratio).toBeLessThan(Math.sqrt(2.5) * 1.0001);
+        for (let i = 1; i < all.length; i++) expect([2, 2.5]).toContain(Number((all[i]! / all[i - 1]!).toFixed(6)));
+      }),
+    );
+  });
+});

