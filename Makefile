@@ -15,8 +15,8 @@ help:
 	@echo "make demo [PORT=8888] | test | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
-	$(PY) -m jupyter lab notebooks/explorer.ipynb --no-browser --port=$(PORT) --allow-root --log-level=ERROR \
-		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) --no-browser \
+		--allow-root --log-level=ERROR
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
@@ -50,6 +50,8 @@ clean:
 # The package in place, with one extra; the stamp is called as the extra is.
 .venv/.%: pyproject.toml .venv/.python | bundle
 	$(PY) -m pip install --quiet --editable '.[$*]'
+	@# Nobody asked for news: in .venv alone, JupyterLab does not offer any.
+	$(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	@touch $@
 
 .venv/.bench: .venv/.dev

@@ -28,7 +28,12 @@ export function attachBrush(
     const frame = pane.getBoundingClientRect();
     const x = Math.min(Math.max(event.clientX - frame.left, 0), frame.width);
     const y = Math.min(Math.max(event.clientY - frame.top, 0), frame.height);
-    return { x0: Math.min(x, start!.x), y0: Math.min(y, start!.y), x1: Math.max(x, start!.x), y1: Math.max(y, start!.y) };
+    return {
+      x0: Math.min(x, start!.x),
+      y0: Math.min(y, start!.y),
+      x1: Math.max(x, start!.x),
+      y1: Math.max(y, start!.y),
+    };
   };
   pane.addEventListener(
     "pointerdown",

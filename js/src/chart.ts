@@ -72,7 +72,9 @@ export class Chart {
     this.#candles = this.api.addSeries(CandlestickSeries, {
       borderVisible: false,
       priceLineStyle: 2,
-      autoscaleInfoProvider: (original: () => ReturnType<() => { priceRange: { minValue: number; maxValue: number } | null } | null>) => {
+      autoscaleInfoProvider: (
+        original: () => ReturnType<() => { priceRange: { minValue: number; maxValue: number } | null } | null>,
+      ) => {
         const field = this.input.heatmap().field;
         if (this.#fit === "candles" || field === null) return original();
         return {
@@ -81,9 +83,7 @@ export class Chart {
       },
     });
     this.#candles.attachPrimitive(this.heatmap);
-    this.#candles.attachPrimitive(
-      new Profile(() => ({ field: input.heatmap().field, column: input.profileColumn() })),
-    );
+    this.#candles.attachPrimitive(new Profile(() => ({ field: input.heatmap().field, column: input.profileColumn() })));
     this.#panes = new Panes(this.api);
     this.recolour(colours);
     this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event)));
@@ -102,7 +102,11 @@ export class Chart {
       close: bars.close[t]!,
     });
     if (from === 0) {
-      const format = { type: "custom" as const, minMove: 10 ** -decimals, formatter: (value: number) => price(value, decimals) };
+      const format = {
+        type: "custom" as const,
+        minMove: 10 ** -decimals,
+        formatter: (value: number) => price(value, decimals),
+      };
       this.#candles.applyOptions({ priceFormat: format });
       this.#candles.setData(Array.from({ length: bars.time.length }, (_, t) => candle(t)));
     } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t));
@@ -185,7 +189,12 @@ export class Chart {
     if (layout === null) return null;
     const column = (x: number) => Math.min(Math.max(Math.floor(invert(layout.x, x)), 0), field.ledger.columns - 1);
     const level = (y: number) => (field.ledger.first + invert(layout.y, y)) * field.ledger.binSize;
-    return { columnFrom: column(rect.x0), columnTo: column(rect.x1), priceLow: level(rect.y1), priceHigh: level(rect.y0) };
+    return {
+      columnFrom: column(rect.x0),
+      columnTo: column(rect.x1),
+      priceLow: level(rect.y1),
+      priceHigh: level(rect.y0),
+    };
   }
 
   /** Columns and prices to pixels of the price pane. */

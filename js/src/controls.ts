@@ -20,7 +20,12 @@ export const decayAt = (position: number): number =>
 export const positionOfDecay = (rate: number): number =>
   rate <= 0
     ? 0
-    : Math.round(Math.min(Math.max(1 + (Math.log(rate / SLOWEST) / Math.log(FASTEST / SLOWEST)) * (DECAY_STEPS - 1), 1), DECAY_STEPS));
+    : Math.round(
+        Math.min(
+          Math.max(1 + (Math.log(rate / SLOWEST) / Math.log(FASTEST / SLOWEST)) * (DECAY_STEPS - 1), 1),
+          DECAY_STEPS,
+        ),
+      );
 
 /**
  * Shares in percent after one tier is set: it gets what was asked, the others keep their proportions
@@ -34,7 +39,7 @@ export function withShare(anchor: Record<string, number>, tier: string, share: n
   const set = Math.min(Math.max(share, 0), 100);
   const mix: Record<string, number> = {};
   for (const name of Object.keys(anchor)) {
-    const value = name === tier ? set : ((100 - set) * (rest > 0 ? anchor[name]! / rest : 1 / others.length));
+    const value = name === tier ? set : (100 - set) * (rest > 0 ? anchor[name]! / rest : 1 / others.length);
     mix[name] = Math.round(value * 1e6) / 1e6;
   }
   return mix;
@@ -60,7 +65,11 @@ export class Controls {
   readonly #rows = new Map<string, Tier>();
   readonly #decay = h("input", { type: "range", min: 0, max: DECAY_STEPS, step: 1, class: "liq-slider" });
   readonly #decayText = h("output", { class: "liq-value" });
-  readonly #auto = h("button", { type: "button", class: "liq-button", title: "Use the rate that open interest and volume imply" }, "auto");
+  readonly #auto = h(
+    "button",
+    { type: "button", class: "liq-button", title: "Use the rate that open interest and volume imply" },
+    "auto",
+  );
   readonly #bin = h("input", { type: "range", min: 0, step: 1, class: "liq-slider" });
   readonly #binText = h("output", { class: "liq-value" });
   #anchor: { tier: string; mix: Record<string, number> } | null = null;
@@ -88,7 +97,9 @@ export class Controls {
         this.#binText,
       ),
     );
-    this.#decay.addEventListener("input", () => source.set({ decayRate: decayAt(this.#decay.valueAsNumber) }), { signal });
+    this.#decay.addEventListener("input", () => source.set({ decayRate: decayAt(this.#decay.valueAsNumber) }), {
+      signal,
+    });
     this.#bin.addEventListener(
       "input",
       () => {
@@ -139,7 +150,10 @@ export class Controls {
     const sizes = this.#sizes();
     this.#bin.max = String(sizes.length - 1);
     this.#bin.value = String(sizes.indexOf(size));
-    const share = field === null ? "" : ` · ${((size / field.bars.close[field.bars.close.length - 1]!) * 100).toPrecision(2)} % of price`;
+    const share =
+      field === null
+        ? ""
+        : ` · ${((size / field.bars.close[field.bars.close.length - 1]!) * 100).toPrecision(2)} % of price`;
     setText(this.#binText, `$${price(size, decimalsOf(size))}${share}${pendingBin === null ? "" : " · computing …"}`);
     this.#bin.setAttribute("aria-valuetext", `${size} dollars`);
   }
@@ -163,7 +177,10 @@ export class Controls {
     }
     const same = (preset: Record<string, number>): boolean => {
       const wanted = percentOf(preset);
-      return tiers.length === Object.keys(wanted).length && tiers.every((t) => Math.abs((wanted[t] ?? -1) - shares[t]!) < 1e-3);
+      return (
+        tiers.length === Object.keys(wanted).length &&
+        tiers.every((t) => Math.abs((wanted[t] ?? -1) - shares[t]!) < 1e-3)
+      );
     };
     for (const button of this.#presets.children) {
       const preset = this.source.presets[(button as HTMLElement).dataset.preset ?? ""];
@@ -178,8 +195,25 @@ export class Controls {
       const id = unique();
       const bar = h("input", { type: "range", min: 0, max: 100, step: "any", id, "data-tier": tier, class: "liq-bar" });
       const label = `Share of ${tier}x in percent`;
-      const box = h("input", { type: "number", min: 0, max: 100, step: 0.1, "data-tier": tier, class: "liq-box", "aria-label": label });
-      this.#tiers.append(h("div", { class: "liq-tier" }, h("label", { for: id }, `${tier}x`), bar, box, h("span", { class: "liq-dim" }, "%")));
+      const box = h("input", {
+        type: "number",
+        min: 0,
+        max: 100,
+        step: 0.1,
+        "data-tier": tier,
+        class: "liq-box",
+        "aria-label": label,
+      });
+      this.#tiers.append(
+        h(
+          "div",
+          { class: "liq-tier" },
+          h("label", { for: id }, `${tier}x`),
+          bar,
+          box,
+          h("span", { class: "liq-dim" }, "%"),
+        ),
+      );
       this.#rows.set(tier, { bar, box });
     }
   }

@@ -74,8 +74,8 @@ export class Field {
 
   #refresh(): void {
     if (this.#staleFrom >= this.ledger.columns) return;
-    replay(this.ledger, this.weights, this.decayRate, this.#values, this.#staleFrom);
+    const most = replay(this.ledger, this.weights, this.decayRate, this.#values, this.#staleFrom);
+    this.#brightest = this.#staleFrom === 0 ? most : brightest(this.#values);
     this.#staleFrom = this.ledger.columns;
-    this.#brightest = brightest(this.#values);
   }
 }

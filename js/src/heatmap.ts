@@ -28,7 +28,11 @@ export interface HeatmapInput {
 }
 
 /** Map of columns' left edges and of rows' lower edges to CSS pixels; null while nothing is laid out. */
-export function layoutOf(chart: IChartApi, series: ISeriesApi<"Candlestick">, field: Field): { x: Affine; y: Affine } | null {
+export function layoutOf(
+  chart: IChartApi,
+  series: ISeriesApi<"Candlestick">,
+  field: Field,
+): { x: Affine; y: Affine } | null {
   const { ledger } = field;
   const time = chart.timeScale();
   const far = Math.max(ledger.columns - 1, 1);
@@ -38,7 +42,10 @@ export function layoutOf(chart: IChartApi, series: ISeriesApi<"Candlestick">, fi
   const y1 = series.priceToCoordinate(edgeOf(ledger, ledger.rows));
   if (x0 === null || x1 === null || y0 === null || y1 === null || x0 === x1) return null;
   const centres = affineThrough(0, x0, far, x1);
-  return { x: { origin: centres.origin - centres.unit / 2, unit: centres.unit }, y: affineThrough(0, y0, ledger.rows, y1) };
+  return {
+    x: { origin: centres.origin - centres.unit / 2, unit: centres.unit },
+    y: affineThrough(0, y0, ledger.rows, y1),
+  };
 }
 
 export class Heatmap implements ISeriesPrimitive<Time> {
@@ -112,7 +119,14 @@ export class Heatmap implements ISeriesPrimitive<Time> {
 }
 
 /** A dotted line where candles are missing: columns stand side by side, time does not. */
-function markGaps(context: CanvasRenderingContext2D, field: Field, x: Affine, pool: number, height: number, ratio: number): void {
+function markGaps(
+  context: CanvasRenderingContext2D,
+  field: Field,
+  x: Affine,
+  pool: number,
+  height: number,
+  ratio: number,
+): void {
   const { missing } = field.bars;
   context.fillStyle = "rgba(255, 255, 255, 0.45)";
   for (let t = 1; t < missing.length; t++) {

@@ -1,6 +1,6 @@
 /** Max-pooled pictures of a density: one-row bands survive when many cells share a device pixel. */
 
-import { stepTable } from "./colour";
+import { STEPS, stepTable } from "./colour";
 
 /** How many columns and rows share one bitmap pixel. */
 export interface Pooling {
@@ -38,18 +38,45 @@ export function paint(
   const width = Math.ceil(columns / pool.columns);
   const height = Math.ceil(rows / pool.rows);
   const table = stepTable(edges);
+  const bounds = new Uint32Array(STEPS).fill(0xffffffff); // the last one stops the search below
+  bounds.set(edges);
+  const pooled = new Uint32Array(height);
+  const single = pool.columns === 1 && pool.rows === 1;
   for (let x = Math.floor(from / pool.columns); x < width; x++) {
-    const lastColumn = Math.min((x + 1) * pool.columns, columns);
-    for (let j = 0; j < height; j++) {
-      const firstRow = j * pool.rows;
-      const lastRow = Math.min(firstRow + pool.rows, rows);
-      let most = 0;
-      for (let t = x * pool.columns; t < lastColumn; t++) {
-        for (let i = t * rows + firstRow; i < t * rows + lastRow; i++) if (bits[i]! > most) most = bits[i]!;
+    const first = x * pool.columns;
+    if (!single) poolColumn(bits, rows, pool.rows, first, Math.min(first + pool.columns, columns), pooled);
+    const source = single ? bits : pooled;
+    let i = single ? first * rows : 0;
+    for (let o = (height - 1) * width + x; o >= 0; o -= width, i++) {
+      const value = source[i]!;
+      let step = table[value >>> 16]!;
+      while (bounds[step]! <= value) step++;
+      out[o] = pixels[step]!;
+    }
+  }
+}
+
+/** Largest bits of each block of `block` rows over the columns [first, last). */
+function poolColumn(
+  bits: Uint32Array,
+  rows: number,
+  block: number,
+  first: number,
+  last: number,
+  most: Uint32Array,
+): void {
+  if (block === 1) most.set(bits.subarray(first * rows, (first + 1) * rows));
+  else most.fill(0);
+  for (let t = block === 1 ? first + 1 : first; t < last; t++) {
+    const at = t * rows;
+    if (block === 1) {
+      for (let r = 0; r < rows; r++) if (bits[at + r]! > most[r]!) most[r] = bits[at + r]!;
+    } else {
+      for (let j = 0, r = 0; r < rows; j++) {
+        let value = most[j]!;
+        for (const stop = Math.min(r + block, rows); r < stop; r++) if (bits[at + r]! > value) value = bits[at + r]!;
+        most[j] = value;
       }
-      let step = table[most >>> 16]!;
-      while (step < edges.length && edges[step]! <= most) step++;
-      out[(height - 1 - j) * width + x] = pixels[step]!;
     }
   }
 }

@@ -13,14 +13,35 @@ const whole = { low: FLOOR, high: 1 };
 export class LookBar {
   readonly element: HTMLElement;
   readonly #bar = h("canvas", { width: 256, height: 1, class: "liq-colours", "aria-hidden": "true" });
-  readonly #low = h("input", { type: "range", min: 0, max: STEPS, step: 1, class: "liq-handle", "aria-label": "Hide below" });
-  readonly #high = h("input", { type: "range", min: 0, max: STEPS, step: 1, class: "liq-handle", "aria-label": "Brightest from" });
+  readonly #low = h("input", {
+    type: "range",
+    min: 0,
+    max: STEPS,
+    step: 1,
+    class: "liq-handle",
+    "aria-label": "Hide below",
+  });
+  readonly #high = h("input", {
+    type: "range",
+    min: 0,
+    max: STEPS,
+    step: 1,
+    class: "liq-handle",
+    "aria-label": "Brightest from",
+  });
   readonly #lowText = h("span");
   readonly #highText = h("span");
   readonly #scale = select("Colour scale", SCALES);
   readonly #palette = select("Palette", PALETTES);
   readonly #swept = h("input", { type: "checkbox" });
-  readonly #opacity = h("input", { type: "range", min: 0, max: 100, step: 1, class: "liq-slider", "aria-label": "Opacity" });
+  readonly #opacity = h("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    step: 1,
+    class: "liq-slider",
+    "aria-label": "Opacity",
+  });
   #painted = "";
 
   constructor(
@@ -30,7 +51,12 @@ export class LookBar {
     this.element = h(
       "div",
       { class: "liq-group liq-look" },
-      h("div", { class: "liq-head" }, h("span", {}, "Colour"), h("span", { class: "liq-dim" }, "estimated USD per bin")),
+      h(
+        "div",
+        { class: "liq-head" },
+        h("span", {}, "Colour"),
+        h("span", { class: "liq-dim" }, "estimated USD per bin"),
+      ),
       h("div", { class: "liq-colourbar" }, this.#bar, this.#low, this.#high),
       h("div", { class: "liq-ends" }, this.#lowText, this.#highText),
       h("div", { class: "liq-line" }, this.#scale, this.#palette),
@@ -70,7 +96,8 @@ export class LookBar {
 
   #handles(moved: "low" | "high"): [number, number] {
     const { threshold, scale } = this.source.settings;
-    const share = (input: HTMLInputElement): number => Number(valueAt(input.valueAsNumber / STEPS, whole, scale).toPrecision(6));
+    const share = (input: HTMLInputElement): number =>
+      Number(valueAt(input.valueAsNumber / STEPS, whole, scale).toPrecision(6));
     if (moved === "low") {
       const low = this.#low.valueAsNumber === 0 ? 0 : share(this.#low);
       return [Math.min(low, threshold[1] * 0.98), threshold[1]];
@@ -86,7 +113,10 @@ export class LookBar {
     this.#painted = key;
     const colours = paletteOf(settings.palette);
     const image = context.createImageData(256, 1);
-    const span = { low: valueAt(low, whole, settings.scale), high: Math.max(valueAt(high, whole, settings.scale), FLOOR * 1.001) };
+    const span = {
+      low: valueAt(low, whole, settings.scale),
+      high: Math.max(valueAt(high, whole, settings.scale), FLOOR * 1.001),
+    };
     for (let x = 0; x < 256; x++) {
       const value = valueAt(x / 255, whole, settings.scale);
       const step = Math.round(positionOf(value, span, settings.scale) * 254);
@@ -99,5 +129,9 @@ export class LookBar {
 }
 
 function select(label: string, values: readonly string[]): HTMLSelectElement {
-  return h("select", { "aria-label": label, class: "liq-select" }, ...values.map((value) => h("option", { value }, value)));
+  return h(
+    "select",
+    { "aria-label": label, class: "liq-select" },
+    ...values.map((value) => h("option", { value }, value)),
+  );
 }

@@ -4,7 +4,7 @@ import { PALETTES, SCALES } from "./colour";
 import { Field } from "./field";
 import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "./ledger";
 import type { Selection, Settings, Source, SourceEvent, Status, Visible } from "./settings";
-import { decodeFrame } from "./wire";
+import { decodeFrame, WireError } from "./wire";
 
 /** What anywidget hands over; its own types would bring in the whole front end. */
 export interface AnyModel {
@@ -29,6 +29,11 @@ const TRAITS: Record<keyof Settings, string> = {
   height: "height",
 };
 const TRAILING_MS = 200;
+/** Above this the page would run out of memory; Python keeps to half of it. */
+const MAX_CELLS = 16_000_000;
+
+const sameGrid = (a: Ledger, b: Ledger): boolean =>
+  a.binSize === b.binSize && a.first === b.first && a.rows === b.rows && a.leverage.join() === b.leverage.join();
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
@@ -200,9 +205,10 @@ export class JupyterSource implements Source {
   #adopt(bars: Bars, ledger: Ledger): void {
     if (ledger.barsRevision !== bars.revision) return; // the other half is on its way
     if (ledger.columns !== bars.time.length) {
-      this.#problem = `This picture could not be read; the last good one stays. bars has ${bars.time.length} columns, ledger ${ledger.columns}`;
-      this.#emit("status");
-      return;
+      throw new WireError(`ledger: wanted ${bars.time.length} columns as in bars; found ${ledger.columns}`);
+    }
+    if (ledger.columns * ledger.rows > MAX_CELLS) {
+      throw new WireError(`ledger: wanted at most ${MAX_CELLS} cells; found ${ledger.columns} x ${ledger.rows}`);
     }
     const { leverageMix, decayRate } = this.settings;
     const revision = this.field?.revision ?? 0;
@@ -227,12 +233,13 @@ export class JupyterSource implements Source {
       const { field } = this;
       const from = frame.meta.from as number;
       if (field === null || this.#bars === null) return;
-      if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns) {
+      const tail = ledgerOf(frame);
+      if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns || !sameGrid(field.ledger, tail)) {
         this.model.send({ type: "resync" });
         return;
       }
       const bars = spliceBars(this.#bars, barsOf(frame), from);
-      field.splice(bars, spliceLedger(field.ledger, ledgerOf(frame), from), from);
+      field.splice(bars, spliceLedger(field.ledger, tail, from), from);
       this.#bars = bars;
       this.tailFrom = from;
       this.#emit("tail");

@@ -22,7 +22,10 @@ class View {
   readonly #badges = h("div", { class: "liq-badges" });
   readonly #message = h("div", { class: "liq-message", role: "status" });
   readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
-  readonly #labels = [h("div", { class: "liq-label" }, "volume, coins"), h("div", { class: "liq-label" }, "open interest, coins")];
+  readonly #labels = [
+    h("div", { class: "liq-label" }, "volume, coins"),
+    h("div", { class: "liq-label" }, "open interest, coins"),
+  ];
   readonly #readout = new Readout();
   readonly #controls: Controls;
   readonly #look: LookBar;
@@ -128,7 +131,8 @@ class View {
       (event) => {
         const focused = document.activeElement === this.#plot;
         this.#chart?.takeWheel(focused || event.ctrlKey);
-        if (event.ctrlKey && !focused) requestAnimationFrame(() => this.#chart?.takeWheel(document.activeElement === this.#plot));
+        if (event.ctrlKey && !focused)
+          requestAnimationFrame(() => this.#chart?.takeWheel(document.activeElement === this.#plot));
       },
       { capture: true, passive: true, signal },
     );
@@ -190,7 +194,8 @@ class View {
     if (beyond >= 0.005) texts.push(`${Math.round(beyond * 100)} % of the notional has levels beyond these rows`);
     const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));
     if (about.simulated) badges.unshift(h("span", { class: "liq-badge liq-loud" }, "simulated market"));
-    if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join("")) this.#badges.replaceChildren(...badges);
+    if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join(""))
+      this.#badges.replaceChildren(...badges);
   }
 
   #settings(): void {

@@ -1,6 +1,13 @@
 /** The panes below the price: volume and open interest. */
 
-import { HistogramSeries, type IChartApi, type ISeriesApi, LineSeries, type Time, type UTCTimestamp } from "lightweight-charts";
+import {
+  HistogramSeries,
+  type IChartApi,
+  type ISeriesApi,
+  LineSeries,
+  type Time,
+  type UTCTimestamp,
+} from "lightweight-charts";
 import type { Bars } from "./ledger";
 import type { Colours } from "./theme";
 
@@ -14,7 +21,11 @@ export class Panes {
   #openInterest: ISeriesApi<"Line", Time> | null = null;
 
   constructor(private readonly chart: IChartApi) {
-    this.#volume = chart.addSeries(HistogramSeries, { priceFormat: coins, priceLineVisible: false, lastValueVisible: false }, 1);
+    this.#volume = chart.addSeries(
+      HistogramSeries,
+      { priceFormat: coins, priceLineVisible: false, lastValueVisible: false },
+      1,
+    );
   }
 
   /** Show the bars from column `from` on anew; from 0 all of them. */
@@ -32,13 +43,21 @@ export class Panes {
     if (open !== null && this.#openInterest === null) {
       this.#openInterest = this.chart.addSeries(
         LineSeries,
-        { priceFormat: coins, priceLineVisible: false, lastValueVisible: false, lineWidth: 1, color: colours.openInterest },
+        {
+          priceFormat: coins,
+          priceLineVisible: false,
+          lastValueVisible: false,
+          lineWidth: 1,
+          color: colours.openInterest,
+        },
         2,
       );
       from = 0;
     }
     const line = (t: number) =>
-      Number.isFinite(open![t]!) ? { time: seconds(bars.time[t]!), value: open![t]! } : { time: seconds(bars.time[t]!) };
+      Number.isFinite(open![t]!)
+        ? { time: seconds(bars.time[t]!), value: open![t]! }
+        : { time: seconds(bars.time[t]!) };
     const columns = bars.time.length;
     if (from === 0) {
       this.#volume.setData(Array.from({ length: columns }, (_, t) => volume(t)));

@@ -109,7 +109,14 @@ export class Profile implements ISeriesPrimitive<Time> {
         c.globalAlpha = 1;
       }
 
-      function curve(c: CanvasRenderingContext2D, from: number, to: number, step: number, colour: string, cap: number): void {
+      function curve(
+        c: CanvasRenderingContext2D,
+        from: number,
+        to: number,
+        step: number,
+        colour: string,
+        cap: number,
+      ): void {
         c.strokeStyle = colour;
         c.lineWidth = 1.25;
         c.beginPath();

@@ -76,7 +76,15 @@ export class Readout {
     const side = h("span", { class: `liq-${facts.side === "at the close" ? "at" : facts.side}` }, facts.side);
     this.#cell.replaceChildren(
       h("div", {}, facts.bin, "  ", h("span", { class: "liq-dim" }, `${facts.distance} from close`)),
-      h("div", {}, "est. ", bright, " ", side, h("span", { class: "liq-dim" }, facts.age ? `  mean age ${facts.age}` : "")),
+      h(
+        "div",
+        {},
+        "est. ",
+        bright,
+        " ",
+        side,
+        h("span", { class: "liq-dim" }, facts.age ? `  mean age ${facts.age}` : ""),
+      ),
       h("div", { class: "liq-dim" }, tiers || "nothing stands here"),
       h("div", { class: "liq-dim" }, `${facts.between} between here and the close`),
     );

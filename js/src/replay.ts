@@ -8,21 +8,27 @@ import type { Ledger } from "./ledger";
  * @param weights - one weight a tier
  * @param decayRate - per hour, continuous
  * @param from - first column to compute; the columns before must be in `out` already
+ * @returns the largest value computed, USD
  */
-export function replay(ledger: Ledger, weights: Float64Array, decayRate: number, out: Float32Array, from = 0): void {
+export function replay(ledger: Ledger, weights: Float64Array, decayRate: number, out: Float32Array, from = 0): number {
   const { rows, columns, start, row, tier, notional, sweep, hours, age, ageUnit } = ledger;
   const state = new Float64Array(rows);
   if (from > 0) state.set(out.subarray((from - 1) * rows, from * rows));
   const agedWeight = age ? agedWeights(weights, decayRate, ageUnit) : weights;
+  let most = 0; // a cell is at its largest right after something was added to it
   for (let t = from; t < columns; t++) {
     const keep = t > 0 ? Math.exp(-decayRate * hours[t]!) : 1;
     if (keep !== 1) for (let r = 0; r < rows; r++) state[r]! *= keep;
     state.fill(0, sweep[2 * t]!, sweep[2 * t + 1]!);
-    const last = start[t + 1]!;
-    if (age) for (let i = start[t]!; i < last; i++) state[row[i]!]! += agedWeight[tier[i]! * 256 + age[i]!]! * notional[i]!;
-    else for (let i = start[t]!; i < last; i++) state[row[i]!]! += agedWeight[tier[i]!]! * notional[i]!;
+    for (let i = start[t]!, last = start[t + 1]!; i < last; i++) {
+      const weight = age ? agedWeight[tier[i]! * 256 + age[i]!]! : agedWeight[tier[i]!]!;
+      const value = state[row[i]!]! + weight * notional[i]!;
+      state[row[i]!] = value;
+      if (value > most) most = value;
+    }
     out.set(state, t * rows);
   }
+  return Math.fround(most);
 }
 
 /** Weight of a tier after `age` units, at `tier * 256 + age`. */

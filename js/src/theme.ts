@@ -52,7 +52,9 @@ export function hostTheme(element: Element): Theme {
   if (/\bdark\b|vscode-dark/.test(names)) return "dark";
   if (/\blight\b|vscode-light/.test(names)) return "light";
   for (let at: Element | null = element; at !== null; at = at.parentElement) {
-    const parts = getComputedStyle(at).backgroundColor.match(/[\d.]+/g)?.map(Number);
+    const parts = getComputedStyle(at)
+      .backgroundColor.match(/[\d.]+/g)
+      ?.map(Number);
     if (parts && parts.length >= 3 && (parts[3] ?? 1) > 0.5) {
       return 0.299 * parts[0]! + 0.587 * parts[1]! + 0.114 * parts[2]! < 128 ? "dark" : "light";
     }

@@ -9,6 +9,8 @@ type Dim = "T" | "T+1" | "N" | 2;
 type Kind = "bars" | "ledger" | "tail";
 type Meta = Record<string, unknown>;
 
+/** Last millisecond of a JavaScript date. */
+const MAX_TIME = 8.64e15;
 const MAX_HEADER = 65_536;
 const MAX_SECTION = 256 * 1024 * 1024;
 const MAX_RATIO = 1032; // deflate makes at most this many bytes of one: nothing is allocated for a lie
@@ -200,6 +202,10 @@ function checkBars(meta: Meta, arrays: Record<string, Typed>): void {
   number(meta, "step", 1, 1e13);
   if (arrays.gap!.some((n: number, i: number) => (i === 0 ? n !== 0 : n === 0))) {
     throw new WireError("section gap: wanted 0 for the first column and more for the others; found otherwise");
+  }
+  const steps = (arrays.gap as Uint32Array).reduce((sum, n) => sum + n, 0);
+  if (Math.abs((meta.time_base as number) + steps * (meta.step as number)) > MAX_TIME) {
+    throw new WireError("section gap: wanted times that a calendar has; found later ones");
   }
   for (const name of ["open", "high", "low", "close"]) {
     if (!arrays[name]!.every((x: number) => x > 0 && x < Infinity)) {

@@ -173,6 +173,11 @@ describe("steps", () => {
     );
   });
 
+  test("the table counts an edge that is such a smallest value", () => {
+    const table = stepTable(stepEdges({ low: 1, high: 1000 }, "log")); // 1 is 0x3f800000
+    expect([table[0x3f7f], table[0x3f80]]).toEqual([0, 1]);
+  });
+
   test("step and position agree: nothing below the low end, the last step from the high end on", () => {
     for (const scale of SCALES) {
       const edges = stepEdges({ low: 10, high: 1000 }, scale);

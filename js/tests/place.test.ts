@@ -46,6 +46,7 @@ describe("the visible strip", () => {
     ["right of the screen", { origin: 100, unit: 10 }, 50],
     ["empty", { origin: 0, unit: 10 }, 0],
     ["a falling map", { origin: 50, unit: -1 }, 50],
+    ["a falling map, all within one pixel", { origin: 500, unit: -1000 }, 50],
     ["no width", { origin: 0, unit: 0 }, 50],
     ["not a number", { origin: Number.NaN, unit: 1 }, 50],
   ])("is null: %s", (_, map, count) => expect(visibleStrip(map, count, 100)).toBeNull());

@@ -291,6 +291,60 @@ describe("malformed frames", () => {
     const { header, body } = tiny({ [name]: values });
     return refused(join(header, body), new RegExp(`^section ${name}: wanted`));
   });
+
+  test("a header of more than 64 KiB", async () => {
+    const { header, body } = tiny();
+    header.meta.note = "x".repeat(65_536 - JSON.stringify({ ...header, meta: { ...header.meta, note: "" } }).length);
+    expect((await decodeFrame(join(header, body))).kind).toBe("ledger");
+    header.meta.note += "x";
+    await refused(join(header, body), /^header: wanted 2 to 65536/);
+  });
+
+  test("no columns", async () => {
+    const { header } = tiny();
+    let offset = 0;
+    const empty = header.sections.map((section) => {
+      const shape = section.name === "start" ? [1] : (section.shape as number[]).map((_, i) => (i === 0 ? 0 : 2));
+      const place = offset + (-offset & 7);
+      const bytes = section.name === "start" ? 4 : 0;
+      offset = place + bytes;
+      return { ...section, shape, offset: place, bytes };
+    });
+    await refused(join({ ...header, sections: empty }, new Uint8Array(offset)), /^columns: wanted at least one/);
+  });
+
+  test.each([
+    ["gap", 0, 1],
+    ["gap", 1, 0],
+    ["open", 0, 0],
+    ["high", 1, -1],
+    ["low", 0, Number.NaN],
+    ["close", 1, Infinity],
+    ["volume", 0, -1],
+    ["volume", 1, Number.NaN],
+    ["volume", 1, Infinity],
+  ])("bars with %s[%i] of %d", async (name, at, value) => {
+    const values = (key: string): number[] => {
+      const numbers = key === "gap" ? [0, 1] : [2, 3];
+      if (key === name) numbers[at] = value;
+      return numbers;
+    };
+    const arrays = [Uint32Array.from(values("gap"))] as (Uint32Array | Float64Array | Float32Array)[];
+    for (const key of ["open", "high", "low", "close"]) arrays.push(Float64Array.from(values(key)));
+    arrays.push(Float32Array.from(values("volume")));
+    const body = new Uint8Array(8 + 4 * 16 + 8);
+    let offset = 0;
+    const sections = ["gap", "open", "high", "low", "close", "volume"].map((key, i) => {
+      const array = arrays[i]!;
+      const dtype = key === "gap" ? "u32" : key === "volume" ? "f32" : "f64";
+      const place = offset;
+      body.set(new Uint8Array(array.buffer), place);
+      offset += array.byteLength;
+      return { name: key, dtype, shape: [2], codec: "raw", offset: place, bytes: array.byteLength };
+    });
+    const frame = join({ kind: "bars", meta: { time_base: 0, step: 1000 }, sections }, body);
+    await refused(frame, new RegExp(`^section ${name}: wanted`));
+  });
 });
 
 describe("zlib streams", () => {

@@ -61,8 +61,10 @@ class _Mix(traitlets.TraitType[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> dict[float, float]:
         mix = check_mix(value)
-        for tier in mix:
-            level_factors([tier], obj.maintenance_rate, obj.fee_rate)
+        try:
+            level_factors(list(mix), obj.maintenance_rate, obj.fee_rate)
+        except InputError as error:
+            raise InputError(f"leverage_mix: {error}") from None
         return mix
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger
 
 MAGIC = b"LIQ1"
+MAX_TIME = 8.64e15  # ms, the last of a JavaScript date
 MAX_HEADER = 65_536
 MAX_SECTION = 256 * 1024 * 1024
 DTYPES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "f32": "<f4", "f64": "<f8"}
@@ -259,6 +260,8 @@ def _check_bars(meta: dict[str, Any], arrays: Arrays) -> None:
     gap = arrays["gap"]
     if gap[0] != 0 or (gap[1:] == 0).any():
         raise WireError("section gap: wanted 0 for the first column and more for the others; found otherwise")
+    if abs(meta["time_base"] + float(gap.sum(dtype=np.float64)) * meta["step"]) > MAX_TIME:
+        raise WireError("section gap: wanted times that a calendar has; found later ones")
     for name in PRICES:
         if not (np.isfinite(arrays[name]).all() and (arrays[name] > 0).all()):
             raise WireError(f"section {name}: wanted finite positive prices; found otherwise")

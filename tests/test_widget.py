@@ -1,0 +1,313 @@
+"""The widget's Python side: traits, guards, live candles. Pictures are looked at in tests/browser."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import liqwidget as lw
+from liqwidget.picture import MAX_COLUMNS
+from liqwidget.wire import decode_frame
+from markets import walk
+
+
+@pytest.fixture
+def market():
+    return walk(300, seed=5, price=60_000, tick=0.1, step_minutes=5, wild=0.1)
+
+
+@pytest.fixture
+def hm(market):
+    widget = lw.LiquidationHeatmap(market)
+    yield widget
+    widget.close()
+
+
+def next_candles(market, n=1, move=0.0):
+    last = market.candles.iloc[-1]
+    close = last["close"] * (1 + move)
+    index = pd.date_range(market.candles.index[-1] + market.interval, periods=n, freq=market.interval, name="time")
+    row = {"open": last["close"], "high": max(last["close"], close), "low": min(last["close"], close), "close": close}
+    return pd.DataFrame([row | {"volume": 200.0, "open_interest": last["open_interest"]}] * n, index=index)
+
+
+def test_the_frames_hold_market_and_ledger(hm, market):
+    bars, ledger = decode_frame(hm._bars), decode_frame(hm._ledger)
+    np.testing.assert_array_equal(bars.arrays["close"], market.candles["close"])
+    assert bars.meta["symbol"] == "TEST"
+    assert ledger.meta["bin_size"] == hm.bin_size
+    assert set(hm.leverage_mix) <= set(ledger.meta["leverage"])
+    assert {tier for preset in hm._presets.values() for tier in preset} == {f"{t:g}" for t in ledger.meta["leverage"]}
+    assert ledger.meta["bars"] == bars.meta["revision"]
+
+
+def test_density_is_the_estimate_of_the_present_settings(hm, market):
+    want = lw.estimate(market)
+    np.testing.assert_allclose(hm.density.values, want.values, rtol=1e-6)
+    hm.leverage_mix = {5: 1, 20: 3}
+    hm.decay_rate = 0.2
+    want = lw.estimate(market, {5: 25, 20: 75}, 0.2)
+    np.testing.assert_allclose(hm.density.values, want.values, rtol=1e-6)
+    assert hm.density is hm.density
+
+
+def test_a_new_bin_size_makes_a_new_ledger_frame(hm):
+    old = hm._ledger
+    hm.bin_size = hm.bin_size * 2
+    assert hm._ledger != old
+    assert decode_frame(hm._ledger).meta["bin_size"] == hm.bin_size == hm.density.bin_size
+    assert decode_frame(hm._bars).meta["revision"] == decode_frame(hm._ledger).meta["bars"]
+
+
+def test_a_tier_that_no_preset_has_is_added_from_python(hm):
+    hm.leverage_mix = {7: 1, "12.5": 1}
+    assert {7.0, 12.5} <= set(decode_frame(hm._ledger).meta["leverage"])
+    assert hm.get_state("leverage_mix")["leverage_mix"] == {"7": 1, "12.5": 1}
+    assert hm.density.values.max() > 0
+
+
+def test_decay_auto_asks_the_market(hm, market):
+    hm.decay_rate = 1.0
+    hm.decay_rate = "auto"
+    assert hm.decay_rate == pytest.approx(lw.auto_decay_rate(market))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("leverage_mix", {}),
+        ("leverage_mix", {5: float("nan")}),
+        ("leverage_mix", {5: True}),
+        ("leverage_mix", {5: -1}),
+        ("leverage_mix", {500: 1}),
+        ("leverage_mix", "cold"),
+        ("decay_rate", -0.1),
+        ("decay_rate", float("nan")),
+        ("decay_rate", True),
+        ("decay_rate", "fast"),
+        ("bin_size", 0),
+        ("bin_size", float("inf")),
+        ("bin_size", True),
+        ("bin_size", 1e-6),
+        ("palette", "jet"),
+        ("scale", "cubic"),
+        ("threshold", (0.5, 0.5)),
+        ("threshold", (0, float("nan"))),
+        ("threshold", [0.1]),
+        ("opacity", 2),
+        ("opacity", True),
+        ("opacity", float("nan")),
+        ("selection", {"time_from": 1}),
+        ("selection", {"time_from": 2, "time_to": 1, "price_low": 1, "price_high": 2}),
+        ("selection", [1, 2]),
+        ("visible", {"time_from": 1, "time_to": "x"}),
+    ],
+)
+def test_bad_values_are_refused_from_python_and_sent_back_to_the_browser(hm, monkeypatch, name, bad):
+    import traitlets
+
+    before, frames = hm.get_state(name), (hm._bars, hm._ledger)
+    with pytest.raises((lw.LiqError, traitlets.TraitError), match=name):
+        setattr(hm, name, bad)
+    assert hm.get_state(name) == before
+    sent = []
+    monkeypatch.setattr(hm, "send_state", lambda key=None: sent.append(key))
+    hm.set_state({name: bad})
+    assert hm.get_state(name) == before
+    assert (hm._bars, hm._ledger) == frames
+    assert name in sent
+    assert hm._status["state"] == "error"
+    assert name in hm._status["message"]
+
+
+def test_an_error_is_gone_after_the_next_good_value(hm):
+    hm.set_state({"decay_rate": -1})
+    hm.set_state({"decay_rate": 0.5})
+    assert hm.decay_rate == 0.5
+    assert hm._status == {"state": "idle", "message": ""}
+
+
+def test_the_browser_writes_only_what_it_may(hm):
+    frames = hm._bars, hm._ledger, hm._esm, hm._css
+    for name in ("_bars", "_ledger", "_esm", "_css", "_status", "_presets", "_bin_sizes", "theme", "height", "_view_name"):
+        hm.set_state({name: b"x" if name in ("_bars", "_ledger") else "x"})
+    assert frames == (hm._bars, hm._ledger, hm._esm, hm._css)
+    assert hm.theme == "auto"
+    assert hm._status["state"] == "idle"
+    hm.set_state({"leverage_mix": {"5": 40, "10": 60}, "palette": "viridis", "_esm": "alert(1)"})
+    assert hm.leverage_mix == {5: 40, 10: 60}
+    assert hm.palette == "viridis"
+
+
+def test_the_browser_adds_no_tiers(hm):
+    hm.set_state({"leverage_mix": {"7": 1}})
+    assert 7 not in hm.leverage_mix
+    assert "tier 7" in hm._status["message"]
+
+
+def test_misspelt_keywords_are_refused_with_the_nearest_names(market):
+    with pytest.raises(lw.InputError, match="palette"):
+        lw.LiquidationHeatmap(market, pallete="viridis")
+    with pytest.raises(lw.InputError, match="Market.from_frame"):
+        lw.LiquidationHeatmap(market.candles)
+
+
+def test_impossible_presets_are_not_offered(market):
+    hm = lw.LiquidationHeatmap(market, {5: 1, 10: 1}, maintenance_rate=0.0125)
+    assert set(hm._presets) == {"on-chain"}
+    with pytest.raises(lw.InputError, match="100"):
+        hm.leverage_mix = {100: 1}
+    hm.close()
+
+
+def test_append_sends_a_small_tail_and_the_picture_equals_a_fresh_one(hm, market, monkeypatch):
+    sent = []
+    monkeypatch.setattr(hm, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    monkeypatch.setattr(hm, "send_state", lambda key=None: sent.append(("state", key)))
+    before = hm._ledger
+    for step in (0.001, -0.002, 0.0005):
+        hm.append(next_candles(hm.market, move=step))
+    forming = next_candles(hm.market, move=0.001)
+    forming.index = hm.market.candles.index[-1:]
+    hm.append(forming)
+    assert [content for content, _ in sent] == [{"type": "tail"}] * 4
+    assert all(len(buffers[0]) <= 4096 for _, buffers in sent)
+    assert hm._trait_values["_ledger"] == before
+    tail = decode_frame(sent[-1][1][0])
+    assert tail.meta["from"] == len(market) + 2
+    assert tail.meta["base"] == tail.meta["revision"] - 1
+    assert len(hm.market) == len(market) + 3
+    fresh = lw.build_ledger(hm.market, hm.ledger.leverage, hm.bin_size)
+    shift = fresh.grid.first - hm.ledger.grid.first
+    values, want = hm.density.values, fresh.replay(hm.decay_rate, hm._weights()).values
+    rows = min(values.shape[0] - max(shift, 0), want.shape[0] - max(-shift, 0))
+    np.testing.assert_allclose(
+        values[max(shift, 0) :][:rows], want[max(-shift, 0) :][:rows], rtol=1e-6, atol=1e-3
+    )
+
+
+def test_whoever_joins_after_live_candles_gets_them_all(hm, market):
+    hm.append(next_candles(market, 2))
+    state = hm.get_state()
+    assert len(decode_frame(state["_bars"]).arrays["close"]) == len(market) + 2
+    assert decode_frame(state["_ledger"]).meta["revision"] == hm._picture.revision
+    np.testing.assert_allclose(decode_frame(hm._ledger).arrays["notional"].sum(), hm.ledger.notional.sum(), rtol=1e-5)
+
+
+def test_a_lost_tail_is_made_good_on_request(hm, market, monkeypatch):
+    hm.append(next_candles(market))
+    sent = []
+    monkeypatch.setattr(hm, "send_state", lambda key=None: sent.append(key))
+    hm._handle_custom_msg({"type": "resync"}, [])
+    assert sent == [("_bars", "_ledger")]
+    hm._handle_custom_msg({"type": "format the disk"}, [])
+    hm._handle_custom_msg("nonsense", [])
+    assert len(sent) == 1
+
+
+def test_a_price_that_leaves_the_grid_makes_a_new_one(hm, market):
+    top = hm.ledger.price_edges[-1]
+    hm.append(next_candles(market, move=0.3))
+    assert hm.ledger.price_edges[-1] > top
+    assert decode_frame(hm._ledger).meta["rows"] == hm.ledger.grid.rows
+    assert len(decode_frame(hm._bars).arrays["close"]) == len(market) + 1
+
+
+def test_bad_live_candles_change_nothing(hm, market):
+    bad = next_candles(market)
+    bad["low"] = -1.0
+    with pytest.raises(lw.InputError):
+        hm.append(bad)
+    assert hm.market is market
+
+
+def test_another_market_takes_the_place_of_the_first(hm):
+    other = walk(100, seed=9, price=2.0, tick=0.0001)
+    hm.selection = {"time_from": 0, "time_to": 1, "price_low": 1, "price_high": 2}
+    hm.market = other
+    assert hm.selection is None
+    assert hm.bin_size < 0.1
+    assert len(decode_frame(hm._bars).arrays["close"]) == 100
+    assert decode_frame(hm._ledger).meta["bin_size"] == hm.bin_size
+
+
+def test_more_than_5000_candles_are_merged_and_it_is_said(monkeypatch):
+    market = walk(12_001, seed=2, price=60_000, step_minutes=1, wild=0.05, oi=False)
+    hm = lw.LiquidationHeatmap(market, bin_size=200)
+    bars, ledger = decode_frame(hm._bars), decode_frame(hm._ledger)
+    assert len(bars.arrays["close"]) == 4001 <= MAX_COLUMNS
+    assert "12,001 candles in columns of 3" in bars.meta["notices"]
+    assert bars.arrays["close"][-1] == market.candles["close"].iloc[-1]
+    assert bars.arrays["high"][0] == market.candles["high"].iloc[:3].max()
+    assert ledger.arrays["age"].max() > 0
+    assert hm.density.values.shape[1] == 12_001
+    sent = []
+    monkeypatch.setattr(hm, "send", lambda content, buffers=None: sent.append(buffers[0]))
+    candle = market.candles.iloc[-1:].copy()
+    for _ in range(4):
+        candle.index = candle.index + market.interval
+        hm.append(candle)
+    columns = [(decode_frame(frame).meta["from"], len(decode_frame(frame).arrays["close"])) for frame in sent]
+    assert columns == [(4000, 1), (4000, 1), (4001, 1), (4001, 1)]
+    hm.close()
+
+
+def test_selected_gives_the_levels_in_the_box(hm, market):
+    assert len(hm.selected()) == 0
+    times, close = market.candles.index, market.candles["close"].iloc[-1]
+    hm.selection = {
+        "time_from": times[100].value / 1e6,
+        "time_to": times[120].value / 1e6,
+        "price_low": close * 0.9,
+        "price_high": close * 1.1,
+    }
+    levels = hm.selected()
+    assert list(levels.columns) == ["time", "price", "side", "density"]
+    assert levels["time"].between(times[100], times[120]).all()
+    assert levels["price"].between(close * 0.9, close * 1.1).all()
+    frame = hm.density.to_frame()
+    inside = frame["time"].between(times[100], times[120]) & frame["price"].between(close * 0.9, close * 1.1)
+    assert levels["density"].sum() == pytest.approx(frame.loc[inside, "density"].sum())
+    at = market.candles["close"].reindex(levels["time"]).to_numpy()
+    np.testing.assert_array_equal(levels["side"] == "long", levels["price"] < at)
+
+
+def test_hostile_text_stays_text(market):
+    evil = "<img src=x onerror=alert(1)>"
+    hm = lw.LiquidationHeatmap(lw.Market.from_frame(market.candles, symbol=evil, exchange="</script>"))
+    assert decode_frame(hm._bars).meta["symbol"] == evil
+    assert evil not in hm.market._repr_html_()
+    hm.close()
+
+
+def test_messages_on_two_threads_do_not_cross(hm):
+    failures = []
+
+    def drag(name, values):
+        try:
+            for value in values:
+                hm.set_state({name: value})
+        except Exception as error:
+            failures.append(error)
+
+    sizes = [hm.bin_size * k for k in (1, 2, 4)] * 5
+    threads = [
+        threading.Thread(target=drag, args=("bin_size", sizes)),
+        threading.Thread(target=drag, args=("decay_rate", [0.01 * k for k in range(100)])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert hm.bin_size == hm.ledger.bin_size == decode_frame(hm._ledger).meta["bin_size"]
+    assert hm._status["state"] == "idle"
+
+
+def test_no_slider_of_the_deck_exceeds_the_budget(hm):
+    for size in hm._bin_sizes:
+        hm.bin_size = size
+        assert hm.ledger.grid.rows * len(hm.market) <= 8_000_000
