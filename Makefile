@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PORT ?= 8888
 PY := .venv/bin/python
+# A browser opens where there is a screen to open it on.
+NO_BROWSER := $(shell [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ] || echo --no-browser)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
@@ -15,7 +17,7 @@ help:
 	@echo "make demo [PORT=8888] | test | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
-	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) --no-browser \
+	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) $(NO_BROWSER) \
 		--allow-root --log-level=ERROR
 
 test: js/node_modules/.all .venv/.dev bundle
@@ -30,7 +32,7 @@ lint: js/node_modules/.all .venv/.dev
 	$(PY) hatch_build.py npm run --silent lint
 
 bench: .venv/.bench bundle
-	for script in benchmarks/*.py; do $(PY) $$script || exit 1; done
+	for script in engine growth payload slider panning; do $(PY) benchmarks/$$script.py || exit 1; done
 
 build: .venv/.dev bundle  ## sdist and wheel
 	$(PY) -m hatchling build -d dist

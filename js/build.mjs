@@ -7,7 +7,10 @@ const digest = process.env.LIQWIDGET_SOURCES ?? "unknown";
 const out = new URL("../src/liqwidget/static/", import.meta.url).pathname;
 await mkdir(out, { recursive: true });
 await build({
-  entryPoints: [{ in: "src/index.ts", out: "index" }, { in: "src/index.css", out: "index" }],
+  entryPoints: [
+    { in: "src/index.ts", out: "index" },
+    { in: "src/index.css", out: "index" },
+  ],
   outdir: out,
   bundle: true,
   format: "esm",

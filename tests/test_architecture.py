@@ -25,7 +25,7 @@ ORDER = [
     ["wire"],
     ["picture"],
     ["analysis"],
-    ["widget"],
+    ["traits", "widget"],
     ["app"],
 ]
 RANK = {name: (line, place) for line, names in enumerate(ORDER) for place, name in enumerate(names)}
@@ -107,7 +107,7 @@ def test_outside_packages_stay_at_their_layer(path: Path) -> None:
     at_run_time = {imported.split(".")[0] for imported, when in imports(path) if when != "typing"}
     assert not at_the_top & NOT_AT_THE_TOP.get(name, set())
     assert not at_run_time & NOWHERE.get(name, set())
-    if RANK[name] < RANK["widget"]:
+    if RANK[name] < RANK["traits"]:
         assert not at_run_time & FRONT_ENDS
     if name != "sources":
         assert "httpx" not in at_run_time

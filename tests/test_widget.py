@@ -132,7 +132,18 @@ def test_an_error_is_gone_after_the_next_good_value(hm):
 
 def test_the_browser_writes_only_what_it_may(hm):
     frames = hm._bars, hm._ledger, hm._esm, hm._css
-    for name in ("_bars", "_ledger", "_esm", "_css", "_status", "_presets", "_bin_sizes", "theme", "height", "_view_name"):
+    for name in (
+        "_bars",
+        "_ledger",
+        "_esm",
+        "_css",
+        "_status",
+        "_presets",
+        "_bin_sizes",
+        "theme",
+        "height",
+        "_view_name",
+    ):
         hm.set_state({name: b"x" if name in ("_bars", "_ledger") else "x"})
     assert frames == (hm._bars, hm._ledger, hm._esm, hm._css)
     assert hm.theme == "auto"
@@ -151,7 +162,7 @@ def test_the_browser_adds_no_tiers(hm):
 def test_misspelt_keywords_are_refused_with_the_nearest_names(market):
     with pytest.raises(lw.InputError, match="palette"):
         lw.LiquidationHeatmap(market, pallete="viridis")
-    with pytest.raises(lw.InputError, match="Market.from_frame"):
+    with pytest.raises(lw.InputError, match=r"Market\.from_frame"):
         lw.LiquidationHeatmap(market.candles)
 
 
@@ -184,9 +195,7 @@ def test_append_sends_a_small_tail_and_the_picture_equals_a_fresh_one(hm, market
     shift = fresh.grid.first - hm.ledger.grid.first
     values, want = hm.density.values, fresh.replay(hm.decay_rate, hm._weights()).values
     rows = min(values.shape[0] - max(shift, 0), want.shape[0] - max(-shift, 0))
-    np.testing.assert_allclose(
-        values[max(shift, 0) :][:rows], want[max(-shift, 0) :][:rows], rtol=1e-6, atol=1e-3
-    )
+    np.testing.assert_allclose(values[max(shift, 0) :][:rows], want[max(-shift, 0) :][:rows], rtol=1e-6, atol=1e-3)
 
 
 def test_whoever_joins_after_live_candles_gets_them_all(hm, market):

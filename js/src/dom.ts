@@ -3,6 +3,8 @@
 type Child = Node | string;
 type Props = Record<string, string | number | boolean | undefined>;
 
+const FOCUSABLE = new Set(["input", "button", "select"]);
+
 /** Make an element with attributes and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -14,6 +16,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
     if (value === undefined || value === false) continue;
     element.setAttribute(name, value === true ? "" : String(value));
   }
+  // JupyterLab's shortcuts (d d deletes a cell, arrows move between cells) act on whatever has focus unless
+  // that very element carries this attribute; on an ancestor it does not help.
+  if (FOCUSABLE.has(tag) || "tabindex" in props) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children);
   return element;
 }

@@ -8,11 +8,11 @@ export interface Pooling {
   rows: number;
 }
 
-/** Smallest power of two, at most 16, that leaves at most one cell a device pixel. */
+const POOLS = [1, 2, 3, 4, 6, 8, 12, 16];
+
+/** Smallest pool on offer that leaves at most one cell a device pixel; a few sizes, so that zooming seldom repaints. */
 export function poolFor(cellsPerPixel: number): number {
-  let pool = 1;
-  while (pool < 16 && cellsPerPixel > pool) pool *= 2;
-  return pool;
+  return POOLS.find((pool) => pool >= cellsPerPixel) ?? 16;
 }
 
 /**

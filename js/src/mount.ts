@@ -47,8 +47,7 @@ class View {
     const over = [this.#readout.element, ...this.#labels, this.#outline, this.#wait];
     const frame = h("div", { class: "liq-frame" }, this.#plot, ...over);
     const head = h("div", { class: "liq-header" }, this.#title, this.#badges, this.#message, this.#fitButtons());
-    // The attribute keeps JupyterLab's single-letter shortcuts away from what is typed in here.
-    this.#root = h("div", { class: "liq", "data-lm-suppress-shortcuts": "true" }, head, frame, this.#controls.element);
+    this.#root = h("div", { class: "liq" }, head, frame, this.#controls.element);
     Object.assign(this.#root, { liqwidget: this });
     host.append(this.#root);
     signal.addEventListener("abort", () => this.#remove());

@@ -122,8 +122,9 @@ describe("poolFor", () => {
     [1, 1],
     [1.01, 2],
     [2, 2],
-    [3, 4],
-    [4.5, 8],
+    [2.4, 3],
+    [3, 3],
+    [4.5, 6],
     [16, 16],
     [1000, 16],
   ])("%d cells a pixel: %i", (cells, pool) => expect(poolFor(cells)).toBe(pool));

@@ -73,7 +73,9 @@ class Picture:
             "candles": len(market),
             "notices": self._notices(),
             "beyond": self._beyond(),
-            "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"]) if "open_interest" in market.candles else None,
+            "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"])
+            if "open_interest" in market.candles
+            else None,
         }
 
     def _beyond(self) -> list[float]:

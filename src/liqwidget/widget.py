@@ -6,21 +6,19 @@ import difflib
 import threading
 from collections.abc import Mapping
 from importlib.resources import files
-from math import isfinite
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
-from .density import Density, check_decay_rate, resolve_decay_rate
+from .density import Density, resolve_decay_rate
 from .errors import InputError, LiqError
 from .grid import auto_bin_size, check_bin_size, nice_steps
 from .ledger import SPAN, Ledger, build_ledger
-from .margin import level_factors
 from .market import Market
 from .mix import PRESETS, check_mix, shares
 from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
+from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,89 +50,6 @@ def _static(name: str) -> str:
     if not path.is_file():
         raise LiqError(f"the front end is not built: {name} is missing. Run `make build` in the checkout.")
     return path.read_text(encoding="utf-8")
-
-
-class _Mix(traitlets.TraitType[Any, Any]):
-    """A leverage mix: tier -> weight."""
-
-    info_text = "a dict of leverage tier -> weight, or a preset's name"
-
-    def validate(self, obj: Any, value: Any) -> dict[float, float]:
-        mix = check_mix(value)
-        try:
-            level_factors(list(mix), obj.maintenance_rate, obj.fee_rate)
-        except InputError as error:
-            raise InputError(f"leverage_mix: {error}") from None
-        return mix
-
-
-class _Decay(traitlets.TraitType[Any, Any]):
-    """A decay rate per hour; "auto" asks the market."""
-
-    info_text = "a rate per hour >= 0, or 'auto'"
-
-    def validate(self, obj: Any, value: Any) -> float:
-        return resolve_decay_rate(value, obj.market, obj.turnover) if isinstance(value, str) else check_decay_rate(value)
-
-
-class _Bin(traitlets.TraitType[Any, Any]):
-    """A bin size in USD whose grid fits the browser."""
-
-    info_text = "a positive number of USD"
-
-    def validate(self, obj: Any, value: Any) -> float:
-        return obj._check_bin(value)  # type: ignore[no-any-return]
-
-
-class _Bounded(traitlets.TraitType[Any, Any]):
-    """A finite number in a range."""
-
-    def __init__(self, default: float, low: float, high: float) -> None:
-        self.low, self.high = low, high
-        super().__init__(default)
-
-    def validate(self, obj: Any, value: Any) -> float:
-        if not _finite(value) or not self.low <= value <= self.high:
-            raise InputError(f"{self.name}: wanted a number from {self.low:g} to {self.high:g}; got {str(value)[:40]!r}")
-        return float(value)
-
-
-class _Threshold(traitlets.TraitType[Any, Any]):
-    """Two shares of the brightest cell: hidden below the first, brightest from the second."""
-
-    info_text = "two numbers 0 <= low < high <= 1"
-
-    def validate(self, obj: Any, value: Any) -> tuple[float, float]:
-        pair = tuple(value) if isinstance(value, (list, tuple)) else ()
-        if len(pair) != 2 or not all(_finite(x) for x in pair) or not 0 <= pair[0] < pair[1] <= 1:
-            raise InputError(f"threshold: wanted two shares 0 <= low < high <= 1; got {str(value)[:40]}")
-        return (float(pair[0]), float(pair[1]))
-
-
-class _Box(traitlets.TraitType[Any, Any]):
-    """A box of times (ms since 1970 UTC) and prices, or None."""
-
-    def __init__(self, *names: str, **kwargs: Any) -> None:
-        self.names = names
-        super().__init__(default_value=None, allow_none=True, **kwargs)
-
-    def validate(self, obj: Any, value: Any) -> dict[str, float]:
-        wanted = ", ".join(self.names)
-        if not isinstance(value, Mapping) or set(value) != set(self.names) or not all(map(_finite, value.values())):
-            raise InputError(f"{self.name}: wanted numbers {wanted}, or None; got {str(value)[:80]}")
-        box = {name: float(value[name]) for name in self.names}
-        for low, high in zip(self.names[::2], self.names[1::2], strict=True):
-            if box[low] > box[high]:
-                raise InputError(f"{self.name}: wanted {low} <= {high}; got {box[low]:g} > {box[high]:g}")
-        return box
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-
-
-def _mix_to_json(mix: Mapping[float, float] | None, _widget: object) -> dict[str, float]:
-    return {f"{tier}": weight for tier, weight in (mix or {}).items()}
 
 
 class LiquidationHeatmap(anywidget.AnyWidget):
@@ -179,20 +94,20 @@ class LiquidationHeatmap(anywidget.AnyWidget):
     _ledger = traitlets.Bytes().tag(sync=True)
     _status = traitlets.Dict({"state": "idle", "message": ""}).tag(sync=True)
     _presets = traitlets.Dict().tag(sync=True)
-    _bin_sizes = traitlets.List().tag(sync=True)
+    _bin_sizes: traitlets.List[float] = traitlets.List().tag(sync=True)
 
-    leverage_mix = _Mix().tag(sync=True, to_json=_mix_to_json)
-    decay_rate = _Decay().tag(sync=True)
-    bin_size = _Bin().tag(sync=True)
+    leverage_mix = Mix().tag(sync=True, to_json=mix_to_json)
+    decay_rate = Decay().tag(sync=True)
+    bin_size = Bin().tag(sync=True)
     palette = traitlets.Enum(PALETTES, "plasma").tag(sync=True)
     scale = traitlets.Enum(SCALES, "linear").tag(sync=True)
-    threshold = _Threshold((0.0, 0.5)).tag(sync=True)
-    opacity = _Bounded(1.0, 0.0, 1.0).tag(sync=True)
+    threshold = Threshold((0.0, 0.5)).tag(sync=True)
+    opacity = Bounded(1.0, 0.0, 1.0).tag(sync=True)
     swept = traitlets.Bool(False).tag(sync=True)
     theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
-    height = _Bounded(560.0, 200.0, 4000.0).tag(sync=True)
-    selection = _Box("time_from", "time_to", "price_low", "price_high").tag(sync=True)
-    visible = _Box("time_from", "time_to").tag(sync=True)
+    height = Bounded(560.0, 200.0, 4000.0).tag(sync=True)
+    selection = Box("time_from", "time_to", "price_low", "price_high").tag(sync=True)
+    visible = Box("time_from", "time_to").tag(sync=True)
 
     def __init__(
         self,
@@ -226,7 +141,7 @@ class LiquidationHeatmap(anywidget.AnyWidget):
         super().__init__(
             _bars=bars,
             _ledger=ledger,
-            _presets={name: _mix_to_json(preset, self) for name, preset in self._possible_presets().items()},
+            _presets={name: mix_to_json(preset, self) for name, preset in self._possible_presets().items()},
             _bin_sizes=self._bins_on_offer(),
             leverage_mix=mix,
             decay_rate=resolve_decay_rate(decay_rate, market, turnover),

@@ -171,9 +171,8 @@ def run_all(page) -> None:
 
 def write_notebook(path: Path, *cells: str) -> Path:
     """Write a notebook of code cells."""
-    import nbformat.v4 as v4
-
     import nbformat
+    import nbformat.v4 as v4
 
     notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in cells])
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
