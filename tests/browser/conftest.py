@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from lab import Lab, chromium, find_chromium, open_notebook, run_all, write_notebook
+from lab import PAINTED, Lab, chromium, find_chromium, open_notebook, run_all, write_notebook
 
 SRC = str(Path(__file__).resolve().parents[2] / "src")
-PAINTED = "(n) => document.querySelectorAll('.liq[data-rev]').length >= n"
 
 
 _OF_VIEW = """(i) => {
