@@ -72,6 +72,7 @@
         if (e instanceof SVGImageElement) return e.href.baseVal;
         return e.matches("[data-echo]") ? e.textContent : "";
       })
+      .filter(Boolean)
       .join("|");
 
   const mutation = (target, options, found) =>
@@ -200,6 +201,72 @@
     return result;
   };
 
+  // How to move a view: columns from and to; resolves, if it is one, when the picture is there.
+  const views = {
+    liqwidget: async () => {
+      const { chart, bitmap } = output(".liq").liqwidget;
+      return {
+        go: (from, to) => chart.api.timeScale().setVisibleLogicalRange({ from, to }),
+        counts: (_canvas, source) => source === bitmap,
+      };
+    },
+    bokeh: async () => ({
+      go: (start, end) => window.benchRange.setv({ start, end }),
+      counts: (canvas) => canvas.isConnected,
+    }),
+    plotly: async (plan) => {
+      const figure = output(".js-plotly-plot");
+      const twin = figure.parentElement.appendChild(document.createElement("div"));
+      figure.remove();
+      await window.Plotly.newPlot(twin, figure.data, figure.layout);
+      const times = figure.data[0].x;
+      return {
+        go: (from, to) => window.Plotly.relayout(twin, { "xaxis.range": [times[Math.round(from)], times[Math.round(to)]] }),
+        watch: (drew) => twin.on("plotly_afterplot", drew),
+      };
+    },
+  };
+  const ready = {};
+  // Frames in which the heatmap was drawn while the view moved for some seconds, asked to once a frame.
+  const pan = async (one, plan) => {
+    const result = { name: one.name, act: one.act, js: [], py: [] };
+    await show(one.notebook);
+    const view = (ready[one.name] ??= await views[one.name](plan));
+    const seen = new Set();
+    if (view.counts) drawn = (canvas, source) => view.counts(canvas, source) && seen.add(frames);
+    else if (!view.watched) view.watch(() => view.seen.add(frames));
+    view.watched = true;
+    view.seen = seen;
+    result.js.push(loop());
+    result.py.push(await ask(plan.url, "loop"));
+    await frame();
+    const begun = performance.now();
+    const first = frames;
+    let gaps = 0;
+    for (let i = 0; performance.now() - begun < plan.ms; i++) {
+      const swing = (1 + Math.sin(((performance.now() - begun) / plan.ms) * 2 * Math.PI)) / 2;
+      const width = one.act === "pan" ? 800 : 400 + 1200 * swing;
+      const from = one.act === "pan" ? 100 + 1000 * swing : 200;
+      await view.go(from, from + width);
+      await frame();
+      gaps = i;
+    }
+    result.seconds = (performance.now() - begun) / 1000;
+    result.drawn = seen.size;
+    result.frames = frames - first;
+    result.asked = gaps + 1;
+    drawn = null;
+    return result;
+  };
+
+  const panAll = async (plan) => {
+    const results = [];
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const one of plan.cases) results.push(await pan(one, plan));
+    }
+    return results;
+  };
+
   const run = async (plan) => {
     const results = [];
     for (let round = 0; round < plan.rounds; round++) {
@@ -214,10 +281,6 @@
       .then((results) => fetch(`${plan.url}/done`, { method: "POST", body: JSON.stringify(results) }));
 
   window.bench = {
-    pause, frame, panel, output, within, show, loop, run, report, startOfFrame, move, picture, watches, acts,
-    watchDraws: (listener) => {
-      drawn = listener;
-    },
-    frames: () => frames,
+    run, panAll, report,
   };
 })();

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -159,7 +158,9 @@ def _chromium(home: Path, width: int, height: int) -> Iterator[str]:
 def _open_beside(page: Page, name: str) -> None:
     """Open another notebook in the same JupyterLab and wait for its kernel."""
     page.evaluate("path => jupyterapp.commands.execute('docmanager:open', { path })", name)
-    page.wait_for_function(f"name => jupyterapp.shell.currentWidget?.context?.path === name && ({READY})()", arg=name, timeout=60_000)
+    page.wait_for_function(
+        f"name => jupyterapp.shell.currentWidget?.context?.path === name && ({READY})()", arg=name, timeout=60_000
+    )
 
 
 def run_in_page(
@@ -204,13 +205,9 @@ def run_in_page(
                         run_all(page)
                     if prepare is not None:
                         prepare(page)
-                    page.evaluate("command => { jupyterapp.commands.execute('application:toggle-left-area'); }")
+                    page.mouse.move(2, 2)  # no crosshair over a chart
                     page.evaluate(f"plan => void bench.report(plan, {work})", {**plan, "url": line.url})
                 return line.wait(seconds)
         finally:
             line.close()
             lab.stop()
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)

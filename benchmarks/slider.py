@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from statistics import median
 
-from page import machine, median, quantile, run_in_page
+from page import machine, quantile, run_in_page
 
 FRAME = 1000 / 60
 SETUP = """

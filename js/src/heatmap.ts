@@ -10,11 +10,11 @@ import type {
   SeriesAttachedParameter,
   Time,
 } from "lightweight-charts";
-import { Bitmap, type Look } from "./bitmap";
+import { Bitmap, type Frame, type Look } from "./bitmap";
 import type { Field } from "./field";
 import { edgeOf } from "./ledger";
 import { poolFor } from "./lod";
-import { type Affine, affineThrough, visibleStrip } from "./place";
+import { type Affine, affineThrough, invert, visibleStrip } from "./place";
 
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
@@ -51,6 +51,9 @@ export function layoutOf(
 export class Heatmap implements ISeriesPrimitive<Time> {
   readonly bitmap = new Bitmap();
   #attached: SeriesAttachedParameter<Time, "Candlestick"> | null = null;
+  #frame: Frame | null = null;
+  #early = false;
+  #changed = false;
   readonly #views: readonly IPrimitivePaneView[];
 
   constructor(
@@ -73,14 +76,25 @@ export class Heatmap implements ISeriesPrimitive<Time> {
     return this.#views;
   }
 
-  /** Ask for a repaint in the coming frame; whatever is stale is computed there, once. */
+  /**
+   * Ask for a repaint in the coming frame. The first call since the last one computes the pixels at once, in
+   * what is left of the present frame; further ones leave it to the repaint, so that a frame costs two at most.
+   */
   invalidate(): void {
+    if (!this.#early) {
+      this.#early = true;
+      const { field, look } = this.input();
+      if (field !== null && this.#frame !== null) {
+        this.#changed = this.bitmap.refresh(field, look, this.#frame) || this.#changed;
+      }
+    }
     this.#attached?.requestUpdate();
   }
 
   #draw(target: Target): void {
     const { field, look, opacity, ground } = this.input();
     const at = this.#attached;
+    this.#early = false;
     target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio, verticalPixelRatio }) => {
       context.fillStyle = ground;
       context.fillRect(0, 0, bitmapSize.width, bitmapSize.height);
@@ -90,10 +104,14 @@ export class Heatmap implements ISeriesPrimitive<Time> {
       const unitX = layout.x.unit * horizontalPixelRatio;
       const unitY = -layout.y.unit * verticalPixelRatio;
       const pool = { columns: poolFor(1 / unitX), rows: poolFor(1 / unitY) };
-      const changed = this.bitmap.refresh(field, look, pool);
-      const { canvas } = this.bitmap;
+      const rowAt = (pixel: number): number => invert(layout.y, pixel / verticalPixelRatio);
+      const inView = { from: Math.floor(rowAt(bitmapSize.height)), to: Math.ceil(rowAt(0)) };
+      this.#frame = { pool, inView };
+      this.#changed = this.bitmap.refresh(field, look, this.#frame) || this.#changed;
+      const { canvas, rows } = this.bitmap;
       const x = { origin: layout.x.origin * horizontalPixelRatio, unit: unitX * pool.columns };
-      const top = (layout.y.origin + canvas.height * pool.rows * layout.y.unit) * verticalPixelRatio;
+      const topRow = rows.from + canvas.height * pool.rows;
+      const top = (layout.y.origin + topRow * layout.y.unit) * verticalPixelRatio;
       const across = visibleStrip(x, canvas.width, bitmapSize.width);
       const down = visibleStrip({ origin: top, unit: unitY * pool.rows }, canvas.height, bitmapSize.height);
       if (across !== null && down !== null) {
@@ -113,6 +131,8 @@ export class Heatmap implements ISeriesPrimitive<Time> {
         context.globalAlpha = 1;
         markGaps(context, field, x, pool.columns, bitmapSize.height, horizontalPixelRatio);
       }
+      const changed = this.#changed;
+      this.#changed = false;
       this.painted(changed);
     });
   }

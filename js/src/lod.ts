@@ -15,40 +15,44 @@ export function poolFor(cellsPerPixel: number): number {
   return POOLS.find((pool) => pool >= cellsPerPixel) ?? 16;
 }
 
+/** Rows [from, to) of a density that a picture shows. */
+export interface Rows {
+  from: number;
+  to: number;
+}
+
 /**
- * Paint a density into RGBA pixels: the brightest of each pooled block of cells, highest row on top.
+ * Paint rows of a density into RGBA pixels: the brightest of each pooled block of cells, highest row on top.
  *
  * @param values - USD, cell (t, row) at `t * rows + row`
+ * @param rows - rows of the density
+ * @param shown - rows to paint; blocks of pooled rows start at `shown.from`
  * @param edges - float32 bits of the lower edges of the steps, from stepEdges
  * @param pixels - RGBA by step
- * @param out - shape (ceil(rows / pool.rows), ceil(columns / pool.columns))
- * @param from - first column that has changed; what lies left of its block stays
+ * @param out - shape (ceil((shown.to - shown.from) / pool.rows), ceil(columns / pool.columns))
  */
 export function paint(
   values: Float32Array,
   rows: number,
+  shown: Rows,
   pool: Pooling,
   edges: Uint32Array,
   pixels: Uint32Array,
   out: Uint32Array,
-  from = 0,
 ): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const columns = values.length / rows;
   const width = Math.ceil(columns / pool.columns);
-  const height = Math.ceil(rows / pool.rows);
+  const height = Math.ceil((shown.to - shown.from) / pool.rows);
   const table = stepTable(edges);
   const bounds = new Uint32Array(STEPS).fill(0xffffffff); // the last one stops the search below
   bounds.set(edges);
   const pooled = new Uint32Array(height);
-  const single = pool.columns === 1 && pool.rows === 1;
-  for (let x = Math.floor(from / pool.columns); x < width; x++) {
+  for (let x = 0; x < width; x++) {
     const first = x * pool.columns;
-    if (!single) poolColumn(bits, rows, pool.rows, first, Math.min(first + pool.columns, columns), pooled);
-    const source = single ? bits : pooled;
-    let i = single ? first * rows : 0;
-    for (let o = (height - 1) * width + x; o >= 0; o -= width, i++) {
-      const value = source[i]!;
+    poolColumn(bits, rows, shown, pool.rows, first, Math.min(first + pool.columns, columns), pooled);
+    for (let j = 0, o = (height - 1) * width + x; j < height; j++, o -= width) {
+      const value = pooled[j]!;
       let step = table[value >>> 16]!;
       while (bounds[step]! <= value) step++;
       out[o] = pixels[step]!;
@@ -60,23 +64,29 @@ export function paint(
 function poolColumn(
   bits: Uint32Array,
   rows: number,
+  shown: Rows,
   block: number,
   first: number,
   last: number,
   most: Uint32Array,
 ): void {
-  if (block === 1) most.set(bits.subarray(first * rows, (first + 1) * rows));
-  else most.fill(0);
-  for (let t = block === 1 ? first + 1 : first; t < last; t++) {
-    const at = t * rows;
-    if (block === 1) {
-      for (let r = 0; r < rows; r++) if (bits[at + r]! > most[r]!) most[r] = bits[at + r]!;
-    } else {
-      for (let j = 0, r = 0; r < rows; j++) {
-        let value = most[j]!;
-        for (const stop = Math.min(r + block, rows); r < stop; r++) if (bits[at + r]! > value) value = bits[at + r]!;
-        most[j] = value;
-      }
+  const count = shown.to - shown.from;
+  if (block === 1) {
+    const start = first * rows + shown.from;
+    most.set(bits.subarray(start, start + count));
+    for (let t = first + 1; t < last; t++) {
+      const at = t * rows + shown.from;
+      for (let r = 0; r < count; r++) if (bits[at + r]! > most[r]!) most[r] = bits[at + r]!;
+    }
+    return;
+  }
+  most.fill(0);
+  for (let t = first; t < last; t++) {
+    const at = t * rows + shown.from;
+    for (let j = 0, r = 0; r < count; j++) {
+      let value = most[j]!;
+      for (const stop = Math.min(r + block, count); r < stop; r++) if (bits[at + r]! > value) value = bits[at + r]!;
+      most[j] = value;
     }
   }
 }

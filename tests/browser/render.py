@@ -20,9 +20,9 @@ def palette(name):
     return np.floor(np.stack(channels, axis=1) + 0.5).astype(np.uint8)
 
 
-def steps(values, threshold, scale):
+def steps(values, threshold, scale, most):
     """Palette step of each value: 0 not painted, 1 to 255 the colour."""
-    most = float(values.max())
+    most = float(most)
     low, high = max(threshold[0], 1e-3) * most, threshold[1] * most
     v = np.maximum(values.astype(float), 1e-300)
     u = np.log(v / low) / np.log(high / low) if scale == "log" else (v - low) / (high - low)
@@ -39,14 +39,14 @@ def pooled(values, pool_columns, pool_rows):
     return out.reshape(out.shape[0] // pool_rows, pool_rows, -1, pool_columns).max(axis=(1, 3))
 
 
-def differences(bitmap, values, name="plasma", threshold=(0.0, 0.5), scale="linear", pool=(1, 1)):
+def differences(bitmap, values, name="plasma", threshold=(0.0, 0.5), scale="linear", pool=(1, 1), rows=slice(None)):
     """Compare a bitmap (H, W, 4), highest row on top, with a density (P, T).
 
     Returns the number of cells that differ, the number of cells, and the largest difference in steps (2 for
     anything above one).
     """
-    # Painting is monotone, so pooling values or steps is the same; the brightest cell is the unpooled one's too.
-    want = steps(pooled(values, *pool), threshold, scale)[::-1]
+    # The scale spans the whole density; the bitmap holds the rows in view.
+    want = steps(pooled(values[rows], *pool), threshold, scale, values.max())[::-1]
     assert bitmap.shape[:2] == want.shape, (bitmap.shape, want.shape)
     # Step 0 is transparent; beyond both ends stands a colour that no picture has.
     colours = np.vstack([[[0, 0, 0, 0]], np.insert(palette(name), 3, 255, axis=1), [[1, 2, 3, 4]]]).astype(int)

@@ -22,14 +22,14 @@ SAMPLE = "import numpy as np, pandas as pd, liqwidget as lw\nmarket = lw.load_sa
 WIDGET = "hm = lw.LiquidationHeatmap(market)\nhm"
 BITMAP = """(() => { const c = view.bitmap; const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
   let s = ''; for (let i = 0; i < d.length; i += 32768) s += String.fromCharCode(...d.subarray(i, i + 32768));
-  const { pool } = view.chart.heatmap.bitmap;
-  return [c.width, c.height, btoa(s), pool.columns, pool.rows]; })()"""
+  const { pool, rows } = view.chart.heatmap.bitmap;
+  return [c.width, c.height, btoa(s), pool.columns, pool.rows, rows.from, rows.to]; })()"""
 
 
 def bitmap(session, index=0):
-    width, height, data, pool_columns, pool_rows = session.view(BITMAP, index)
+    width, height, data, pool_columns, pool_rows, first, last = session.view(BITMAP, index)
     pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
-    return pixels, (pool_columns, pool_rows)
+    return pixels, (pool_columns, pool_rows), slice(first, last)
 
 
 def kernel_density(session):
@@ -48,8 +48,9 @@ def check_pixels(session, index=0):
     values, traits = kernel_density(session)
     session.until(f"view.source.field?.ledger.binSize === {traits['bin']} && view.source.pendingBin === null", index)
     session.until("root.dataset.rev && view.chart.heatmap.bitmap.canvas.width > 0", index)
-    pixels, pool = bitmap(session, index)
-    off, cells, worst = differences(pixels, values, traits["palette"], traits["threshold"], traits["scale"], pool)
+    pixels, pool, rows = bitmap(session, index)
+    look = traits["palette"], traits["threshold"], traits["scale"]
+    off, cells, worst = differences(pixels, values, *look, pool, rows)
     assert worst <= 1, f"{worst} steps off"
     assert off <= cells / 1000, f"{off} of {cells} cells differ"
     assert (pixels[..., 3] > 0).mean() > 0.05
@@ -89,6 +90,23 @@ def test_the_explorer_notebook_runs_and_draws(notebook):
     check_pixels(session)
     assert "simulated market" in session.page.locator(".liq-badges").inner_text()
     assert "estimate" in session.page.locator(".liq-badges").inner_text()
+
+
+def test_the_explorer_notebook_reads_a_csv_too(notebook, lab, tmp_path):
+    import liqwidget as lw
+
+    candles = lw.load_sample().candles.tail(500)
+    path = tmp_path / "candles.csv"
+    candles.reset_index().to_csv(path, index=False)
+    text = (ROOT / "notebooks" / "explorer.ipynb").read_text()
+    line = json.dumps('path = os.environ.get("LIQWIDGET_CSV", "")')[1:-1]
+    assert line in text
+    edited = tmp_path / "explorer.ipynb"
+    edited.write_text(text.replace(line, json.dumps(f"path = {str(path)!r}")[1:-1]))
+    session = notebook(path=edited, views=2, height=3000)
+    assert session.view("view.source.field.ledger.columns", 1) == 500
+    assert "simulated" not in session.page.locator(".liq-badges").nth(1).inner_text()
+    assert session.page.problems == []
 
 
 def test_dragging_mix_and_decay_redraws_exactly(notebook):
@@ -174,18 +192,24 @@ def test_looks_change_the_pixels_as_numpy_does(notebook):
         session.python(code)
         repainted(session, before)
         check_pixels(session)
+    before = session.revision()
+    session.page.get_by_role("button", name="fit levels").click()
+    repainted(session, before)
+    values, _ = check_pixels(session)
+    assert bitmap(session)[2] == slice(0, values.shape[0])  # all rows are in view now
     assert session.page.problems == []
 
 
 def test_the_screen_shows_the_cells_where_their_prices_and_times_are(notebook):
     session = notebook(SAMPLE, WIDGET)
     values, traits = kernel_density(session)
-    _, pool = bitmap(session)
+    pool = bitmap(session)[1]
     close = json.loads(session.python("print(list(market.candles['close']))"))
     pane = session.page.locator(".liq-plot").bounding_box()
     image = np.array(Image.open(io.BytesIO(session.page.screenshot(clip=pane))).convert("RGB"))
     first, size = session.view("[view.source.field.ledger.first, view.source.field.ledger.binSize]")
-    want = steps(pooled(values, *pool), traits["threshold"], traits["scale"])
+    assert pool[1] == 1
+    want = steps(pooled(values, *pool), traits["threshold"], traits["scale"], values.max())
     colours = palette(traits["palette"])
     rng = np.random.default_rng(1)
     seen = 0
@@ -203,7 +227,7 @@ def test_the_screen_shows_the_cells_where_their_prices_and_times_are(notebook):
         px, py = (rect["x0"] + rect["x1"]) / 2, (rect["y0"] + rect["y1"]) / 2
         if not (0 < px < 800 and 160 < py < session.view("view.chart.api.paneSize(0).height") - 4):
             continue  # the readout and the profile are in front there
-        step = want[row // pool[1], x]
+        step = want[row, x]
         expected = colours[step - 1] if step else np.array([0x0C, 0x0A, 0x1A])
         got = image[int(py), int(px)].astype(int)
         assert np.abs(got - expected).max() <= 6, (column, row, got, expected)
@@ -307,7 +331,7 @@ def test_live_candles_arrive_as_tails(notebook):
 
 def test_a_bad_frame_or_value_is_told_and_the_last_picture_stays(notebook):
     session = notebook(SAMPLE, WIDGET)
-    good, _ = bitmap(session)
+    good = bitmap(session)[0]
     session.python("kept = hm._ledger; hm._ledger = kept[:5000]")
     session.until("root.dataset.state === 'error'")
     message = session.page.locator(".liq-message").inner_text()
@@ -410,11 +434,11 @@ def test_it_follows_jupyterlab_s_theme_and_links_to_other_widgets(notebook):
 
 def test_swept_levels_can_be_marked(notebook):
     session = notebook(SAMPLE, WIDGET)
-    plain, _ = bitmap(session)
+    plain = bitmap(session)[0]
     before = session.revision()
     session.page.get_by_label("mark swept levels").check()
     repainted(session, before)
-    marked, _ = bitmap(session)
+    marked = bitmap(session)[0]
     white = (marked[..., :3] == 255).all(axis=2)
     assert 100 < white.sum() < white.size / 20
     np.testing.assert_array_equal(marked[~white], plain[~white])
@@ -476,8 +500,8 @@ def test_real_markets_open(notebook, shared_data, file, code, columns):
         session.python(
             f"np.save({str(path)!r}, hm.ledger.merged(hm._picture.width).replay(hm.decay_rate, hm._weights()).values)"
         )
-        pixels, pool = bitmap(session)
-        off, cells, worst = differences(pixels, np.load(path), pool=pool)
+        pixels, pool, rows = bitmap(session)
+        off, cells, worst = differences(pixels, np.load(path), pool=pool, rows=rows)
         assert worst <= 1  # ages travel as 255ths of the oldest
         assert off <= cells / 100
         assert "columns of" in session.page.locator(".liq-badges").inner_text()
