@@ -66,8 +66,8 @@ def positions_in_a_loop(
                 if not low <= position[0] <= high:
                     position[1] *= keep
                     standing.append(position)
-            for level in (entry * (1 - 1 / tier) / (1 - 0.004), entry * (1 + 1 / tier) / (1 + 0.004)):
-                standing.append([level, coins * entry])
+            standing.append([entry * (1 - 1 / tier) / (1 - 0.004), coins * entry])
+            standing.append([entry * (1 + 1 / tier) / (1 + 0.004), coins * entry])
             book[:] = standing
             for level, notional in standing:
                 row = int((level - first) // size)
@@ -98,24 +98,21 @@ def report(name: str, market: lw.Market) -> None:
     weights = [1 / len(TIERS)] * len(TIERS)
     works = {"replay": lambda: ledger.replay(rate), "mixed": lambda: ledger.replay(rate, weights), **copies(values)}
     ms = alternated(works, 40)
-    print(
-        f"  replay of {values.shape[2]:,} x {values.shape[1]} rows x {values.shape[0]} tiers, {values.nbytes / 1e6:.0f} MB"
-    )
+    tiers, rows, columns = values.shape
+    print(f"  replay of {columns:,} x {rows} rows x {tiers} tiers, {values.nbytes / 1e6:.0f} MB")
     for work, spent in ms.items():
         print(f"    {work:30}{spent:8.1f} ms")
     fresh, reused = (ms["replay"] / ms[work] for work in works if "copyto" in work)
     verdict = "within" if fresh <= 4 else "MISSES"
-    print(
-        f"    replay / copyto: {fresh:.2f} into fresh memory, as replay itself ({verdict} the budget, <= 4); {reused:.2f} reused"
-    )
+    print(f"    replay / copyto into fresh memory, as its own is: {fresh:.2f} ({verdict} the budget, <= 4)")
+    print(f"    replay / copyto into memory reused:               {reused:.2f}")
 
     begun = time.perf_counter()
     planes = positions_in_a_loop(market, ledger.price_edges, TIERS, rate)
     loop = (time.perf_counter() - begun) * 1e3
     ours, theirs = values[:, :, -1].sum(), sum(plane[:, -1].sum() for plane in planes)
-    print(
-        f"    a loop over positions{loop:17,.0f} ms, {loop / ms['replay']:,.0f} x; it ends with {theirs / ours:.2f} x our USD"
-    )
+    faster, usd = loop / ms["replay"], theirs / ours
+    print(f"    a loop over positions: {loop:,.0f} ms, {faster:,.0f} x; it ends with {usd:.2f} x our USD")
 
 
 def importing() -> None:

@@ -81,7 +81,7 @@ class Line:
         line = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 verb, _, what = self.path.strip("/").partition("/")
                 if verb == "stop":
                     line._signal(kernel_of(lab, what), signal.SIGSTOP)
@@ -89,7 +89,7 @@ class Line:
                     line.wake()
                 self._answer(python_loop() if verb == "loop" else None)
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 line.results = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 self._answer(None)
                 line._done.set()
@@ -112,10 +112,12 @@ class Line:
         self._stopped.add(pid)
 
     def wake(self) -> None:
+        """Let stopped kernels go on."""
         while self._stopped:
             os.kill(self._stopped.pop(), signal.SIGCONT)
 
     def wait(self, seconds: float) -> Any:
+        """Return the results once the page has handed them in."""
         if not self._done.wait(seconds):
             raise RuntimeError(f"the page did not finish within {seconds:.0f} s")
         if isinstance(self.results, dict):
@@ -123,6 +125,7 @@ class Line:
         return self.results
 
     def close(self) -> None:
+        """Stop listening; no kernel stays stopped."""
         self.wake()
         self._server.shutdown()
         self._server.server_close()
@@ -179,8 +182,14 @@ def run_in_page(
         Name -> code cells; the last cell shows the figure.
     work
         JavaScript of an async function of the plan.
+    plan
+        What the work needs to know; ``url`` of the line is added.
+    seconds
+        How long it may take.
     prepare
         Called with the page after the notebooks ran.
+    size
+        Width and height of the window.
     """
     with tempfile.TemporaryDirectory(prefix="liq-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)

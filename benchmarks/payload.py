@@ -24,9 +24,9 @@ def frames_of(widget: lw.LiquidationHeatmap) -> tuple[int, int]:
 def tails_of(market: lw.Market) -> list[int]:
     """Return the bytes of the tail of each of the last candles."""
     since = len(market) - LIVE
-    widget = lw.LiquidationHeatmap(market.tail(len(market)).between(None, market.candles.index[since]))
+    widget = lw.LiquidationHeatmap(market.between(None, market.candles.index[since]))
     sent: list[int] = []
-    widget.send = lambda content, buffers=(): sent.append(sum(map(len, buffers)))
+    widget.send = lambda _content, buffers=(): sent.append(sum(map(len, buffers)))
     for t in range(since, len(market)):
         widget.append(market.candles.iloc[t : t + 1])
     return sent
@@ -59,9 +59,7 @@ def main() -> None:
         mean = sum(tails) / len(tails) / 1e3
         print(f"  a live candle, {len(tails)} tails: mean {mean:.1f}, largest {most:.1f} kB ({verdict(most, 4)})")
         peer = plotly_bytes(market) / 1e3
-        print(
-            f"  plotly's JSON of the mixed picture alone: {peer:,.0f} kB, {peer / whole:.1f} x, at each change of a slider"
-        )
+        print(f"  plotly's JSON of the mixed picture alone: {peer:,.0f} kB, {peer / whole:.1f} x, at each change")
     bundle = (files("liqwidget") / "static" / "index.js").read_bytes()
     size = len(gzip.compress(bundle)) / 1e3
     print(f"bundle: {len(bundle) / 1e3:.0f} kB, gzip {size:.1f} kB ({verdict(size, 90)})")

@@ -199,6 +199,14 @@ def test_extended_equals_a_fresh_ledger(seed: int, cut: int) -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(ledger, name), err_msg=name)
 
 
+def test_a_market_where_nothing_is_crossed_merges_too():
+    calm = walk(20, wild=0.001, oi=False)
+    ledger = lw.build_ledger(calm, [5], 0.5)
+    assert ledger.crossed.sum() == 0
+    assert ledger.crossed.dtype == ledger.out_of_range.dtype == np.float64
+    np.testing.assert_allclose(ledger.merged(3).replay(0).values[..., -1], ledger.replay(0).values[..., -1])
+
+
 def test_replay_keeps_only_the_asked_columns_and_sums_the_flows() -> None:
     ledger = lw.build_ledger(walk(60), TIERS, 0.5)
     full, some = ledger.replay(0.1), ledger.replay(0.1, columns=[9, 40, 59])

@@ -12,11 +12,11 @@ import {
   type Time,
 } from "lightweight-charts";
 import type { Field } from "./field";
-import { Heatmap, type HeatmapInput, layoutOf } from "./heatmap";
+import { Heatmap, type HeatmapInput, layoutOf, type PaneSize } from "./heatmap";
 import type { Bars } from "./ledger";
 import { edgeOf } from "./ledger";
 import { Panes, seconds } from "./panes";
-import { invert } from "./place";
+import { apply, invert } from "./place";
 import { Profile, profileWidth } from "./profile";
 import type { Colours } from "./theme";
 import { price, utc } from "./units";
@@ -50,6 +50,12 @@ export class Chart {
   readonly #panes: Panes;
   #bars: Bars | null = null;
   #fit: "candles" | "levels" = "candles";
+  /** The view is the fitted one until a hand moves it. */
+  #fitted = true;
+  readonly #profile = new Profile();
+  #size: PaneSize | null = null;
+  #drawnEarly = 0;
+  #drawAgain = false;
 
   constructor(
     readonly element: HTMLElement,
@@ -57,6 +63,14 @@ export class Chart {
     private colours: Colours,
   ) {
     const { width, height } = element.getBoundingClientRect();
+    this.heatmap = new Heatmap(input.heatmap, (changed, size) => {
+      this.#size = size;
+      this.drawProfile();
+      input.painted(changed);
+    });
+    this.heatmap.canvas.className = "liq-heat";
+    this.#profile.canvas.className = "liq-profile";
+    element.append(this.heatmap.canvas);
     this.api = createChart(element, {
       width: Math.max(width, 50),
       height: Math.max(height, 50),
@@ -68,7 +82,6 @@ export class Chart {
       handleScroll: { mouseWheel: false },
       localization: { timeFormatter: (time: Time) => `${utc((time as number) * 1000)} UTC` },
     });
-    this.heatmap = new Heatmap(input.heatmap, input.painted);
     this.#candles = this.api.addSeries(CandlestickSeries, {
       borderVisible: false,
       priceLineStyle: 2,
@@ -83,7 +96,7 @@ export class Chart {
       },
     });
     this.#candles.attachPrimitive(this.heatmap);
-    this.#candles.attachPrimitive(new Profile(() => ({ field: input.heatmap().field, column: input.profileColumn() })));
+    element.append(this.#profile.canvas);
     this.#panes = new Panes(this.api);
     this.recolour(colours);
     this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event)));
@@ -92,6 +105,7 @@ export class Chart {
 
   /** Show bars; columns before `from` are unchanged. */
   show(bars: Bars, from = 0): void {
+    if (bars === this.#bars) return; // a new bin size has the same candles
     const { decimals } = bars.about;
     const first = this.#bars === null;
     const candle = (t: number) => ({
@@ -129,6 +143,7 @@ export class Chart {
   }
 
   #fitTime(): void {
+    this.#fitted = true;
     const columns = this.#bars?.time.length ?? 0;
     const width = this.api.paneSize(0).width;
     if (columns === 0 || width <= 0) return;
@@ -146,13 +161,44 @@ export class Chart {
 
   resize(width: number, height: number): void {
     this.api.resize(width, height);
+    if (this.#fitted) this.#fitTime();
+  }
+
+  /** A hand has moved the view: a new size of the page does not fit it anew. */
+  release(): void {
+    this.#fitted = false;
+  }
+
+  /**
+   * Draw the heat anew, without the chart. The first call of a frame draws at once, further ones with the next
+   * frame, so that many events cost two pictures at most.
+   */
+  redraw(): void {
+    if (this.#drawnEarly !== 0) {
+      this.#drawAgain = true;
+      return;
+    }
+    this.#drawnEarly = requestAnimationFrame(() => {
+      this.#drawnEarly = 0;
+      if (this.#drawAgain) this.heatmap.draw();
+      this.#drawAgain = false;
+    });
+    this.heatmap.draw();
+  }
+
+  /** Draw the side profile anew, without the heat. */
+  drawProfile(): void {
+    const { field } = this.input.heatmap();
+    const layout = field && layoutOf(this.api, this.#candles, field);
+    if (!field || !layout || this.#size === null) return;
+    this.#profile.draw(field, this.input.profileColumn(), this.#size, (row) => apply(layout.y, row));
   }
 
   recolour(colours: Colours): void {
     this.colours = colours;
     this.api.applyOptions({
       layout: {
-        background: { type: ColorType.Solid, color: colours.background },
+        background: { type: ColorType.Solid, color: "transparent" }, // the heat lies below
         textColor: colours.text,
         fontSize: 11,
         attributionLogo: true,
@@ -215,7 +261,10 @@ export class Chart {
   }
 
   remove(): void {
+    cancelAnimationFrame(this.#drawnEarly);
     this.api.remove();
+    this.heatmap.canvas.remove();
+    this.#profile.canvas.remove();
   }
 
   #hoverOf(event: MouseEventParams<Time>): Hover | null {

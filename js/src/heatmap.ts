@@ -1,4 +1,8 @@
-/** The heatmap behind the candles: a series primitive that draws one cached bitmap. */
+/**
+ * The heatmap behind the candles: a series primitive on the bottom of the stack that keeps a canvas under the
+ * chart. Pan and zoom reach it as any primitive; a slider repaints this one canvas and leaves the chart alone,
+ * whose dozen of canvases would cost more than a frame.
+ */
 
 import type {
   IChartApi,
@@ -10,7 +14,7 @@ import type {
   SeriesAttachedParameter,
   Time,
 } from "lightweight-charts";
-import { Bitmap, type Frame, type Look } from "./bitmap";
+import { Bitmap, type Look } from "./bitmap";
 import type { Field } from "./field";
 import { edgeOf } from "./ledger";
 import { poolFor } from "./lod";
@@ -25,6 +29,16 @@ export interface HeatmapInput {
   opacity: number;
   /** Ground of the price pane, so that bright means dense in a light page too. */
   ground: string;
+}
+
+/** Size of the price pane. */
+export interface PaneSize {
+  /** CSS pixels. */
+  width: number;
+  height: number;
+  /** Device pixels a CSS pixel. */
+  ratioX: number;
+  ratioY: number;
 }
 
 /** Map of columns' left edges and of rows' lower edges to CSS pixels; null while nothing is laid out. */
@@ -48,19 +62,40 @@ export function layoutOf(
   };
 }
 
+/** Give a canvas a size in CSS pixels; returns its context, in CSS pixels and cleared. */
+export function sized(canvas: HTMLCanvasElement, size: PaneSize): CanvasRenderingContext2D | null {
+  const width = Math.round(size.width * size.ratioX);
+  const height = Math.round(size.height * size.ratioY);
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+    canvas.style.width = `${size.width}px`;
+    canvas.style.height = `${size.height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context?.setTransform(1, 0, 0, 1, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  context?.setTransform(size.ratioX, 0, 0, size.ratioY, 0, 0);
+  return context;
+}
+
 export class Heatmap implements ISeriesPrimitive<Time> {
   readonly bitmap = new Bitmap();
+  /** Lies under the chart, over the price pane. */
+  readonly canvas = document.createElement("canvas");
   #attached: SeriesAttachedParameter<Time, "Candlestick"> | null = null;
-  #frame: Frame | null = null;
-  #early = false;
-  #changed = false;
+  #size: PaneSize | null = null;
   readonly #views: readonly IPrimitivePaneView[];
 
+  /**
+   * @param input - what to draw, asked for at every draw
+   * @param drawn - called after every draw, with whether the cells' pixels changed
+   */
   constructor(
     private readonly input: () => HeatmapInput,
-    private readonly painted: (changed: boolean) => void,
+    private readonly drawn: (changed: boolean, size: PaneSize) => void,
   ) {
-    const renderer: IPrimitivePaneRenderer = { draw: (target) => this.#draw(target) };
+    const renderer: IPrimitivePaneRenderer = { draw: (target) => this.#chartDraws(target) };
     this.#views = [{ zOrder: () => "bottom", renderer: () => renderer }];
   }
 
@@ -76,65 +111,55 @@ export class Heatmap implements ISeriesPrimitive<Time> {
     return this.#views;
   }
 
-  /**
-   * Ask for a repaint in the coming frame. The first call since the last one computes the pixels at once, in
-   * what is left of the present frame; further ones leave it to the repaint, so that a frame costs two at most.
-   */
-  invalidate(): void {
-    if (!this.#early) {
-      this.#early = true;
-      const { field, look } = this.input();
-      if (field !== null && this.#frame !== null) {
-        this.#changed = this.bitmap.refresh(field, look, this.#frame) || this.#changed;
-      }
-    }
-    this.#attached?.requestUpdate();
+  /** The chart paints itself: whatever moved it moves the heat in the same frame. */
+  #chartDraws(target: Target): void {
+    target.useBitmapCoordinateSpace(({ mediaSize, horizontalPixelRatio, verticalPixelRatio }) => {
+      this.#size = { ...mediaSize, ratioX: horizontalPixelRatio, ratioY: verticalPixelRatio };
+    });
+    this.draw();
   }
 
-  #draw(target: Target): void {
-    const { field, look, opacity, ground } = this.input();
+  /** Draw with what is current; computes what is stale. */
+  draw(): void {
+    const size = this.#size;
     const at = this.#attached;
-    this.#early = false;
-    target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio, verticalPixelRatio }) => {
-      context.fillStyle = ground;
-      context.fillRect(0, 0, bitmapSize.width, bitmapSize.height);
-      if (field === null || at === null) return;
-      const layout = layoutOf(at.chart, at.series, field);
-      if (layout === null) return;
-      const unitX = layout.x.unit * horizontalPixelRatio;
-      const unitY = -layout.y.unit * verticalPixelRatio;
-      const pool = { columns: poolFor(1 / unitX), rows: poolFor(1 / unitY) };
-      const rowAt = (pixel: number): number => invert(layout.y, pixel / verticalPixelRatio);
-      const inView = { from: Math.floor(rowAt(bitmapSize.height)), to: Math.ceil(rowAt(0)) };
-      this.#frame = { pool, inView };
-      this.#changed = this.bitmap.refresh(field, look, this.#frame) || this.#changed;
-      const { canvas, rows } = this.bitmap;
-      const x = { origin: layout.x.origin * horizontalPixelRatio, unit: unitX * pool.columns };
-      const topRow = rows.from + canvas.height * pool.rows;
-      const top = (layout.y.origin + topRow * layout.y.unit) * verticalPixelRatio;
-      const across = visibleStrip(x, canvas.width, bitmapSize.width);
-      const down = visibleStrip({ origin: top, unit: unitY * pool.rows }, canvas.height, bitmapSize.height);
-      if (across !== null && down !== null) {
-        context.imageSmoothingEnabled = false;
-        context.globalAlpha = opacity;
-        context.drawImage(
-          canvas,
-          across.source,
-          down.source,
-          across.sourceSize,
-          down.sourceSize,
-          across.target,
-          down.target,
-          across.targetSize,
-          down.targetSize,
-        );
-        context.globalAlpha = 1;
-        markGaps(context, field, x, pool.columns, bitmapSize.height, horizontalPixelRatio);
-      }
-      const changed = this.#changed;
-      this.#changed = false;
-      this.painted(changed);
-    });
+    if (size === null || at === null) return;
+    const { field, look, opacity, ground } = this.input();
+    const context = sized(this.canvas, size);
+    if (context === null) return;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = ground;
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    const layout = field === null ? null : layoutOf(at.chart, at.series, field);
+    if (field === null || layout === null) return;
+    const unitX = layout.x.unit * size.ratioX;
+    const unitY = -layout.y.unit * size.ratioY;
+    const pool = { columns: poolFor(1 / unitX), rows: poolFor(1 / unitY) };
+    const inView = { from: Math.floor(invert(layout.y, size.height)), to: Math.ceil(invert(layout.y, 0)) };
+    const changed = this.bitmap.refresh(field, look, { pool, inView });
+    const { canvas, rows } = this.bitmap;
+    const x = { origin: layout.x.origin * size.ratioX, unit: unitX * pool.columns };
+    const top = (layout.y.origin + (rows.from + canvas.height * pool.rows) * layout.y.unit) * size.ratioY;
+    const across = visibleStrip(x, canvas.width, this.canvas.width);
+    const down = visibleStrip({ origin: top, unit: unitY * pool.rows }, canvas.height, this.canvas.height);
+    if (across !== null && down !== null) {
+      context.imageSmoothingEnabled = false;
+      context.globalAlpha = opacity;
+      context.drawImage(
+        canvas,
+        across.source,
+        down.source,
+        across.sourceSize,
+        down.sourceSize,
+        across.target,
+        down.target,
+        across.targetSize,
+        down.targetSize,
+      );
+      context.globalAlpha = 1;
+      markGaps(context, field, x, pool.columns, this.canvas.height, size.ratioX);
+    }
+    this.drawn(changed, size);
   }
 }
 

@@ -121,7 +121,14 @@ class View {
   /** The page keeps the wheel until the chart has focus or Ctrl is held. */
   #wheel(): void {
     const { signal } = this;
-    this.#plot.addEventListener("pointerdown", () => this.#plot.focus({ preventScroll: true }), { signal });
+    this.#plot.addEventListener(
+      "pointerdown",
+      () => {
+        this.#plot.focus({ preventScroll: true });
+        this.#chart?.release();
+      },
+      { signal },
+    );
     this.#plot.addEventListener("focus", () => this.#chart?.takeWheel(true), { signal });
     this.#plot.addEventListener("blur", () => this.#chart?.takeWheel(false), { signal });
     this.#plot.addEventListener("keydown", (event) => event.key === "Escape" && this.#plot.blur(), { signal });
@@ -129,6 +136,7 @@ class View {
       "wheel",
       (event) => {
         const focused = document.activeElement === this.#plot;
+        if (focused || event.ctrlKey) this.#chart?.release();
         this.#chart?.takeWheel(focused || event.ctrlKey);
         if (event.ctrlKey && !focused)
           requestAnimationFrame(() => this.#chart?.takeWheel(document.activeElement === this.#plot));
@@ -152,7 +160,7 @@ class View {
         hovered: (hover) => {
           this.#hover = hover;
           this.#readout.update(field(), hover);
-          this.#invalidate();
+          this.#chart?.drawProfile();
         },
         scrolled: () => this.#scrolled(),
       },
@@ -229,7 +237,7 @@ class View {
   /** Ask for one repaint in the coming frame; out of sight, remember that one is due. */
   #invalidate(): void {
     this.#stale = !this.#onScreen;
-    if (this.#onScreen) this.#chart?.heatmap.invalidate();
+    if (this.#onScreen) this.#chart?.redraw();
   }
 
   #afterPaint(changed: boolean): void {

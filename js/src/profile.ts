@@ -1,23 +1,8 @@
 /** The side profile: what stands at one candle's close, against price, with cumulative curves. */
 
-import type {
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesPrimitive,
-  SeriesAttachedParameter,
-  Time,
-} from "lightweight-charts";
 import type { Field } from "./field";
-import { edgeOf } from "./ledger";
+import { type PaneSize, sized } from "./heatmap";
 import { usd, utc } from "./units";
-
-type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
-
-export interface ProfileInput {
-  field: Field | null;
-  /** Column shown. */
-  column: number;
-}
 
 /** Width that the profile takes from a pane, CSS pixels. */
 export const profileWidth = (paneWidth: number): number => Math.round(Math.min(Math.max(paneWidth * 0.15, 64), 190));
@@ -25,118 +10,97 @@ export const profileWidth = (paneWidth: number): number => Math.round(Math.min(M
 const LONG = "#5ad1ff";
 const SHORT = "#ffb066";
 
-export class Profile implements ISeriesPrimitive<Time> {
-  #attached: SeriesAttachedParameter<Time> | null = null;
-  readonly #views: readonly IPrimitivePaneView[];
+/** Its own canvas over the price pane's right end: hovering repaints this one and leaves the chart alone. */
+export class Profile {
+  readonly canvas = document.createElement("canvas");
 
-  constructor(private readonly input: () => ProfileInput) {
-    const renderer: IPrimitivePaneRenderer = { draw: (target) => this.#draw(target) };
-    this.#views = [{ zOrder: () => "top", renderer: () => renderer }];
-  }
-
-  attached(parameters: SeriesAttachedParameter<Time>): void {
-    this.#attached = parameters;
-  }
-
-  detached(): void {
-    this.#attached = null;
-  }
-
-  paneViews(): readonly IPrimitivePaneView[] {
-    return this.#views;
-  }
-
-  #draw(target: Target): void {
-    const { field, column } = this.input();
-    const series = this.#attached?.series;
-    if (!field || !series || column < 0 || column >= field.ledger.columns) return;
+  /** Draw one column of a field; `yOf` gives the CSS pixel of a row's lower edge. */
+  draw(field: Field, column: number, size: PaneSize, yOf: (row: number) => number): void {
+    const width = profileWidth(size.width);
+    const right = width + 4;
+    this.canvas.style.left = `${size.width - right}px`;
+    const context = sized(this.canvas, { ...size, width: right });
+    if (context === null || column < 0 || column >= field.ledger.columns) return;
     const { ledger, bars } = field;
-    const bottom = series.priceToCoordinate(edgeOf(ledger, 0));
-    const top = series.priceToCoordinate(edgeOf(ledger, ledger.rows));
-    if (bottom === null || top === null) return;
-    const unit = (bottom - top) / ledger.rows;
+    const bottom = yOf(0);
+    const unit = bottom - yOf(1);
     const close = bars.close[column]!;
     const values = field.column(column);
-    target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const width = profileWidth(mediaSize.width);
-      const right = mediaSize.width;
-      const yOf = (row: number): number => bottom - row * unit;
-      const firstRow = Math.max(Math.floor((bottom - mediaSize.height) / unit), 0);
-      const lastRow = Math.min(Math.ceil(bottom / unit), ledger.rows);
-      const split = Math.min(Math.max(Math.round(close / ledger.binSize - ledger.first), 0), ledger.rows);
-      let most = 0;
-      for (let r = firstRow; r < lastRow; r++) most = Math.max(most, values[r]!);
-      let longs = 0;
-      let shorts = 0;
-      for (let r = 0; r < split; r++) longs += values[r]!;
-      for (let r = split; r < ledger.rows; r++) shorts += values[r]!;
-      const gradient = context.createLinearGradient(right - width - 4, 0, right - width + 24, 0);
-      gradient.addColorStop(0, "rgba(10, 8, 24, 0)");
-      gradient.addColorStop(1, "rgba(10, 8, 24, 0.72)");
-      context.fillStyle = gradient;
-      context.fillRect(right - width - 4, 0, width + 4, mediaSize.height);
-      if (most > 0) {
-        bars1(context, values, firstRow, Math.min(split, lastRow), LONG);
-        bars1(context, values, Math.max(split, firstRow), lastRow, SHORT);
-      }
-      const cap = Math.max(longs, shorts);
-      if (cap > 0) {
-        curve(context, split - 1, firstRow, -1, LONG, cap);
-        curve(context, split, lastRow, 1, SHORT, cap);
-      }
-      context.font = "10px system-ui, sans-serif";
-      context.textAlign = "right";
-      label(context, `standing ${utc(bars.time[column]!).slice(5)}`, 14, "#b3afc6");
-      label(context, `short Σ ${usd(shorts)}`, 29, SHORT);
-      label(context, `long Σ ${usd(longs)}`, mediaSize.height - 8, LONG);
+    const firstRow = Math.max(Math.floor((bottom - size.height) / unit), 0);
+    const lastRow = Math.min(Math.ceil(bottom / unit), ledger.rows);
+    const split = Math.min(Math.max(Math.round(close / ledger.binSize - ledger.first), 0), ledger.rows);
+    let most = 0;
+    for (let r = firstRow; r < lastRow; r++) most = Math.max(most, values[r]!);
+    let longs = 0;
+    let shorts = 0;
+    for (let r = 0; r < split; r++) longs += values[r]!;
+    for (let r = split; r < ledger.rows; r++) shorts += values[r]!;
+    const gradient = context.createLinearGradient(0, 0, 28, 0);
+    gradient.addColorStop(0, "rgba(10, 8, 24, 0)");
+    gradient.addColorStop(1, "rgba(10, 8, 24, 0.72)");
+    context.fillStyle = gradient;
+    context.fillRect(0, 0, right, size.height);
+    if (most > 0) {
+      strips(context, values, firstRow, Math.min(split, lastRow), LONG);
+      strips(context, values, Math.max(split, firstRow), lastRow, SHORT);
+    }
+    const cap = Math.max(longs, shorts);
+    if (cap > 0) {
+      curve(context, split - 1, firstRow, -1, LONG, cap);
+      curve(context, split, lastRow, 1, SHORT, cap);
+    }
+    context.font = "10px system-ui, sans-serif";
+    context.textAlign = "right";
+    label(context, `standing ${utc(bars.time[column]!).slice(5)}`, 14, "#b3afc6");
+    label(context, `short Σ ${usd(shorts)}`, 29, SHORT);
+    label(context, `long Σ ${usd(longs)}`, size.height - 8, LONG);
 
-      function bars1(c: CanvasRenderingContext2D, v: Float32Array, from: number, to: number, colour: string): void {
-        c.fillStyle = colour;
-        c.globalAlpha = 0.78;
-        c.beginPath();
-        // Rows thinner than a pixel share one: the longest of them is drawn.
-        const share = Math.max(Math.ceil(1 / unit), 1);
-        for (let r = from; r < to; r += share) {
-          let value = 0;
-          for (let i = r; i < Math.min(r + share, to); i++) value = Math.max(value, v[i]!);
-          if (value <= 0) continue;
-          const length = (value / most) * (width - 6);
-          const y = yOf(Math.min(r + share, to));
-          const height = Math.max(yOf(r) - y - (unit > 3 ? 1 : 0), 0.75);
-          c.rect(right - length, y, length, height);
-        }
-        c.fill();
-        c.globalAlpha = 1;
+    function strips(c: CanvasRenderingContext2D, v: Float32Array, from: number, to: number, colour: string): void {
+      c.fillStyle = colour;
+      c.globalAlpha = 0.78;
+      c.beginPath();
+      // Rows thinner than a pixel share one: the longest of them is drawn.
+      const share = Math.max(Math.ceil(1 / unit), 1);
+      for (let r = from; r < to; r += share) {
+        let value = 0;
+        for (let i = r; i < Math.min(r + share, to); i++) value = Math.max(value, v[i]!);
+        if (value <= 0) continue;
+        const length = (value / most) * (width - 6);
+        const y = yOf(Math.min(r + share, to));
+        const height = Math.max(yOf(r) - y - (unit > 3 ? 1 : 0), 0.75);
+        c.rect(right - length, y, length, height);
       }
+      c.fill();
+      c.globalAlpha = 1;
+    }
 
-      function curve(
-        c: CanvasRenderingContext2D,
-        from: number,
-        to: number,
-        step: number,
-        colour: string,
-        cap: number,
-      ): void {
-        c.strokeStyle = colour;
-        c.lineWidth = 1.25;
-        c.beginPath();
-        let sum = 0;
-        for (let r = from; step > 0 ? r < to : r >= to; r += step) {
-          if (r >= 0 && r < ledger.rows) sum += values[r]!;
-          const x = right - (sum / cap) * (width - 6);
-          if (r === from) c.moveTo(right, yOf(step > 0 ? r : r + 1));
-          c.lineTo(x, yOf(step > 0 ? r + 1 : r));
-        }
-        c.stroke();
+    function curve(
+      c: CanvasRenderingContext2D,
+      from: number,
+      to: number,
+      step: number,
+      colour: string,
+      cap: number,
+    ): void {
+      c.strokeStyle = colour;
+      c.lineWidth = 1.25;
+      c.beginPath();
+      let sum = 0;
+      for (let r = from; step > 0 ? r < to : r >= to; r += step) {
+        if (r >= 0 && r < ledger.rows) sum += values[r]!;
+        const x = right - (sum / cap) * (width - 6);
+        if (r === from) c.moveTo(right, yOf(step > 0 ? r : r + 1));
+        c.lineTo(x, yOf(step > 0 ? r + 1 : r));
       }
+      c.stroke();
+    }
 
-      function label(c: CanvasRenderingContext2D, text: string, y: number, colour: string): void {
-        c.fillStyle = "rgba(10, 8, 24, 0.75)";
-        const w = c.measureText(text).width;
-        c.fillRect(right - w - 10, y - 10, w + 8, 14);
-        c.fillStyle = colour;
-        c.fillText(text, right - 6, y);
-      }
-    });
+    function label(c: CanvasRenderingContext2D, text: string, y: number, colour: string): void {
+      c.fillStyle = "rgba(10, 8, 24, 0.75)";
+      const w = c.measureText(text).width;
+      c.fillRect(right - w - 10, y - 10, w + 8, 14);
+      c.fillStyle = colour;
+      c.fillText(text, right - 6, y);
+    }
   }
 }

@@ -4,7 +4,6 @@ export type Theme = "light" | "dark";
 
 /** Colours that the chart needs as values; everything else is in the style sheet. */
 export interface Colours {
-  background: string;
   text: string;
   line: string;
   crosshair: string;
@@ -23,7 +22,6 @@ const shared = { crosshairLabel: "#3a3358", up: "#3fe0b0", down: "#ff6f7d" };
 export const COLOURS: Record<Theme, Colours> = {
   dark: {
     ...shared,
-    background: "#121019",
     text: "#a9a6b8",
     line: "#2a2638",
     crosshair: "#b8b3d0",
@@ -33,7 +31,6 @@ export const COLOURS: Record<Theme, Colours> = {
   },
   light: {
     ...shared,
-    background: "#ffffff",
     text: "#4d4a5c",
     line: "#dedbe8",
     crosshair: "#b8b3d0",

@@ -342,8 +342,9 @@ def _open_and_sweep(
         "side": side[stands],
         "notional": amount[stands],
         "sweep": np.stack([a, b], axis=1),
-        "crossed": np.bincount(source[crossed], amount[crossed], cells).reshape(shape),
-        "out_of_range": np.bincount(source[~inside], amount[~inside], cells).reshape(shape),
+        # An empty bincount is of integers: amounts are float64 all the same.
+        "crossed": np.bincount(source[crossed], amount[crossed], cells).astype(np.float64).reshape(shape),
+        "out_of_range": np.bincount(source[~inside], amount[~inside], cells).astype(np.float64).reshape(shape),
     }
 
 
