@@ -55,9 +55,10 @@ def test_density_is_the_estimate_of_the_present_settings(hm, market):
 
 
 def test_a_new_bin_size_makes_a_new_ledger_frame(hm):
-    old = hm._ledger
+    bars, old = hm._bars, hm._ledger
     hm.bin_size = hm.bin_size * 2
     assert hm._ledger != old
+    assert hm._bars is bars  # the candles are there already
     assert decode_frame(hm._ledger).meta["bin_size"] == hm.bin_size == hm.density.bin_size
     assert decode_frame(hm._bars).meta["revision"] == decode_frame(hm._ledger).meta["bars"]
 
@@ -204,6 +205,20 @@ def test_whoever_joins_after_live_candles_gets_them_all(hm, market):
     assert len(decode_frame(state["_bars"]).arrays["close"]) == len(market) + 2
     assert decode_frame(state["_ledger"]).meta["revision"] == hm._picture.revision
     np.testing.assert_allclose(decode_frame(hm._ledger).arrays["notional"].sum(), hm.ledger.notional.sum(), rtol=1e-5)
+
+
+def test_a_new_bin_size_after_live_candles_brings_them_along(hm, market):
+    hm.append(next_candles(market))
+    hm.bin_size = hm.bin_size * 2
+    assert len(decode_frame(hm._bars).arrays["close"]) == len(market) + 1
+    assert decode_frame(hm._bars).meta["revision"] == decode_frame(hm._ledger).meta["bars"]
+    hm.append(next_candles(hm.market))
+    hm.get_state()  # another view joins and gets both
+    hm.bin_size = hm.bin_size / 2
+    assert (
+        len(decode_frame(hm._bars).arrays["close"]) == len(decode_frame(hm._ledger).arrays["hours"]) == len(market) + 2
+    )
+    assert decode_frame(hm._bars).meta["revision"] == decode_frame(hm._ledger).meta["bars"]
 
 
 def test_a_lost_tail_is_made_good_on_request(hm, market, monkeypatch):

@@ -29,8 +29,6 @@ export interface About {
   width: number;
   candles: number;
   notices: string[];
-  /** Share of each tier's notional whose levels lie outside the grid. */
-  beyond: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
 }
@@ -55,6 +53,8 @@ export interface Ledger {
   /** Hours between an entry and its column's close, in `ageUnit`s; null unless merged. */
   age: Uint8Array | null;
   ageUnit: number;
+  /** Share of each tier's notional whose levels lie outside the grid. */
+  beyond: number[];
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value.slice(0, 200) : "");
@@ -93,7 +93,6 @@ export function barsOf(frame: Frame): Bars {
       width: whole(meta.width, 1, 2 ** 31),
       candles: whole(meta.candles, 1, 2 ** 31),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
-      beyond: Array.isArray(meta.beyond) ? meta.beyond.map((share) => (typeof share === "number" ? share : 0)) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
   };
@@ -118,6 +117,7 @@ export function ledgerOf(frame: Frame): Ledger {
     hours: arrays.hours as Float32Array,
     age: (arrays.age as Uint8Array | undefined) ?? null,
     ageUnit: meta.age_unit as number,
+    beyond: Array.isArray(meta.beyond) ? meta.beyond.map((share) => (typeof share === "number" ? share : 0)) : [],
   };
 }
 
@@ -168,6 +168,7 @@ export function spliceLedger(ledger: Ledger, tail: Ledger, from: number): Ledger
   return {
     ...ledger,
     revision: tail.revision,
+    beyond: tail.beyond,
     columns: from + tail.columns,
     start: spliced(
       ledger.start,

@@ -40,10 +40,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 export class JupyterSource implements Source {
   field: Field | null = null;
   pendingBin: number | null = null;
+  /** What the bars trait was decoded to, live candles included. */
   #bars: Bars | null = null;
   #problem = "";
   #wantedBin: number | null = null;
   #decoding = 0;
+  /** The trait values that were decoded last. */
+  #read: { bars: DataView | null; ledger: DataView | null } = { bars: null, ledger: null };
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #listeners = new Map<SourceEvent, Set<() => void>>();
@@ -52,8 +55,10 @@ export class JupyterSource implements Source {
     private readonly model: AnyModel,
     signal: AbortSignal,
   ) {
-    this.#listen("change:_bars", () => void this.#load(), signal);
-    this.#listen("change:_ledger", () => void this.#load(), signal);
+    // Both may change with one message, one event after the other: they are read once both are in place.
+    for (const frame of ["_bars", "_ledger"]) {
+      this.#listen(`change:${frame}`, () => queueMicrotask(() => void this.#load()), signal);
+    }
     this.#listen("change:_status", () => this.#settleBin(), signal);
     this.#listen("change:selection", () => this.#emit("selection"), signal);
     for (const trait of Object.values(TRAITS)) this.#listen(`change:${trait}`, () => this.#tune(), signal);
@@ -186,17 +191,25 @@ export class JupyterSource implements Source {
     this.#emit("status");
   }
 
-  /** Decode what the traits hold; bars and ledger count once they belong together. */
+  /** Decode what the traits hold and is new; bars and ledger count once they belong together. */
   async #load(): Promise<void> {
+    const [barsData, ledgerData] = [this.model.get("_bars"), this.model.get("_ledger")];
+    if (!(barsData instanceof DataView) || !(ledgerData instanceof DataView) || ledgerData.byteLength === 0) return;
+    if (barsData === this.#read.bars && ledgerData === this.#read.ledger) return;
     const turn = ++this.#decoding;
-    const frames = [this.model.get("_bars"), this.model.get("_ledger")];
+    const keep = barsData === this.#read.bars ? this.#bars : null;
+    this.#read = { bars: barsData, ledger: ledgerData };
     try {
-      if (!frames.every((frame) => frame instanceof DataView && frame.byteLength > 0)) return;
-      const [bars, ledger] = await Promise.all(frames.map((frame) => decodeFrame(frame as DataView)));
+      const [ledger, bars] = await Promise.all([
+        decodeFrame(ledgerData).then(ledgerOf),
+        keep ?? decodeFrame(barsData).then(barsOf),
+      ]);
       if (turn !== this.#decoding) return;
-      this.#adopt(barsOf(bars!), ledgerOf(ledger!));
+      this.#bars = bars;
+      this.#adopt(bars, ledger);
     } catch (error) {
       if (turn !== this.#decoding) return;
+      this.#read = { bars: null, ledger: null };
       this.#problem = `This picture could not be read; the last good one stays. ${(error as Error).message}`;
       this.#emit("status");
     }
@@ -212,7 +225,6 @@ export class JupyterSource implements Source {
     }
     const { leverageMix, decayRate } = this.settings;
     const revision = this.field?.revision ?? 0;
-    this.#bars = bars;
     this.field = new Field(bars, ledger, leverageMix, decayRate);
     this.field.revision = revision + 1;
     this.#problem = "";
@@ -232,13 +244,13 @@ export class JupyterSource implements Source {
       const frame = await decodeFrame(data ?? new Uint8Array());
       const { field } = this;
       const from = frame.meta.from as number;
-      if (field === null || this.#bars === null) return;
+      if (field === null) return;
       const tail = ledgerOf(frame);
       if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns || !sameGrid(field.ledger, tail)) {
         this.model.send({ type: "resync" });
         return;
       }
-      const bars = spliceBars(this.#bars, barsOf(frame), from);
+      const bars = spliceBars(field.bars, barsOf(frame), from);
       field.splice(bars, spliceLedger(field.ledger, tail, from), from);
       this.#bars = bars;
       this.tailFrom = from;

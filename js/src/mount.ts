@@ -196,7 +196,7 @@ class View {
     const { field } = this.source;
     if (field === null) return;
     const { about } = field.bars;
-    const beyond = field.weights.reduce((sum, weight, i) => sum + weight * (about.beyond[i] ?? 0), 0);
+    const beyond = field.weights.reduce((sum, weight, i) => sum + weight * (field.ledger.beyond[i] ?? 0), 0);
     const texts = ["estimate, not a forecast", ...about.notices];
     if (beyond >= 0.005) texts.push(`${Math.round(beyond * 100)} % of the notional has levels beyond these rows`);
     const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));

@@ -161,10 +161,12 @@ async function inflate(packed: Uint8Array, size: number, name: string): Promise<
   const raw = new Uint8Array(size);
   let filled = 0;
   try {
-    const stream = new Blob([packed as Uint8Array<ArrayBuffer>])
-      .stream()
-      .pipeThrough(new DecompressionStream("deflate"));
-    const reader = stream.getReader();
+    const stream = new DecompressionStream("deflate");
+    const writer = stream.writable.getWriter();
+    // What goes wrong with the stream is told by its other end.
+    const written = writer.write(packed as Uint8Array<ArrayBuffer>).then(() => writer.close());
+    written.catch(() => undefined);
+    const reader = stream.readable.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       if (filled + part.value.length > size) {
         await reader.cancel();

@@ -168,6 +168,7 @@ describe("one cell taken apart", () => {
       hours: Float32Array.of(0, 1, 2),
       age: Uint8Array.of(2, 0),
       ageUnit: 0.5,
+      beyond: [],
     };
     expect(cellOf(ledger, Float64Array.of(1), 0, 2, 0)).toEqual({
       byTier: Float64Array.of(400),

@@ -59,6 +59,7 @@ export const anyLedger = (merged: fc.Arbitrary<boolean> = fc.boolean()): fc.Arbi
           hours: Float32Array.from(columns, (c) => c.hours),
           age: size.merged ? Uint8Array.from(entries, (e) => e.age) : null,
           ageUnit: size.merged ? 0.01 : 0,
+          beyond: [],
         };
       });
     });

@@ -66,6 +66,7 @@ describe("the replay", () => {
       hours: Float32Array.of(5, 2),
       age: null,
       ageUnit: 0,
+      beyond: [],
     };
     // Half closes within 2 h; the 5 h before the first column touch nothing.
     expect([...run(ledger, Float64Array.of(1), Math.LN2 / 2)]).toEqual([8, 4, 1, 2]);

@@ -33,30 +33,38 @@ class Picture:
     ledger: Ledger
     revision: int
     width: int
-    age_unit: float = 0.0
+    age_unit: float
+    bars_revision: int
 
     @classmethod
-    def of(cls, market: Market, ledger: Ledger, revision: int) -> Picture:
-        """Return the picture of a market, its columns merged where there are more than 5,000 candles."""
-        width = column_width(len(market))
-        return cls(market, ledger, revision, width, ledger_arrays(ledger.merged(width))[0]["age_unit"])
+    def of(cls, market: Market, ledger: Ledger, revision: int, bars_revision: int | None = None) -> Picture:
+        """Return the picture of a market, its columns merged where there are more than 5,000 candles.
 
-    def frames(self) -> tuple[bytes, bytes]:
-        """Return the bars frame and the ledger frame."""
+        ``bars_revision`` is that of a picture of the same candles, whose bars the browser may keep.
+        """
+        width = column_width(len(market))
+        unit = ledger_arrays(ledger.merged(width))[0]["age_unit"]
+        return cls(market, ledger, revision, width, unit, revision if bars_revision is None else bars_revision)
+
+    def bars_frame(self) -> bytes:
+        """Return the candles as a frame."""
         meta, arrays = bars_arrays(merged_candles(self.market.candles, self.width))
-        bars = encode_frame("bars", {**meta, **self._about(), "revision": self.revision}, arrays)
+        return encode_frame("bars", {**meta, **self._about(), "revision": self.bars_revision}, arrays)
+
+    def ledger_frame(self) -> bytes:
+        """Return the ledger as a frame."""
         meta, arrays = ledger_arrays(self.ledger.merged(self.width), self.age_unit)
-        ledger = encode_frame("ledger", {**meta, "revision": self.revision, "bars": self.revision}, arrays)
-        return bars, ledger
+        numbers = {"revision": self.revision, "bars": self.bars_revision, "beyond": self._beyond()}
+        return encode_frame("ledger", {**meta, **numbers}, arrays)
 
     def tail(self, market: Market, ledger: Ledger, since: int) -> tuple[Picture, bytes]:
         """Return the picture with the candles from row ``since`` on changed, and the frame that says so."""
         column = since // self.width
         first = column * self.width
-        changed = Picture(market, ledger, self.revision + 1, self.width, self.age_unit)
+        changed = Picture(market, ledger, self.revision + 1, self.width, self.age_unit, self.bars_revision)
         bars_meta, bars = bars_arrays(merged_candles(market.candles.iloc[first:], self.width))
         ledger_meta, entries = ledger_arrays(ledger.since(first).merged(self.width), self.age_unit)
-        numbers = {"from": column, "base": self.revision, "revision": changed.revision}
+        numbers = {"from": column, "base": self.revision, "revision": changed.revision, "beyond": changed._beyond()}
         meta = {**bars_meta, **ledger_meta, **changed._about(), **numbers}
         return changed, encode_frame("tail", meta, {**bars, **entries})
 
@@ -72,7 +80,6 @@ class Picture:
             "width": self.width,
             "candles": len(market),
             "notices": self._notices(),
-            "beyond": self._beyond(),
             "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"])
             if "open_interest" in market.candles
             else None,

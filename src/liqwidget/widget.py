@@ -137,10 +137,9 @@ class LiquidationHeatmap(anywidget.AnyWidget):
         mix = check_mix(leverage_mix)
         size = self._auto_bin(market) if bin_size is None else self._check_bin(bin_size)
         self._picture = self._draw(market, mix, size, revision=1)
-        bars, ledger = self._picture.frames()
         super().__init__(
-            _bars=bars,
-            _ledger=ledger,
+            _bars=self._picture.bars_frame(),
+            _ledger=self._picture.ledger_frame(),
             _presets={name: mix_to_json(preset, self) for name, preset in self._possible_presets().items()},
             _bin_sizes=self._bins_on_offer(),
             leverage_mix=mix,
@@ -258,7 +257,7 @@ class LiquidationHeatmap(anywidget.AnyWidget):
             with self._lock:
                 self._stale_frames = False
                 # Not through the traits: the browser has this picture already, by its tails.
-                self._trait_values.update(zip(_FRAMES, self._picture.frames(), strict=True))
+                self._trait_values.update(_bars=self._picture.bars_frame(), _ledger=self._picture.ledger_frame())
         return super().get_state(key, drop_defaults)
 
     @traitlets.observe("bin_size")
@@ -285,11 +284,17 @@ class LiquidationHeatmap(anywidget.AnyWidget):
     def _draw(self, market: Market, mix: Mapping[float, float], bin_size: float, revision: int) -> Picture:
         tiers = sorted({*mix, *(tier for preset in self._possible_presets().values() for tier in preset)})
         ledger = build_ledger(market, tiers, bin_size, self.maintenance_rate, self.fee_rate, self.turnover, self.span)
-        return Picture.of(market, ledger, revision)
+        return Picture.of(market, ledger, revision, self._bars_shown(market))
+
+    def _bars_shown(self, market: Market) -> int | None:
+        """Return the revision of the bars frame that holds these candles, if one does."""
+        shown = self._picture if self._ready else None
+        return shown.bars_revision if shown and shown.market is market and not self._stale_frames else None
 
     def _show(self, picture: Picture, bin_size: float) -> None:
-        """Send a picture whole. Nothing is changed before it is complete."""
-        bars, ledger = picture.frames()
+        """Send a picture, without its bars where they are there already. Nothing is changed before it is complete."""
+        same_bars = self._bars_shown(picture.market) == picture.bars_revision
+        bars, ledger = self._bars if same_bars else picture.bars_frame(), picture.ledger_frame()
         self._picture, self._market, self._stale_frames = picture, picture.market, False
         with self.hold_sync():
             self.bin_size = bin_size
