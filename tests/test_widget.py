@@ -225,7 +225,9 @@ def test_a_lost_tail_is_made_good_on_request(hm, market, monkeypatch):
     hm.append(next_candles(market))
     sent = []
     monkeypatch.setattr(hm, "send_state", lambda key=None: sent.append(key))
-    hm._handle_custom_msg({"type": "resync"}, [])
+    hm._handle_custom_msg({"type": "resync", "revision": hm._picture.revision}, [])
+    assert sent == []
+    hm._handle_custom_msg({"type": "resync", "revision": hm._picture.revision - 1}, [])
     assert sent == [("_bars", "_ledger")]
     hm._handle_custom_msg({"type": "format the disk"}, [])
     hm._handle_custom_msg("nonsense", [])

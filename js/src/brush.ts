@@ -18,7 +18,6 @@ interface Rect {
  */
 export function attachBrush(
   pane: HTMLElement,
-  outline: HTMLElement,
   toBox: (rect: Rect) => Box | null,
   moved: (box: Box | null) => void,
   signal: AbortSignal,
@@ -74,5 +73,4 @@ export function attachBrush(
       { capture: true, signal },
     );
   }
-  outline.setAttribute("aria-hidden", "true");
 }

@@ -4,8 +4,8 @@ import { h, setText } from "./dom";
 import type { Source } from "./settings";
 import { decimalsOf, halfLife, price } from "./units";
 
-let serial = 0; // ids for labels only; never read back
-const unique = (): string => `liq-${++serial}-${Math.random().toString(36).slice(2, 8)}`;
+/** Ties a label to its input; never read back. */
+const unique = (): string => `liq-${Math.random().toString(36).slice(2, 12)}`;
 
 /** Slowest and fastest decay on the slider, per hour: half-lives of 90 days and 30 minutes. */
 const SLOWEST = Math.LN2 / (90 * 24);

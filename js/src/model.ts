@@ -225,11 +225,18 @@ export class JupyterSource implements Source {
     }
     const { leverageMix, decayRate } = this.settings;
     const revision = this.field?.revision ?? 0;
+    // Live candles may have come and gone while this module was loading: Python knows.
+    if (this.field === null) this.#resync(ledger.revision);
     this.field = new Field(bars, ledger, leverageMix, decayRate);
     this.field.revision = revision + 1;
     this.#problem = "";
     this.#emit("picture");
     this.#settleBin();
+  }
+
+  /** Say which picture is here; Python sends the present one if it is another. */
+  #resync(revision: number): void {
+    this.model.send({ type: "resync", revision });
   }
 
   #message(content: unknown, buffers: unknown): void {
@@ -247,7 +254,7 @@ export class JupyterSource implements Source {
       if (field === null) return;
       const tail = ledgerOf(frame);
       if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns || !sameGrid(field.ledger, tail)) {
-        this.model.send({ type: "resync" });
+        this.#resync(field.ledger.revision);
         return;
       }
       const bars = spliceBars(field.bars, barsOf(frame), from);

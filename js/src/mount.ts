@@ -17,7 +17,7 @@ export function mount(source: Source, host: HTMLElement, signal: AbortSignal): v
 class View {
   readonly #root: HTMLElement;
   readonly #plot = h("div", { class: "liq-plot", tabindex: 0, role: "img" });
-  readonly #outline = h("div", { class: "liq-outline", hidden: true });
+  readonly #outline = h("div", { class: "liq-outline", hidden: true, "aria-hidden": "true" });
   readonly #title = h("div", { class: "liq-title" });
   readonly #badges = h("div", { class: "liq-badges" });
   readonly #message = h("div", { class: "liq-message", role: "status" });
@@ -173,7 +173,7 @@ class View {
         const now = field();
         return now === null ? null : (this.#chart?.boxAt(now, rect) ?? null);
       };
-      attachBrush(pane, this.#outline, toBox, (box) => this.#brushed(box), this.signal);
+      attachBrush(pane, toBox, (box) => this.#brushed(box), this.signal);
     }
   }
 

@@ -294,15 +294,40 @@ def _open_and_sweep(
     if since == 0:
         before = np.concatenate([close[:1], before])  # nothing stands yet: the first sweep finds nothing
 
-    n, L = len(close), len(tiers)
     k = np.stack(level_factors(tiers, settings["maintenance_rate"], settings["fee_rate"]), axis=-1)  # (L, 2)
+    blocks, entries = [], 0
+    for i in range(0, len(close), _BLOCK):
+        part = slice(i, i + _BLOCK)
+        blocks.append(_open(grid, k, low[part], high[part], close[part], opened[part], MAX_ENTRIES - entries))
+        entries += len(blocks[-1]["row"])
+    joined = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    a, b = grid.rows_with_centre_in(*_sweep_range(market, since, low, high, close, before))
+    return {
+        "time": stamps[since:].view("datetime64[ns]"),
+        "close": close,
+        "hours": hours,
+        "opened": opened,
+        "start": np.concatenate([[0], np.cumsum(joined.pop("count"))]),
+        "sweep": np.stack([a, b], axis=1),
+        **joined,
+    }
+
+
+_BLOCK = 2_048  # candles at a time: what is in between stays in the cache, so that time stays linear
+
+
+def _open(
+    grid: PriceGrid, k: Floats, low: Floats, high: Floats, close: Floats, opened: Floats, most: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the entries of n candles, how many each has, and what was crossed or lies out of range, (n, L, 2)."""
+    n, L = len(close), len(k)
     bottom = (half_bins(low[:, None, None] * k, grid.bin_size) / 2).reshape(-1)  # in bins, (n * L * 2,)
     top = (half_bins(high[:, None, None] * k, grid.bin_size) / 2).reshape(-1)
     first = np.floor(bottom)
     count = np.maximum(np.ceil(top) - first, 1.0)
-    if count.sum() > MAX_ENTRIES:
+    if count.sum() > most:
         raise InputError(
-            f"bin_size: {grid.bin_size:g} makes {count.sum():,.0f} entries, at most {MAX_ENTRIES:,} are possible. "
+            f"bin_size: {grid.bin_size:g} makes more than {MAX_ENTRIES:,} entries. "
             "Use a larger bin_size or fewer candles."
         )
     number = count.astype(np.int64)
@@ -326,25 +351,20 @@ def _open_and_sweep(
     above_close = 2 * (row + grid.first) + 1 - np.repeat(half_bins(close, grid.bin_size), 2 * L)[source]
     stands = inside & np.where(side == 0, above_close < 0, above_close > 0)
     crossed = inside & ~stands
-    shape = (n, L, 2)
-    cells = n * L * 2
     stands &= amount > 0
-    source_kept = source[stands]
-    a, b = grid.rows_with_centre_in(*_sweep_range(market, since, low, high, close, before))
+    kept = source[stands]
+    # An empty bincount is of integers: amounts are float64 all the same.
+    lost = (
+        np.bincount(source[where], amount[where], n * L * 2).astype(np.float64).reshape(n, L, 2)
+        for where in (crossed, ~inside)
+    )
     return {
-        "time": stamps[since:].view("datetime64[ns]"),
-        "close": close,
-        "hours": hours,
-        "opened": opened,
-        "start": np.searchsorted(source_kept, np.arange(n + 1) * (2 * L)),
+        "count": np.bincount(kept // (2 * L), minlength=n),
         "row": row[stands].astype(np.uint16),
-        "tier": ((source_kept >> 1) % L).astype(np.uint8),
+        "tier": ((kept >> 1) % L).astype(np.uint8),
         "side": side[stands],
         "notional": amount[stands],
-        "sweep": np.stack([a, b], axis=1),
-        # An empty bincount is of integers: amounts are float64 all the same.
-        "crossed": np.bincount(source[crossed], amount[crossed], cells).astype(np.float64).reshape(shape),
-        "out_of_range": np.bincount(source[~inside], amount[~inside], cells).astype(np.float64).reshape(shape),
+        **dict(zip(("crossed", "out_of_range"), lost, strict=True)),
     }
 
 

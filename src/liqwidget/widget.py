@@ -279,7 +279,8 @@ class LiquidationHeatmap(anywidget.AnyWidget):
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         if isinstance(content, dict) and content.get("type") == "resync":
             with self._lock:
-                self.send_state(_FRAMES)
+                if content.get("revision") != self._picture.revision:
+                    self.send_state(_FRAMES)
 
     def _draw(self, market: Market, mix: Mapping[float, float], bin_size: float, revision: int) -> Picture:
         tiers = sorted({*mix, *(tier for preset in self._possible_presets().values() for tier in preset)})

@@ -347,6 +347,20 @@ def test_live_candles_arrive_as_tails(notebook):
     assert session.page.problems == []
 
 
+def test_candles_that_arrive_before_the_view_is_there_are_not_lost(notebook):
+    session = notebook(
+        SAMPLE,
+        "hm = lw.LiquidationHeatmap(market.tail(300))\n"
+        "for _ in range(3):\n"
+        "    c = hm.market.candles.iloc[-1:].copy()\n"
+        "    c.index = c.index + hm.market.interval\n"
+        "    hm.append(c)\n"
+        "hm",
+    )
+    session.until("view.source.field.ledger.columns === 303")
+    check_pixels(session)
+
+
 def test_a_bad_frame_or_value_is_told_and_the_last_picture_stays(notebook):
     session = notebook(SAMPLE, WIDGET)
     good = bitmap(session)[0]
