@@ -124,6 +124,15 @@ def test_bad_values_are_refused_from_python_and_sent_back_to_the_browser(hm, mon
     assert name in hm._status["message"]
 
 
+def test_few_candles_do_not_make_room_for_more_rows_than_the_wire_has():
+    hm = lw.LiquidationHeatmap(walk(5, price=60_000))
+    before = hm.bin_size
+    with pytest.raises(lw.InputError, match="bin_size"):
+        hm.bin_size = 0.1
+    assert hm.bin_size == before == hm.ledger.bin_size
+    hm.close()
+
+
 def test_an_error_is_gone_after_the_next_good_value(hm):
     hm.set_state({"decay_rate": -1})
     hm.set_state({"decay_rate": 0.5})

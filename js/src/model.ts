@@ -164,6 +164,7 @@ export class JupyterSource implements Source {
   #tune(): void {
     const { leverageMix, decayRate } = this.settings;
     this.field?.tune(leverageMix, decayRate);
+    if (this.pendingBin !== null && this.settings.binSize !== this.pendingBin) this.#settleBin();
     this.#emit("settings");
   }
 
@@ -181,7 +182,8 @@ export class JupyterSource implements Source {
   }
 
   #settleBin(): void {
-    const refused = this.status.state === "error";
+    // A refused size comes back as the old one, with or without a new message.
+    const refused = this.status.state === "error" || this.settings.binSize !== this.pendingBin;
     if (this.pendingBin !== null && (refused || this.field?.ledger.binSize === this.pendingBin)) {
       const next = this.#wantedBin;
       this.pendingBin = null;

@@ -58,15 +58,3 @@ export function duration(hours: number): string {
 export function halfLife(rate: number): string {
   return rate > 0 ? `half closes within ${duration(Math.LN2 / rate)}` : "nothing closes by itself";
 }
-
-/** The neighbours of the 1-2-5 series around a value, `count` to each side, ascending. */
-export function steps125(value: number, count: number): number[] {
-  const power = Math.floor(Math.log10(value));
-  const all: number[] = [];
-  for (let e = power - count; e <= power + count; e++) for (const m of [1, 2, 5]) all.push(Number(`${m}e${e}`));
-  const near = all.reduce(
-    (best, s, i) => (Math.abs(Math.log(s / value)) < Math.abs(Math.log(all[best]! / value)) ? i : best),
-    0,
-  );
-  return all.slice(Math.max(near - count, 0), near + count + 1);
-}

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import { decimalsOf, duration, halfLife, percent, price, steps125, usd, utc } from "../src/units";
+import { expect, test } from "vitest";
+import { decimalsOf, duration, halfLife, percent, price, usd, utc } from "../src/units";
 
 test.each([
   [0, "$0"],
@@ -107,27 +107,3 @@ test.each([
   [Math.LN2 * 2, "half closes within 30 min"],
   [Math.LN2 / 72, "half closes within 3.0 days"],
 ])("halfLife(%d) is %s", (rate, words) => expect(halfLife(rate)).toBe(words));
-
-describe("steps125", () => {
-  test.each([
-    [10, 2, [2, 5, 10, 20, 50]],
-    [50, 3, [5, 10, 20, 50, 100, 200, 500]],
-    [100, 0, [100]],
-    [0.1, 1, [0.05, 0.1, 0.2]],
-    [0.00001, 1, [0.000005, 0.00001, 0.00002]],
-    [250, 1, [100, 200, 500]], // none of the series: around the nearest by ratio
-    [9, 1, [5, 10, 20]],
-  ])("around %d, %i to each side", (value, count, all) => expect(steps125(value, count)).toEqual(all));
-
-  test("always has the nearest in its middle and rises by 2 or 2.5", () => {
-    fc.assert(
-      fc.property(fc.double({ min: 1e-8, max: 1e8, noNaN: true }), fc.integer({ min: 1, max: 6 }), (value, count) => {
-        const all = steps125(value, count);
-        expect(all.length).toBe(2 * count + 1);
-        const ratio = Math.max(all[count]! / value, value / all[count]!);
-        expect(ratio).toBeLessThan(Math.sqrt(2.5) * 1.0001);
-        for (let i = 1; i < all.length; i++) expect([2, 2.5]).toContain(Number((all[i]! / all[i - 1]!).toFixed(6)));
-      }),
-    );
-  });
-});

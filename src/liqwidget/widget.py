@@ -13,7 +13,7 @@ import traitlets
 
 from .density import Density, resolve_decay_rate
 from .errors import InputError, LiqError
-from .grid import auto_bin_size, check_bin_size, nice_steps
+from .grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
 from .ledger import SPAN, Ledger, build_ledger
 from .market import Market
 from .mix import PRESETS, check_mix, shares
@@ -319,11 +319,11 @@ class LiquidationHeatmap(anywidget.AnyWidget):
     def _check_bin(self, value: object) -> float:
         size = check_bin_size(value)
         columns = min(len(self._market), MAX_COLUMNS)
-        rows = self._height(self._market) / size
-        if rows * columns > MAX_CELLS:
+        rows, most = self._height(self._market) / size, min(MAX_CELLS // columns, MAX_ROWS - 2)
+        if rows > most:
             raise InputError(
                 f"bin_size: {size:g} makes {rows:,.0f} rows x {columns:,} columns; the browser draws at most "
-                f"{MAX_CELLS:,} cells. Use {self._height(self._market) * columns / MAX_CELLS:.3g} or more."
+                f"{most:,} rows of them. Use {self._height(self._market) / most:.3g} or more."
             )
         return size
 

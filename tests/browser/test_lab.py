@@ -378,6 +378,13 @@ def test_a_bad_frame_or_value_is_told_and_the_last_picture_stays(notebook):
         session.python("hm._status = {'state': 'idle', 'message': ''}")
         session.until("root.dataset.state === 'idle'")
         check_pixels(session)
+    # The same refused size twice: the second refusal brings no new message, and the slider is free again.
+    for _ in range(2):
+        session.view("(view.source.set({binSize: 1e-9}), 0)")
+        session.until("view.source.pendingBin === null")
+    session.view("(view.source.set({binSize: 200}), 0)")
+    session.until("view.source.field.ledger.binSize === 200 && view.source.pendingBin === null")
+    check_pixels(session)
     session.view("(view.source.model.set('_esm', 'alert(1)'), view.source.model.save_changes(), 0)")
     assert session.python("print('alert' in hm._esm[:20])").strip() == "False"
 
