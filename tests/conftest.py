@@ -1,9 +1,29 @@
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_alone():
+    """No test reaches beyond this machine: any other address is refused before a packet is sent."""
+
+    def checked(connect):
+        def inner(self, address):
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                raise AssertionError(f"a test wanted to connect to {address}; tests talk to 127.0.0.1 alone")
+            return connect(self, address)
+
+        return inner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", checked(socket.socket.connect_ex))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +37,10 @@ def shared_data() -> Callable[[str], Path]:
         return folder / name
 
     return find
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

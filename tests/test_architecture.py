@@ -18,14 +18,15 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 # Every module may import those of the lines above it, and those of its own line that its own line has before it.
 ORDER = [
     ["errors"],
-    ["columns", "candles", "liquidations", "grid", "mix", "margin", "brackets"],
+    ["columns", "origin", "candles", "liquidations", "grid", "mix", "margin", "brackets"],
     ["market", "book", "simulate", "sources"],
     ["ledger"],
     ["replay", "density"],
     ["wire"],
     ["picture"],
+    ["events"],
     ["analysis"],
-    ["traits", "widget"],
+    ["traits", "presence", "overlays", "widget"],
     ["app"],
 ]
 RANK = {name: (line, place) for line, names in enumerate(ORDER) for place, name in enumerate(names)}

@@ -105,6 +105,8 @@ def test_decay_auto_asks_the_market(hm, market):
         ("selection", {"time_from": 2, "time_to": 1, "price_low": 1, "price_high": 2}),
         ("selection", [1, 2]),
         ("visible", {"time_from": 1, "time_to": "x"}),
+        ("bubbles", "yes"),
+        ("bubbles", None),
     ],
 )
 def test_bad_values_are_refused_from_python_and_sent_back_to_the_browser(hm, monkeypatch, name, bad):
@@ -141,7 +143,7 @@ def test_an_error_is_gone_after_the_next_good_value(hm):
 
 
 def test_the_browser_writes_only_what_it_may(hm):
-    frames = hm._bars, hm._ledger, hm._esm, hm._css
+    frames = hm._bars, hm._ledger, hm._esm, hm._css, hm._events, hm._positions, hm._live
     for name in (
         "_bars",
         "_ledger",
@@ -150,15 +152,19 @@ def test_the_browser_writes_only_what_it_may(hm):
         "_status",
         "_presets",
         "_bin_sizes",
+        "_events",
+        "_positions",
+        "_live",
         "theme",
         "height",
         "_view_name",
     ):
-        hm.set_state({name: b"x" if name in ("_bars", "_ledger") else "x"})
-    assert frames == (hm._bars, hm._ledger, hm._esm, hm._css)
+        hm.set_state({name: b"x" if name in ("_bars", "_ledger", "_events", "_positions") else "x"})
+    assert frames == (hm._bars, hm._ledger, hm._esm, hm._css, hm._events, hm._positions, hm._live)
     assert hm.theme == "auto"
     assert hm._status["state"] == "idle"
-    hm.set_state({"leverage_mix": {"5": 40, "10": 60}, "palette": "viridis", "_esm": "alert(1)"})
+    hm.set_state({"leverage_mix": {"5": 40, "10": 60}, "palette": "viridis", "bubbles": False, "_esm": "alert(1)"})
+    assert hm.bubbles is False
     assert hm.leverage_mix == {5: 40, 10: 60}
     assert hm.palette == "viridis"
 

@@ -11,12 +11,15 @@ import {
   type MouseEventParams,
   type Time,
 } from "lightweight-charts";
+import { Bubbles, type Layout } from "./bubbles";
+import type { Placed, Realised } from "./events";
 import type { Field } from "./field";
 import { Heatmap, type HeatmapInput, layoutOf, type PaneSize } from "./heatmap";
 import type { Bars } from "./ledger";
 import { edgeOf } from "./ledger";
 import { Panes, seconds } from "./panes";
 import { apply, invert } from "./place";
+import type { Positions } from "./positions";
 import { Profile, profileWidth } from "./profile";
 import type { Colours } from "./theme";
 import { price, utc } from "./units";
@@ -38,6 +41,11 @@ export interface Hover {
 export interface ChartInput {
   heatmap(): HeatmapInput;
   profileColumn(): number;
+  /** Realised liquidations to draw; null for none. */
+  placed(): Placed | null;
+  positions(): Positions | null;
+  /** How much larger than the estimate positions are drawn; null where none are. */
+  outlined(scale: number | null): void;
   painted(changed: boolean): void;
   hovered(hover: Hover | null): void;
   scrolled(): void;
@@ -52,6 +60,7 @@ export class Chart {
   #fit: "candles" | "levels" = "candles";
   /** The view is the fitted one until a hand moves it. */
   #fitted = true;
+  readonly #bubbles = new Bubbles();
   readonly #profile = new Profile();
   #size: PaneSize | null = null;
   #drawnEarly = 0;
@@ -65,12 +74,14 @@ export class Chart {
     const { width, height } = element.getBoundingClientRect();
     this.heatmap = new Heatmap(input.heatmap, (changed, size) => {
       this.#size = size;
+      this.drawBubbles();
       this.drawProfile();
       input.painted(changed);
     });
     this.heatmap.canvas.className = "liq-heat";
+    this.#bubbles.canvas.className = "liq-bubbles";
     this.#profile.canvas.className = "liq-profile";
-    element.append(this.heatmap.canvas);
+    element.append(this.heatmap.canvas, this.#bubbles.canvas);
     this.api = createChart(element, {
       width: Math.max(width, 50),
       height: Math.max(height, 50),
@@ -189,9 +200,31 @@ export class Chart {
   /** Draw the side profile anew, without the heat. */
   drawProfile(): void {
     const { field } = this.input.heatmap();
-    const layout = field && layoutOf(this.api, this.#candles, field);
+    const layout = this.#layout;
     if (!field || !layout || this.#size === null) return;
-    this.#profile.draw(field, this.input.profileColumn(), this.#size, (row) => apply(layout.y, row));
+    const y = (row: number): number => apply(layout.y, row);
+    const positions = this.input.positions();
+    this.input.outlined(this.#profile.draw(field, this.input.profileColumn(), this.#size, y, positions));
+  }
+
+  /** Draw realised liquidations, unless they are drawn as they are. */
+  drawBubbles(): void {
+    const layout = this.#layout;
+    if (layout !== null && this.#size !== null) this.#bubbles.draw(this.input.placed(), this.#size, layout);
+  }
+
+  /** What is realised near a cell, if it is drawn. */
+  realisedNear({ column, price }: Hover): Realised | null {
+    const layout = this.#layout;
+    const placed = this.input.placed();
+    if (layout === null || placed === null || this.#size === null || price === null) return null;
+    return this.#bubbles.near(placed, this.#size, layout, { column, price });
+  }
+
+  get #layout(): Layout | null {
+    const { field } = this.input.heatmap();
+    const layout = field && layoutOf(this.api, this.#candles, field);
+    return layout && { ...layout, ledger: field.ledger };
   }
 
   recolour(colours: Colours): void {
@@ -264,6 +297,7 @@ export class Chart {
     cancelAnimationFrame(this.#drawnEarly);
     this.api.remove();
     this.heatmap.canvas.remove();
+    this.#bubbles.remove();
     this.#profile.canvas.remove();
   }
 

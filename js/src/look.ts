@@ -34,6 +34,13 @@ export class LookBar {
   readonly #scale = select("Colour scale", SCALES);
   readonly #palette = select("Palette", PALETTES);
   readonly #swept = h("input", { type: "checkbox" });
+  readonly #bubbles = h("input", { type: "checkbox" });
+  readonly #bubblesText = h("span", { class: "liq-dim" });
+  readonly #bubblesLine = h(
+    "div",
+    { class: "liq-line", hidden: true },
+    h("label", { class: "liq-check" }, this.#bubbles, "realised liquidations", this.#bubblesText),
+  );
   readonly #opacity = h("input", {
     type: "range",
     min: 0,
@@ -62,16 +69,28 @@ export class LookBar {
       h("div", { class: "liq-line" }, this.#scale, this.#palette),
       h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, "opacity ", this.#opacity)),
       h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, this.#swept, "mark swept levels")),
+      this.#bubblesLine,
     );
     const on = (element: HTMLElement, change: () => Partial<Settings>): void =>
       element.addEventListener("input", () => source.set(change()), { signal });
     on(this.#scale, () => ({ scale: this.#scale.value as ScaleName }));
     on(this.#palette, () => ({ palette: this.#palette.value as Settings["palette"] }));
     on(this.#swept, () => ({ swept: this.#swept.checked }));
+    on(this.#bubbles, () => ({ bubbles: this.#bubbles.checked }));
     on(this.#opacity, () => ({ opacity: this.#opacity.valueAsNumber / 100 }));
     on(this.#low, () => ({ threshold: this.#handles("low") }));
     on(this.#high, () => ({ threshold: this.#handles("high") }));
     this.update();
+  }
+
+  /** Offer the switch of the realised liquidations where there are some. */
+  updateMarks(): void {
+    const { marks, settings } = this.source;
+    this.#bubblesLine.hidden = marks === null || marks.time.length === 0;
+    this.#bubbles.checked = settings.bubbles;
+    if (marks === null) return;
+    const sums = `${usd(marks.longUsd)} long, ${usd(marks.shortUsd)} short`;
+    setText(this.#bubblesText, `${marks.placed.toLocaleString("en")}: ${sums}`);
   }
 
   update(): void {

@@ -1,9 +1,12 @@
 /** The Jupyter model as a Source. The only file that spells trait names. */
 
 import { PALETTES, SCALES } from "./colour";
+import type { Marks } from "./events";
 import { Field } from "./field";
 import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "./ledger";
-import type { Selection, Settings, Source, SourceEvent, Status, Visible } from "./settings";
+import { Overlay } from "./overlay";
+import type { Positions } from "./positions";
+import type { Live, Selection, Settings, Source, SourceEvent, Status, Visible } from "./settings";
 import { decodeFrame, WireError } from "./wire";
 
 /** What anywidget hands over; its own types would bring in the whole front end. */
@@ -25,6 +28,7 @@ const TRAITS: Record<keyof Settings, string> = {
   threshold: "threshold",
   opacity: "opacity",
   swept: "swept",
+  bubbles: "bubbles",
   theme: "theme",
   height: "height",
 };
@@ -34,6 +38,8 @@ const MAX_CELLS = 16_000_000;
 
 const sameGrid = (a: Ledger, b: Ledger): boolean =>
   a.binSize === b.binSize && a.first === b.first && a.rows === b.rows && a.leverage.join() === b.leverage.join();
+
+const STATES: readonly unknown[] = ["live", "delayed", "disconnected", "stopped"];
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
@@ -49,12 +55,26 @@ export class JupyterSource implements Source {
   #read: { bars: DataView | null; ledger: DataView | null } = { bars: null, ledger: null };
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #overlay: Overlay;
+  #last: unknown = null;
+  #heard: number | null = null;
   readonly #listeners = new Map<SourceEvent, Set<() => void>>();
 
   constructor(
     private readonly model: AnyModel,
     signal: AbortSignal,
   ) {
+    this.#overlay = new Overlay({
+      changed: (what) => this.#emit(what),
+      troubled: () => this.#emit("status"),
+      lost: () => this.#resync(),
+    });
+    this.#last = this.live.last;
+    this.#listen("change:_live", () => this.#listenToFeed(), signal);
+    this.#listen("change:_events", () => this.#overlay.takeMarks(this.model.get("_events")), signal);
+    this.#listen("change:_positions", () => this.#overlay.takePositions(this.model.get("_positions")), signal);
+    this.#overlay.takeMarks(this.model.get("_events"));
+    this.#overlay.takePositions(this.model.get("_positions"));
     // Both may change with one message, one event after the other: they are read once both are in place.
     for (const frame of ["_bars", "_ledger"]) {
       this.#listen(`change:${frame}`, () => queueMicrotask(() => void this.#load()), signal);
@@ -91,13 +111,15 @@ export class JupyterSource implements Source {
       threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
       opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
       swept: read("swept") === true,
+      bubbles: read("bubbles") !== false,
       theme: theme === "light" || theme === "dark" ? theme : "auto",
       height: Math.min(Math.max(finite("height", 560), 200), 4000),
     };
   }
 
   get status(): Status {
-    if (this.#problem !== "") return { state: "error", message: this.#problem };
+    const problem = this.#problem || this.#overlay.problem;
+    if (problem !== "") return { state: "error", message: problem };
     const status = this.model.get("_status");
     if (!isRecord(status)) return { state: "idle", message: "" };
     const state = status.state === "error" || status.state === "loading" ? status.state : "idle";
@@ -117,6 +139,36 @@ export class JupyterSource implements Source {
   get binSizes(): number[] {
     const value = this.model.get("_bin_sizes");
     return Array.isArray(value) ? value.filter((size): size is number => typeof size === "number" && size > 0) : [];
+  }
+
+  get marks(): Marks | null {
+    return this.#overlay.marks;
+  }
+
+  get positions(): Positions | null {
+    return this.#overlay.positions;
+  }
+
+  get live(): Live {
+    const value = this.model.get("_live");
+    const facts = isRecord(value) ? value : {};
+    const finite = (x: unknown): number | null => (typeof x === "number" && Number.isFinite(x) ? x : null);
+    return {
+      state: STATES.includes(facts.state) ? (facts.state as Live["state"]) : "off",
+      since: finite(facts.since),
+      last: finite(facts.last),
+      message: typeof facts.message === "string" ? facts.message.slice(0, 300) : "",
+      everyMs: Math.max(finite(facts.every_ms) ?? 0, 1),
+      heard: this.#heard,
+    };
+  }
+
+  here(view: string): void {
+    this.#say({ type: "here", view });
+  }
+
+  gone(view: string): void {
+    this.#say({ type: "gone", view });
   }
 
   set(changes: Partial<Settings>): void {
@@ -212,8 +264,7 @@ export class JupyterSource implements Source {
     } catch (error) {
       if (turn !== this.#decoding) return;
       this.#read = { bars: null, ledger: null };
-      this.#problem = `This picture could not be read; the last good one stays. ${(error as Error).message}`;
-      this.#emit("status");
+      this.#fail(`This picture could not be read; the last good one stays. ${(error as Error).message}`);
     }
   }
 
@@ -228,24 +279,57 @@ export class JupyterSource implements Source {
     const { leverageMix, decayRate } = this.settings;
     const revision = this.field?.revision ?? 0;
     // Live candles may have come and gone while this module was loading: Python knows.
-    if (this.field === null) this.#resync(ledger.revision);
+    const first = this.field === null;
     this.field = new Field(bars, ledger, leverageMix, decayRate);
     this.field.revision = revision + 1;
+    if (first) this.#resync();
     this.#problem = "";
     this.#emit("picture");
     this.#settleBin();
   }
 
-  /** Say which picture is here; Python sends the present one if it is another. */
-  #resync(revision: number): void {
-    this.model.send({ type: "resync", revision });
+  /** Say what is here; Python sends what is another now. */
+  #resync(): void {
+    void this.#overlay.settled.then(() => {
+      if (this.field === null) return; // it asks once it is there
+      this.#say({ type: "resync", revision: this.field.ledger.revision, events: this.marks?.revision ?? 0 });
+    });
+  }
+
+  #say(content: Record<string, unknown>): void {
+    try {
+      this.model.send(content);
+    } catch {
+      // A kernel that died has no one to tell; the pill says that nothing comes.
+    }
   }
 
   #message(content: unknown, buffers: unknown): void {
-    if (!isRecord(content) || content.type !== "tail" || !Array.isArray(buffers)) return;
+    if (!isRecord(content) || !Array.isArray(buffers)) return;
     const data = buffers[0] as DataView | undefined;
     // Tails change each other's result: they are taken in one after the other.
-    this.#tails = this.#tails.then(() => this.#append(data));
+    if (content.type === "tail") this.#tails = this.#tails.then(() => this.#append(data));
+    else if (content.type === "events") this.#overlay.addMarks(data);
+    else return;
+    this.#hear();
+  }
+
+  /** A feed that says the same again has not brought anything. */
+  #listenToFeed(): void {
+    const { last } = this.live;
+    if (last !== this.#last) this.#hear();
+    this.#last = last;
+    this.#emit("live");
+  }
+
+  #hear(): void {
+    this.#heard = Date.now();
+    if (this.live.state !== "off") this.#emit("live");
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    this.#emit("status");
   }
 
   async #append(data: DataView | undefined): Promise<void> {
@@ -256,7 +340,7 @@ export class JupyterSource implements Source {
       if (field === null) return;
       const tail = ledgerOf(frame);
       if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns || !sameGrid(field.ledger, tail)) {
-        this.#resync(field.ledger.revision);
+        this.#resync();
         return;
       }
       const bars = spliceBars(field.bars, barsOf(frame), from);
@@ -265,8 +349,7 @@ export class JupyterSource implements Source {
       this.tailFrom = from;
       this.#emit("tail");
     } catch (error) {
-      this.#problem = `A live candle could not be read; the last good picture stays. ${(error as Error).message}`;
-      this.#emit("status");
+      this.#fail(`A live candle could not be read; the last good picture stays. ${(error as Error).message}`);
     }
   }
 

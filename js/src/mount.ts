@@ -4,7 +4,12 @@ import { attachBrush } from "./brush";
 import { type Box, Chart, type Hover } from "./chart";
 import { Controls } from "./controls";
 import { h, setText } from "./dom";
+import { type Placed, placeMarks } from "./events";
+import { startHeartbeat } from "./heartbeat";
+import type { Bars } from "./ledger";
+import { Legend, outsideText } from "./legend";
 import { LookBar } from "./look";
+import { Pill } from "./pill";
 import { Readout } from "./readout";
 import type { Source } from "./settings";
 import { COLOURS, GROUND, hostTheme, watchTheme } from "./theme";
@@ -29,12 +34,17 @@ class View {
   readonly #readout = new Readout();
   readonly #controls: Controls;
   readonly #look: LookBar;
+  readonly #legend = new Legend();
+  readonly #pill: Pill;
   #chart: Chart | null = null;
   #hover: Hover | null = null;
   #box: Box | null = null;
   #onScreen = true;
   #stale = false;
   #painted = 0;
+  #bubbles = true;
+  /** Where the marks stand, and of which bars. */
+  #placed: { placed: Placed; bars: Bars } | null = null;
 
   constructor(
     private readonly source: Source,
@@ -43,10 +53,19 @@ class View {
   ) {
     this.#controls = new Controls(source, signal);
     this.#look = new LookBar(source, signal);
+    this.#pill = new Pill(() => source.live, signal);
     this.#controls.element.append(this.#look.element);
-    const over = [this.#readout.element, ...this.#labels, this.#outline, this.#wait];
+    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline, this.#wait];
     const frame = h("div", { class: "liq-frame" }, this.#plot, ...over);
-    const head = h("div", { class: "liq-header" }, this.#title, this.#badges, this.#message, this.#fitButtons());
+    const head = h(
+      "div",
+      { class: "liq-header" },
+      this.#title,
+      this.#pill.element,
+      this.#badges,
+      this.#message,
+      this.#fitButtons(),
+    );
     this.#root = h("div", { class: "liq" }, head, frame, this.#controls.element);
     Object.assign(this.#root, { liqwidget: this });
     host.append(this.#root);
@@ -58,6 +77,10 @@ class View {
     source.on("settings", () => this.#settings(), signal);
     source.on("status", () => this.#status(), signal);
     source.on("selection", () => this.#selection(), signal);
+    source.on("marks", () => this.#marks(), signal);
+    source.on("positions", () => this.#chart?.drawProfile(), signal);
+    source.on("live", () => this.#pill.update(), signal);
+    startHeartbeat(source, signal);
     watchTheme(() => this.#theme(), signal);
     this.#settings();
     this.#status();
@@ -96,6 +119,8 @@ class View {
       top += pane.getHeight() + 1;
     }
     for (const [i, label] of this.#labels.entries()) label.hidden = i + 1 >= panes.length;
+    const bottom = this.source.settings.height - (panes[0]?.getHeight() ?? 0) + 5;
+    this.#legend.element.style.bottom = `${bottom}px`;
   }
 
   #observe(frame: HTMLElement): void {
@@ -156,10 +181,13 @@ class View {
           return { field: field(), look: { palette, scale, threshold, swept }, opacity, ground: GROUND };
         },
         profileColumn: () => Math.min(this.#hover?.column ?? Infinity, (field()?.ledger.columns ?? 0) - 1),
+        placed: () => this.#placedMarks(),
+        positions: () => source.positions,
+        outlined: (scale) => this.#legend.showPositions(source.positions, scale),
         painted: (changed) => this.#afterPaint(changed),
         hovered: (hover) => {
           this.#hover = hover;
-          this.#readout.update(field(), hover);
+          this.#showReadout();
           this.#chart?.drawProfile();
         },
         scrolled: () => this.#scrolled(),
@@ -186,7 +214,7 @@ class View {
     this.#chart.show(bars, from);
     setText(this.#title, [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · "));
     this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
-    this.#readout.update(field, this.#hover);
+    this.#marks();
     this.#selection();
     this.#settings();
   }
@@ -200,16 +228,20 @@ class View {
     const texts = ["estimate, not a forecast", ...about.notices];
     if (beyond >= 0.005) texts.push(`${Math.round(beyond * 100)} % of the notional has levels beyond these rows`);
     const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));
+    const outside = this.source.marks === null ? "" : outsideText(this.source.marks);
+    if (outside !== "") badges.push(h("span", { class: "liq-badge" }, outside));
     if (about.simulated) badges.unshift(h("span", { class: "liq-badge liq-loud" }, "simulated market"));
     if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join(""))
       this.#badges.replaceChildren(...badges);
   }
 
   #settings(): void {
-    const { height } = this.source.settings;
+    const { height, bubbles } = this.source.settings;
     this.#plot.style.height = `${height}px`;
     this.#theme();
     this.#controls.update();
+    if (bubbles !== this.#bubbles) this.#marks();
+    this.#bubbles = bubbles;
     this.#invalidate();
   }
 
@@ -247,7 +279,32 @@ class View {
     this.#look.update();
     this.#showBadges();
     this.#root.dataset.rev = String(++this.#painted);
-    this.#readout.update(this.source.field, this.#hover);
+    this.#showReadout();
+  }
+
+  #showReadout(): void {
+    const near = this.#hover && this.#chart?.realisedNear(this.#hover);
+    this.#readout.update(this.source.field, this.#hover, near ?? null);
+  }
+
+  /** The marks to draw, put into the present columns; null where none are there or wanted. */
+  #placedMarks(): Placed | null {
+    const { marks, field, settings } = this.source;
+    if (marks === null || field === null || !settings.bubbles) return null;
+    if (this.#placed?.placed.marks !== marks || this.#placed.bars !== field.bars) {
+      this.#placed = { placed: placeMarks(marks, field.bars), bars: field.bars };
+    }
+    return this.#placed.placed;
+  }
+
+  /** Realised liquidations have come, or are switched on or off. */
+  #marks(): void {
+    const { marks, field, settings } = this.source;
+    this.#legend.showMarks(settings.bubbles ? marks : null, field?.bars.about.simulated === true);
+    this.#look.updateMarks();
+    this.#chart?.drawBubbles();
+    this.#showBadges();
+    this.#showReadout();
   }
 
   #scrolled(): void {

@@ -2,6 +2,7 @@
 
 import type { Field } from "./field";
 import { type PaneSize, sized } from "./heatmap";
+import { type Positions, stepsOf } from "./positions";
 import { usd, utc } from "./units";
 
 /** Width that the profile takes from a pane, CSS pixels. */
@@ -9,18 +10,29 @@ export const profileWidth = (paneWidth: number): number => Math.round(Math.min(M
 
 const LONG = "#5ad1ff";
 const SHORT = "#ffb066";
+const TRUE = "#ffffff";
 
 /** Its own canvas over the price pane's right end: hovering repaints this one and leaves the chart alone. */
 export class Profile {
   readonly canvas = document.createElement("canvas");
 
-  /** Draw one column of a field; `yOf` gives the CSS pixel of a row's lower edge. */
-  draw(field: Field, column: number, size: PaneSize, yOf: (row: number) => number): void {
+  /**
+   * Draw one column of a field, and the outline of positions over it; `yOf` gives the CSS pixel of a row's lower edge.
+   *
+   * @returns how much larger than the estimate the positions are drawn; null where none are in view
+   */
+  draw(
+    field: Field,
+    column: number,
+    size: PaneSize,
+    yOf: (row: number) => number,
+    positions: Positions | null = null,
+  ): number | null {
     const width = profileWidth(size.width);
     const right = width + 4;
     this.canvas.style.left = `${size.width - right}px`;
     const context = sized(this.canvas, { ...size, width: right });
-    if (context === null || column < 0 || column >= field.ledger.columns) return;
+    if (context === null || column < 0 || column >= field.ledger.columns) return null;
     const { ledger, bars } = field;
     const bottom = yOf(0);
     const unit = bottom - yOf(1);
@@ -49,11 +61,13 @@ export class Profile {
       curve(context, split - 1, firstRow, -1, LONG, cap);
       curve(context, split, lastRow, 1, SHORT, cap);
     }
+    const peak = positions === null ? 0 : outline(context, positions);
     context.font = "10px system-ui, sans-serif";
     context.textAlign = "right";
     label(context, `standing ${utc(bars.time[column]!).slice(5)}`, 14, "#b3afc6");
     label(context, `short Σ ${usd(shorts)}`, 29, SHORT);
     label(context, `long Σ ${usd(longs)}`, size.height - 8, LONG);
+    return peak > 0 ? (most > 0 ? most / peak : 1) : null;
 
     function strips(c: CanvasRenderingContext2D, v: Float32Array, from: number, to: number, colour: string): void {
       c.fillStyle = colour;
@@ -93,6 +107,39 @@ export class Profile {
         c.lineTo(x, yOf(step > 0 ? r + 1 : r));
       }
       c.stroke();
+    }
+
+    /** The rows in view, the longest as long as the estimate's longest; returns its USD. */
+    function outline(c: CanvasRenderingContext2D, { binSize, first, row, usd }: Positions): number {
+      if (binSize !== ledger.binSize) return 0; // another bin size is on its way
+      const move = first - ledger.first;
+      const share = Math.max(Math.ceil(1 / unit), 1);
+      const steps = stepsOf({ row, usd }, firstRow - move, lastRow - move, share);
+      const peak = steps.reduce((longest, step) => Math.max(longest, step.usd), 0);
+      if (peak === 0) return 0;
+      c.beginPath();
+      let end = Number.NaN;
+      for (const step of steps) {
+        const x = right - (step.usd / peak) * (width - 6);
+        if (step.from !== end) {
+          c.lineTo(right, yOf(end + move));
+          c.moveTo(right, yOf(step.from + move));
+        }
+        c.lineTo(x, yOf(step.from + move));
+        c.lineTo(x, yOf(step.to + move));
+        end = step.to;
+      }
+      c.lineTo(right, yOf(end + move));
+      c.lineJoin = "round";
+      for (const [colour, line] of [
+        ["rgba(10, 8, 24, 0.8)", 3.5],
+        [TRUE, 1.25],
+      ] as const) {
+        c.strokeStyle = colour;
+        c.lineWidth = line;
+        c.stroke();
+      }
+      return peak;
     }
 
     function label(c: CanvasRenderingContext2D, text: string, y: number, colour: string): void {

@@ -2,6 +2,7 @@
 
 import type { Hover } from "./chart";
 import { h, setText } from "./dom";
+import type { Realised } from "./events";
 import type { Field } from "./field";
 import { cellOf, edgeOf, rowOf } from "./ledger";
 import { decimalsOf, duration, percent, price, usd, utc } from "./units";
@@ -46,6 +47,22 @@ export function factsOf(field: Field, column: number, level: number): CellFacts 
   };
 }
 
+/** What has been liquidated near here, against what is estimated to stand. */
+function realisedLines({ long, short, unknown }: Realised): HTMLElement[] {
+  const sums = ([side, { usd: sum, count }]: [string, Realised["long"]]): (Node | string)[] =>
+    count === 0
+      ? []
+      : [
+          h("span", { class: `liq-sign liq-sign-${side}` }),
+          h("strong", {}, usd(sum)),
+          " ",
+          h("span", { class: `liq-${side}` }, side),
+          h("span", { class: "liq-dim" }, ` (${count.toLocaleString("en")})  `),
+        ];
+  const line = h("div", { class: "liq-realised" }, "realised ", ...Object.entries({ long, short }).flatMap(sums));
+  return unknown ? [line, h("div", { class: "liq-dim" }, "a sum over its time; at which price is not known")] : [line];
+}
+
 export class Readout {
   readonly element: HTMLElement;
   readonly #time = h("span");
@@ -59,7 +76,7 @@ export class Readout {
   }
 
   /** Show a cell, or the last candle when nothing is hovered. */
-  update(field: Field | null, hover: Hover | null): void {
+  update(field: Field | null, hover: Hover | null, realised: Realised | null = null): void {
     if (field === null) return;
     const { bars } = field;
     const t = Math.min(hover?.column ?? bars.time.length - 1, bars.time.length - 1);
@@ -88,5 +105,6 @@ export class Readout {
       h("div", { class: "liq-dim" }, tiers || "nothing stands here"),
       h("div", { class: "liq-dim" }, `${facts.between} between here and the close`),
     );
+    if (realised !== null) this.#cell.append(...realisedLines(realised));
   }
 }

@@ -1,7 +1,9 @@
 /** What the user can change, as both sides see it, and what a view needs of the place it came from. */
 
 import type { PaletteName, ScaleName } from "./colour";
+import type { Marks } from "./events";
 import type { Field } from "./field";
+import type { Positions } from "./positions";
 
 export interface Settings {
   /** Tier -> weight, any scale; only the shares count. */
@@ -17,6 +19,8 @@ export interface Settings {
   opacity: number;
   /** Mark rows where a candle swept what stood there. */
   swept: boolean;
+  /** Draw realised liquidations. */
+  bubbles: boolean;
   theme: "auto" | "light" | "dark";
   /** Height of the chart in CSS pixels. */
   height: number;
@@ -41,7 +45,21 @@ export interface Visible {
   time_to: number;
 }
 
-export type SourceEvent = "picture" | "tail" | "settings" | "status" | "selection";
+/** How the live feed is, as Python says it; "off": there is none. */
+export interface Live {
+  state: "off" | "live" | "delayed" | "disconnected" | "stopped";
+  /** When that began, ms since 1970 UTC by the kernel's clock. */
+  since: number | null;
+  /** When the last update came, likewise. */
+  last: number | null;
+  message: string;
+  /** How often updates are expected, ms. */
+  everyMs: number;
+  /** When this page saw the last update come, by its own clock; null where it saw none. */
+  heard: number | null;
+}
+
+export type SourceEvent = "picture" | "tail" | "settings" | "status" | "selection" | "marks" | "positions" | "live";
 
 /** Where a view gets its picture from and puts its settings: a Jupyter model, or anything else. */
 export interface Source {
@@ -57,8 +75,16 @@ export interface Source {
   readonly binSizes: number[];
   /** Bin size asked for and not answered yet. */
   readonly pendingBin: number | null;
+  /** Realised liquidations, or null where there are none. */
+  readonly marks: Marks | null;
+  /** True positions, or null where there are none. */
+  readonly positions: Positions | null;
+  readonly live: Live;
   set(changes: Partial<Settings>): void;
   select(selection: Selection | null): void;
   show(visible: Visible): void;
+  /** Say that a view is there, or has gone. */
+  here(view: string): void;
+  gone(view: string): void;
   on(event: SourceEvent, callback: () => void, signal: AbortSignal): void;
 }

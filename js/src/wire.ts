@@ -6,7 +6,7 @@ export class WireError extends Error {
 
 type Typed = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
 type Dim = "T" | "T+1" | "N" | 2;
-type Kind = "bars" | "ledger" | "tail";
+type Kind = "bars" | "ledger" | "tail" | "events" | "positions";
 type Meta = Record<string, unknown>;
 
 /** Last millisecond of a JavaScript date. */
@@ -50,7 +50,35 @@ const LEDGER: Record<string, Wanted> = {
   hours: want("f32", ["T"]),
   age: want("u8", ["N"], false),
 };
-const KINDS: Record<Kind, Record<string, Wanted>> = { bars: BARS, ledger: LEDGER, tail: { ...BARS, ...LEDGER } };
+const EVENTS: Record<string, Wanted> = {
+  time: want("f64", ["N"]),
+  until: want("f64", ["N"]),
+  side: want("u8", ["N"]),
+  price: want("f32", ["N"]),
+  notional: want("f32", ["N"]),
+  count: want("u32", ["N"]),
+};
+const POSITIONS: Record<string, Wanted> = {
+  row: want("u16", ["N"]),
+  long: want("f32", ["N"]),
+  short: want("f32", ["N"]),
+};
+const KINDS: Record<Kind, Record<string, Wanted>> = {
+  bars: BARS,
+  ledger: LEDGER,
+  tail: { ...BARS, ...LEDGER },
+  events: EVENTS,
+  positions: POSITIONS,
+};
+/** The sections whose lengths are T and N. */
+const COUNTED: Record<Kind, { T?: string; N?: string }> = {
+  bars: { T: "gap" },
+  ledger: { T: "hours", N: "row" },
+  tail: { T: "gap", N: "row" },
+  events: { N: "time" },
+  positions: { N: "row" },
+};
+const MAX_EVENTS = 10_000;
 
 /** A decoded frame: its kind, its meta data and its arrays by name, all checked. */
 export interface Frame {
@@ -101,9 +129,11 @@ export async function decodeFrame(data: DataView | Uint8Array): Promise<Frame> {
   if (end !== body.length) throw new WireError(`body: wanted ${end} bytes; found ${body.length}`);
   checkShapes(kind as Kind, shapes);
   const meta = header.meta as Meta;
-  if (kind !== "ledger") checkBars(meta, arrays);
-  if (kind !== "bars") checkLedger(meta, arrays);
+  if (kind === "bars" || kind === "tail") checkBars(meta, arrays);
+  if (kind === "ledger" || kind === "tail") checkLedger(meta, arrays);
   if (kind === "tail") for (const name of ["from", "base", "revision"]) integer(meta, name, 0, 2 ** 32);
+  if (kind === "events") checkEvents(meta, arrays);
+  if (kind === "positions") checkPositions(meta, arrays);
   return { kind: kind as Kind, meta, arrays };
 }
 
@@ -188,9 +218,11 @@ function checkShapes(kind: Kind, shapes: Record<string, number[]>): void {
       throw new WireError(`section ${name}: wanted in a ${kind} frame; found ${Object.keys(shapes).join(", ")}`);
     }
   }
-  const T = shapes[kind === "ledger" ? "hours" : "gap"]![0]!;
+  const counted = COUNTED[kind];
+  const T = counted.T === undefined ? 1 : shapes[counted.T]![0]!;
   if (T < 1) throw new WireError("columns: wanted at least one; found none");
-  const sizes: Record<string, number> = { T, "T+1": T + 1, N: shapes.row?.[0] ?? 0, 2: 2 };
+  const N = counted.N === undefined ? 0 : shapes[counted.N]![0]!;
+  const sizes: Record<string, number> = { T, "T+1": T + 1, N, 2: 2 };
   for (const [name, shape] of Object.entries(shapes)) {
     const wanted = KINDS[kind][name]!.shape.map((dim) => sizes[dim]!);
     if (shape.some((n, i) => n !== wanted[i])) {
@@ -217,11 +249,19 @@ function checkBars(meta: Meta, arrays: Record<string, Typed>): void {
   finite(arrays, "volume");
 }
 
-function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
+function checkGrid(meta: Meta, arrays: Record<string, Typed>): number {
   number(meta, "bin_size", 1e-300, 1e300);
-  number(meta, "age_unit", 0, 1e9);
   integer(meta, "first", -(2 ** 53), 2 ** 53);
   const rows = integer(meta, "rows", 1, 65_535);
+  if (arrays.row!.some((r: number) => r >= rows)) {
+    throw new WireError(`section row: wanted rows below ${rows}; found more`);
+  }
+  return rows;
+}
+
+function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
+  const rows = checkGrid(meta, arrays);
+  number(meta, "age_unit", 0, 1e9);
   const leverage = meta.leverage;
   if (!Array.isArray(leverage) || leverage.length < 1 || leverage.length > 32) {
     throw new WireError(`meta leverage: wanted 1 to 32 tiers; found ${shown(leverage)}`);
@@ -236,7 +276,6 @@ function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
   ) {
     throw new WireError(`section start: wanted rising from 0 to ${n}; found otherwise`);
   }
-  if (row!.some((r: number) => r >= rows)) throw new WireError(`section row: wanted rows below ${rows}; found more`);
   if (tier!.some((t: number) => t >= leverage.length)) {
     throw new WireError(`section tier: wanted tiers below ${leverage.length}; found more`);
   }
@@ -247,6 +286,42 @@ function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
   }
   finite(arrays, "notional");
   finite(arrays, "hours");
+}
+
+function checkEvents(meta: Meta, arrays: Record<string, Typed>): void {
+  for (const name of ["base", "revision"]) integer(meta, name, 0, 2 ** 32);
+  for (const name of ["placed", "outside"]) integer(meta, name, 0, 2 ** 53);
+  for (const name of ["long_usd", "short_usd", "outside_usd"]) number(meta, name, 0, 1e300);
+  const { time, until, side, price, count } = arrays as { [name: string]: Typed };
+  if (time!.length > MAX_EVENTS) {
+    throw new WireError(`section time: wanted at most ${MAX_EVENTS} marks; found ${time!.length}`);
+  }
+  // NaN fails each of these comparisons.
+  if (!time!.every((t: number, i: number) => Math.abs(t) <= MAX_TIME && (i === 0 || t >= time![i - 1]!))) {
+    throw new WireError("section time: wanted times that a calendar has, none before the last; found otherwise");
+  }
+  if (!until!.every((t: number, i: number) => t > time![i]! && t <= MAX_TIME)) {
+    throw new WireError("section until: wanted times after those of section time; found otherwise");
+  }
+  if (side!.some((s: number) => s > 1)) throw new WireError("section side: wanted 0 or 1; found more");
+  if (!price!.every((x: number) => Number.isNaN(x) || (x > 0 && x < Infinity))) {
+    throw new WireError("section price: wanted finite positive prices or NaN; found otherwise");
+  }
+  if (count!.some((n: number) => n < 1)) throw new WireError("section count: wanted at least 1; found 0");
+  finite(arrays, "notional");
+}
+
+function checkPositions(meta: Meta, arrays: Record<string, Typed>): void {
+  checkGrid(meta, arrays);
+  if (typeof meta.label !== "string") throw new WireError(`meta label: wanted text; found ${shown(meta.label)}`);
+  number(meta, "outside_usd", 0, 1e300);
+  integer(meta, "outside_rows", 0, 2 ** 53);
+  const { row } = arrays;
+  if (row!.some((r: number, i: number) => i > 0 && r <= row![i - 1]!)) {
+    throw new WireError("section row: wanted rising rows; found otherwise");
+  }
+  finite(arrays, "long");
+  finite(arrays, "short");
 }
 
 function finite(arrays: Record<string, Typed>, name: string): void {

@@ -29,9 +29,9 @@ function importsOf(source: string): { from: string; typeOnly: boolean }[] {
   ];
 }
 
-const PURE = ["wire", "ledger", "replay", "field", "lod", "colour", "place", "units", "settings"].map(
-  (name) => `${name}.ts`,
-);
+const PURE = ["wire", "ledger", "replay", "field", "lod", "colour", "place", "units", "settings"]
+  .concat("events", "positions", "overlay")
+  .map((name) => `${name}.ts`);
 const SEES_MODEL = ["index.ts", "model.ts"];
 const CHART = ["chart.ts", "panes.ts"];
 const CHART_TYPES = [...CHART, "heatmap.ts", "profile.ts"];
@@ -46,9 +46,11 @@ const rules: Record<string, (file: string, source: string) => boolean> = {
     ),
   "only model spells trait names": (file, source) =>
     file === "model.ts" ||
-    !/\b(_bars|_ledger|_status|_presets|_bin_sizes|leverage_mix|decay_rate)\b|["`]change:/.test(
+    !/\b(_bars|_ledger|_status|_presets|_bin_sizes|_events|_positions|_live|leverage_mix|decay_rate)\b|["`]change:/.test(
       withoutComments(source),
     ),
+  "only model spells the names of messages": (file, source) =>
+    file === "model.ts" || !/\btype:\s*"(resync|tail|events|here|gone)"|\.type\s*===/.test(withoutComments(source)),
   "pure files know no page and no chart": (file, source) =>
     !PURE.includes(file) ||
     !(
@@ -96,6 +98,9 @@ describe("each rule can fail", () => {
     ["only index and model see the Jupyter model", "mount.ts", 'import { JupyterSource } from "./model";'],
     ["only model spells trait names", "index.ts", 'const x = "leverage_mix";'],
     ["only model spells trait names", "mount.ts", "source.on(`change:_bars`)"],
+    ["only model spells trait names", "overlay.ts", 'read("_events")'],
+    ["only model spells the names of messages", "heartbeat.ts", 'say({ type: "here", view })'],
+    ["only model spells the names of messages", "overlay.ts", 'if (content.type === "events") take();'],
     ["pure files know no page and no chart", "lod.ts", "const x = document;"],
     ["pure files know no page and no chart", "wire.ts", "window.alert();"],
     ["pure files know no page and no chart", "place.ts", 'import type { Time } from "lightweight-charts";'],

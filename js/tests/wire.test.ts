@@ -116,7 +116,7 @@ describe("malformed frames", () => {
     refused(bytesOf(`bad/${name}`), new RegExp(`^${word}`)),
   );
 
-  test.each(["bars", "ledger_merged", "tail"])("every beginning of %s", async (name) => {
+  test.each(["bars", "ledger_merged", "tail", "events", "positions"])("every beginning of %s", async (name) => {
     const frame = bytesOf(name);
     for (let length = 0; length < frame.length; length++) await refused(frame.slice(0, length), /wanted/);
   });
@@ -162,7 +162,7 @@ describe("malformed frames", () => {
 
   test.each(["candles", "", null, 3, ["bars"], "toString", "__proto__"])("kind %j", (kind) => {
     const { header, body } = tiny();
-    return refused(join({ ...header, kind }, body), /^kind: wanted one of bars, ledger, tail/);
+    return refused(join({ ...header, kind }, body), /^kind: wanted one of bars, ledger, tail, events, positions/);
   });
 
   test.each([null, {}, "start", 5])("sections %j", (sections) => {
@@ -195,7 +195,7 @@ describe("malformed frames", () => {
     await refused(join(header, longer), /^section hours: wanted once/);
   });
 
-  test.each(["bars", "ledger", "tail"])("a required section missing in %s", async (name) => {
+  test.each(["bars", "ledger", "tail", "events", "positions"])("a required section missing in %s", async (name) => {
     const { header, body } = split(bytesOf(name));
     const optional = ["open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio", "age"];
     for (const missing of header.sections) {
@@ -264,6 +264,19 @@ describe("malformed frames", () => {
     ["tail", "from", [-1, 1.5, 2 ** 32 + 1, null, huge]],
     ["tail", "base", [-1, 1.5, 2 ** 32 + 1, null]],
     ["tail", "revision", [-1, 1.5, 2 ** 32 + 1, null]],
+    ["events", "base", [-1, 1.5, 2 ** 32 + 1, null, huge]],
+    ["events", "revision", [-1, 1.5, 2 ** 32 + 1, null, huge]],
+    ["events", "placed", [-1, 1.5, null, "1", huge]],
+    ["events", "outside", [-1, 1.5, null, true, huge]],
+    ["events", "long_usd", [-1, null, "1", huge]],
+    ["events", "short_usd", [-1, null, "1", huge]],
+    ["events", "outside_usd", [-1, null, "1", huge]],
+    ["positions", "bin_size", [0, -1, null, huge]],
+    ["positions", "first", [1.5, null, huge]],
+    ["positions", "rows", [0, 65_536, null, huge]],
+    ["positions", "label", [null, 5, ["a"], {}]],
+    ["positions", "outside_usd", [-1, null, huge]],
+    ["positions", "outside_rows", [-1, 0.5, null, huge]],
   ] as [string, string, unknown[]][])("%s frame, meta %s out of range", async (name, key, values) => {
     const { header, body } = split(bytesOf(name));
     for (const value of [...values, undefined]) {
@@ -422,11 +435,21 @@ describe("zlib streams", () => {
 });
 
 function assertValid({ kind, meta, arrays }: Frame): void {
-  if (kind !== "ledger") {
+  if (kind === "events" || kind === "positions") {
+    const { row, time, until, side } = arrays as Record<string, Float64Array | undefined>;
+    expect(new Set(Object.values(arrays).map((array) => array.length)).size).toBe(1);
+    for (const name of ["notional", "long", "short"]) {
+      expect(arrays[name]?.every((x: number) => x >= 0 && x < Infinity) ?? true).toBe(true);
+    }
+    expect(time?.every((t, i) => t < until![i]! && (i === 0 || t >= time[i - 1]!)) ?? true).toBe(true);
+    expect(side?.every((s) => s <= 1) ?? true).toBe(true);
+    expect(row?.every((r, i) => r < (meta.rows as number) && (i === 0 || r > row[i - 1]!)) ?? true).toBe(true);
+  }
+  if (kind === "bars" || kind === "tail") {
     expect(arrays.open!.length).toBe(arrays.gap!.length);
     expect(arrays.close!.every((x: number) => x > 0 && x < Infinity)).toBe(true);
   }
-  if (kind !== "bars") {
+  if (kind === "ledger" || kind === "tail") {
     const { start, row, tier, sweep, notional, hours } = arrays as Record<string, Uint32Array>;
     expect(start!.length).toBe(hours!.length + 1);
     expect(start!.at(-1)).toBe(row!.length);

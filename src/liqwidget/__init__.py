@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from .margin import liquidation_price
     from .market import Market
     from .mix import PRESETS
+    from .origin import Origin
     from .simulate import load_sample
+    from .sources.archive import read_archive
+    from .sources.cache import cache
+    from .sources.fetch import fetch, fetch_async
+    from .sources.live import follow
+    from .sources.positions import hyperliquid_positions
+    from .sources.venues import venues
     from .widget import LiquidationHeatmap
 
 __version__ = "0.1.0"
@@ -33,17 +40,25 @@ __all__ = [
     "LiqError",
     "LiquidationHeatmap",
     "Market",
+    "Origin",
     "ParseError",
     "WireError",
     "__version__",
     "auto_decay_rate",
     "build_ledger",
+    "cache",
     "estimate",
+    "fetch",
+    "fetch_async",
     "find_bracket",
+    "follow",
+    "hyperliquid_positions",
     "liquidation_price",
     "liquidation_price_in_brackets",
     "load_brackets",
     "load_sample",
+    "read_archive",
+    "venues",
 ]
 
 _HOME = {
@@ -56,16 +71,24 @@ _HOME = {
     "LiqError": "errors",
     "LiquidationHeatmap": "widget",
     "Market": "market",
+    "Origin": "origin",
     "ParseError": "errors",
     "WireError": "errors",
     "auto_decay_rate": "density",
     "build_ledger": "ledger",
+    "cache": "sources.cache",
     "estimate": "density",
+    "fetch": "sources.fetch",
+    "fetch_async": "sources.fetch",
     "find_bracket": "brackets",
+    "follow": "sources.live",
+    "hyperliquid_positions": "sources.positions",
     "liquidation_price": "margin",
     "liquidation_price_in_brackets": "brackets",
     "load_brackets": "brackets",
     "load_sample": "simulate",
+    "read_archive": "sources.archive",
+    "venues": "sources.venues",
 }
 
 

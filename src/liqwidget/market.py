@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cached_property
 from html import escape
+from time import time_ns
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .candles import Bars, carry, check_candles, join
 from .columns import CANDLE_NAMES, REQUIRED, Table, as_frame, read_table, shown, stamp
 from .errors import InputError
 from .liquidations import read_liquidations
+from .origin import Origin
 
 _NS = {"w": 604_800 * 10**9, "d": 86_400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "ns": 1}
 
@@ -45,6 +47,8 @@ class Market:
         Candles whose high or low was moved to take in an open or close outside them.
     carried : dict of str to int
         By optional column: cells that were empty and took the last value (mark prices: cells that stay empty).
+    origin : Origin or None
+        Where the candles came from, when, and what is missing; None for a DataFrame of the user's.
     """
 
     def __init__(
@@ -55,8 +59,9 @@ class Market:
         liquidations: Any,
         simulated: bool,
         ignored: tuple[str, ...],
+        origin: Origin | None = None,
     ) -> None:
-        self._bars, self._liquidations = bars, liquidations
+        self._bars, self._liquidations, self.origin = bars, liquidations, origin
         self.symbol, self.exchange, self.simulated, self.ignored = symbol, exchange, simulated, ignored
 
     @classmethod
@@ -113,7 +118,7 @@ class Market:
         realised = None if liquidations is None else read_liquidations(liquidations)
         return cls(bars, symbol, exchange, realised, bool(simulated), table.ignored)
 
-    def append(self, frame: Any) -> Market:
+    def append(self, frame: Any, *, replace: bool = False) -> Market:
         """Return a Market with later candles added.
 
         Parameters
@@ -122,31 +127,39 @@ class Market:
             Candles as in `from_frame`. The first may have the time of the last one here: it replaces the forming
             candle, whose optional values it keeps where it has none. Optional columns that this market has not are
             ignored; those missing in `frame` are carried.
+        replace
+            Let the frame begin earlier, at any candle here but the first: it takes the place of all from there on.
 
         Raises
         ------
         InputError
-            As `from_frame`; also when the first new candle is before the last one here.
+            As `from_frame`; also when the first new candle is before the last one here (with `replace`: is not later
+            than the first one here).
         """
         table = read_table(as_frame(frame), "candles", CANDLE_NAMES, REQUIRED, sort=False)
-        last = int(self._bars.time[-1])
-        if len(table.time) and table.time[0] < last:
+        least = int(self._bars.time[1 if replace and len(self) > 1 else -1])
+        if len(table.time) and table.time[0] < least:
             raise InputError(
-                f"candles: appended times must not be before the last candle, {stamp(last)} (UTC); first is "
-                f"{table.at(0)}. Cut the frame, or make a new Market."
+                f"candles: appended times must not be before {'' if replace else 'the last candle, '}{stamp(least)} (UTC); "
+                f"first is {table.at(0)}. Cut the frame, or make a new Market."
             )
-        replaces = bool(len(table.time) and table.time[0] == last)
-        base = self._bars.cut(slice(None, -1 if replaces else None))
+        keep = int(np.searchsorted(self._bars.time, table.time[0])) if len(table.time) else len(self)
+        replaces = keep < len(self) and bool(table.time[0] == self._bars.time[keep])
+        base = self._bars.cut(slice(None, keep))
         known = {name: column for name, column in table.cells.items() if name in self._bars.columns}
         new = check_candles(
             Table("candles", table.time, known, table.row, table.ignored),
             previous_close=float(base.columns["close"][-1]) if len(base.time) else np.nan,
             keep=tuple(self._bars.columns),
         )
-        forming = {name: float(values[-1]) for name, values in self._bars.columns.items()} if replaces else {}
+        forming = {name: float(values[keep]) for name, values in self._bars.columns.items()} if replaces else {}
         bars = carry(join(base, new), forming, len(base.time))
         ignored = dict.fromkeys((*self.ignored, *table.ignored, *(name for name in table.cells if name not in known)))
-        return Market(bars, self.symbol, self.exchange, self._liquidations, self.simulated, tuple(ignored))
+        return Market(bars, self.symbol, self.exchange, self._liquidations, self.simulated, tuple(ignored), self.origin)
+
+    def _with(self, origin: Origin) -> Market:
+        """Return the same candles with word of where they came from."""
+        return Market(self._bars, self.symbol, self.exchange, self._liquidations, self.simulated, self.ignored, origin)
 
     def tail(self, n: int) -> Market:
         """Return the last `n` candles (all, where there are fewer) with the liquidations of their time.
@@ -277,6 +290,9 @@ class Market:
             facts.append(("carried", carried))
         if self.widened:
             facts.append(("widened", f"{self.widened:,}"))
+        if self.origin is not None:
+            closed = int(time[-1] + self.interval.value) // 1_000_000
+            facts += self.origin.facts(closed, time_ns() // 1_000_000)
         return facts
 
     def _cut(self, rows: slice) -> Market:
@@ -285,7 +301,7 @@ class Market:
             time = realised["time"].to_numpy(dtype="datetime64[ns]").view(np.int64)
             end = bars.time[-1] + max(self.interval.value, 1)
             realised = realised[(time >= bars.time[0]) & (time < end)].reset_index(drop=True)
-        return Market(bars, self.symbol, self.exchange, realised, self.simulated, self.ignored)
+        return Market(bars, self.symbol, self.exchange, realised, self.simulated, self.ignored, self.origin)
 
 
 def _check_label(name: str, text: object) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from .density import Density, resolve_decay_rate
@@ -17,7 +16,9 @@ from .grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
 from .ledger import SPAN, Ledger, build_ledger
 from .market import Market
 from .mix import PRESETS, check_mix, shares
+from .overlays import Overlays
 from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
+from .presence import Presence
 from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ WRITABLE = frozenset(
         "threshold",
         "opacity",
         "swept",
+        "bubbles",
         "selection",
         "visible",
     ]
@@ -52,7 +54,7 @@ def _static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class LiquidationHeatmap(anywidget.AnyWidget):
+class LiquidationHeatmap(Overlays, Presence):
     """Price candles in front of the estimated liquidation density, with its controls.
 
     Leverage mix and decay rate act in the browser at once; a new bin size is computed here.
@@ -71,7 +73,7 @@ class LiquidationHeatmap(anywidget.AnyWidget):
     maintenance_rate, fee_rate, turnover, span
         See :func:`liqwidget.build_ledger`.
     **traits
-        ``palette``, ``scale``, ``threshold``, ``opacity``, ``swept``, ``theme``, ``height``, ``layout``.
+        ``palette``, ``scale``, ``threshold``, ``opacity``, ``swept``, ``bubbles``, ``theme``, ``height``, ``layout``.
 
     Attributes
     ----------
@@ -80,6 +82,8 @@ class LiquidationHeatmap(anywidget.AnyWidget):
         ``price_high`` (USD), or None. :meth:`selected` gives its levels.
     visible
         Times in view: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), or None.
+    bubbles
+        Whether realised liquidations are drawn where there are some.
 
     Raises
     ------
@@ -162,6 +166,7 @@ class LiquidationHeatmap(anywidget.AnyWidget):
         with self._lock:
             size = self._auto_bin(market)
             self._show(self._draw(market, self.leverage_mix, size, self._picture.revision + 1), size)
+            self._show_realised(market.liquidations)
             self.selection = None
 
     @property
@@ -210,28 +215,29 @@ class LiquidationHeatmap(anywidget.AnyWidget):
             }
         )
 
-    def append(self, candles: pd.DataFrame) -> None:
+    def append(self, candles: pd.DataFrame, *, replace: bool = False) -> None:
         """Add live candles; the first may replace the forming one. Only the change is sent.
 
         Parameters
         ----------
-        candles
+        candles, replace
             As for :meth:`liqwidget.Market.append`.
         """
         with self._lock:
             old = self._market
-            market = old.append(candles)
+            market = old.append(candles, replace=replace)
             since = len(market) - len(candles)
             low, high = market.candles["low"].min(), market.candles["high"].max()
             picture = self._picture
             if column_width(len(market)) != picture.width or not self._has_room(low, high):
                 self._show(self._draw(market, self.leverage_mix, self.bin_size, picture.revision + 1), self.bin_size)
-                return
-            ledger = picture.ledger.extended(market, since)
-            self._picture, frame = picture.tail(market, ledger, since)
-            self._market = market
-            self._stale_frames = True
-            self.send({"type": "tail"}, [frame])
+            else:
+                ledger = picture.ledger.extended(market, since)
+                self._picture, frame = picture.tail(market, ledger, since)
+                self._market = market
+                self._stale_frames = True
+                self.send({"type": "tail"}, [frame])
+            self._more_columns()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser wrote, if it may write it and the value is valid; else send the old value back."""
@@ -240,12 +246,12 @@ class LiquidationHeatmap(anywidget.AnyWidget):
                 if name not in WRITABLE:
                     self.log.debug("liqwidget: the browser may not write %r", name[:40])
             for name in WRITABLE & sync_data.keys():
+                if self._status["state"] == "error":
+                    self._status = {"state": "idle", "message": ""}
                 try:
                     if name == "leverage_mix":
                         self._check_tiers(sync_data[name])
                     super().set_state({name: sync_data[name]})
-                    if self._status["state"] == "error":
-                        self._status = {"state": "idle", "message": ""}
                 except (LiqError, traitlets.TraitError) as error:
                     self._status = {"state": "error", "message": str(error)[:500]}
                     self.send_state(name)
@@ -258,6 +264,9 @@ class LiquidationHeatmap(anywidget.AnyWidget):
                 self._stale_frames = False
                 # Not through the traits: the browser has this picture already, by its tails.
                 self._trait_values.update(_bars=self._picture.bars_frame(), _ledger=self._picture.ledger_frame())
+        if self._ready and (key is None or "_events" in wanted):
+            with self._lock:
+                self._fresh_events()
         return super().get_state(key, drop_defaults)
 
     @traitlets.observe("bin_size")
@@ -277,10 +286,15 @@ class LiquidationHeatmap(anywidget.AnyWidget):
                 )
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
-        if isinstance(content, dict) and content.get("type") == "resync":
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "resync":
             with self._lock:
                 if content.get("revision") != self._picture.revision:
                     self.send_state(_FRAMES)
+                if content.get("events", self._realised.revision) != self._realised.revision:
+                    self.send_state("_events")
+        elif kind in ("here", "gone"):
+            self._hear(content)
 
     def _draw(self, market: Market, mix: Mapping[float, float], bin_size: float, revision: int) -> Picture:
         tiers = sorted({*mix, *(tier for preset in self._possible_presets().values() for tier in preset)})
@@ -296,11 +310,14 @@ class LiquidationHeatmap(anywidget.AnyWidget):
         """Send a picture, without its bars where they are there already. Nothing is changed before it is complete."""
         same_bars = self._bars_shown(picture.market) == picture.bars_revision
         bars, ledger = self._bars if same_bars else picture.bars_frame(), picture.ledger_frame()
+        positions, problem = self._positions_on(picture.ledger.grid)
         self._picture, self._market, self._stale_frames = picture, picture.market, False
         with self.hold_sync():
             self.bin_size = bin_size
-            self._bars, self._ledger = bars, ledger
+            self._bars, self._ledger, self._positions = bars, ledger, positions
             self._bin_sizes = self._bins_on_offer()
+            if problem:
+                self._status = {"state": "error", "message": problem[:500]}
 
     def _possible_presets(self) -> dict[str, dict[float, float]]:
         """Return the presets all of whose tiers can exist at this maintenance rate."""

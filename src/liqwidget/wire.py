@@ -7,7 +7,7 @@ A frame is self-describing and little-endian::
     offset 8   header    UTF-8 JSON object, then zero bytes up to a multiple of 8
     then       body      sections, each starting at a multiple of 8, counted from the body's start
 
-    header = {"kind": "bars" | "ledger" | "tail", "meta": {...}, "sections": [section, ...]}
+    header = {"kind": "bars" | "ledger" | "tail" | "events" | "positions", "meta": {...}, "sections": [section, ...]}
     section = {"name", "dtype": "u8" | "u16" | "u32" | "f32" | "f64", "shape": [n, ...],
                "codec": "raw" | "deflate", "offset", "bytes"}
 
@@ -27,6 +27,16 @@ before), and in merged columns ``age`` u8 [N]: the entry opened ``age * age_unit
 
 ``tail`` (n columns): both kinds of sections and meta of the columns from ``from`` on; ``base`` and ``revision``
 number the picture that it changes and the one that results.
+
+``events`` (N marks, sums of realised liquidations): meta has ``revision``, ``base`` (0: these are all; else the
+revision that these are added to), and of all of them ``placed`` and ``outside`` (liquidations drawn, and at times
+without a candle), ``long_usd short_usd outside_usd``; sections ``time until`` f64 [N] (ms since 1970 UTC, half-open),
+``side`` u8 [N] (0 long, 1 short), ``price`` f32 [N] (USD, NaN: not known), ``notional`` f32 [N] (USD), ``count`` u32
+[N].
+
+``positions`` (N rows that are not empty, upwards): meta has ``bin_size``, ``first`` and ``rows`` as ``ledger``,
+``label``, and what lies outside the rows: ``outside_usd``, ``outside_rows``; sections ``row`` u16 [N], ``long short``
+f32 [N] (USD).
 """
 
 from __future__ import annotations
@@ -71,11 +81,29 @@ LEDGER = {
     "hours": ("f32", ("T",), True),
     "age": ("u8", ("N",), False),
 }
+EVENTS = {
+    **dict.fromkeys(("time", "until"), ("f64", ("N",), True)),
+    "side": ("u8", ("N",), True),
+    **dict.fromkeys(("price", "notional"), ("f32", ("N",), True)),
+    "count": ("u32", ("N",), True),
+}
+POSITIONS = {"row": ("u16", ("N",), True), **dict.fromkeys(("long", "short"), ("f32", ("N",), True))}
 KINDS: dict[str, dict[str, tuple[str, tuple[Any, ...], bool]]] = {
     "bars": BARS,
     "ledger": LEDGER,
     "tail": {**BARS, **LEDGER},
+    "events": EVENTS,
+    "positions": POSITIONS,
 }
+#: The sections whose lengths are T and N.
+COUNTED = {
+    "bars": {"T": "gap"},
+    "ledger": {"T": "hours", "N": "row"},
+    "tail": {"T": "gap", "N": "row"},
+    "events": {"N": "time"},
+    "positions": {"N": "row"},
+}
+MAX_EVENTS = 10_000
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -185,13 +213,17 @@ def decode_frame(data: bytes | bytearray | memoryview) -> Frame:
         raise WireError(f"body: wanted {end} bytes; found {len(body)}")
     _check_shapes(kind, arrays)
     meta = header["meta"]
-    if kind != "ledger":
+    if kind in ("bars", "tail"):
         _check_bars(meta, arrays)
-    if kind != "bars":
+    if kind in ("ledger", "tail"):
         _check_ledger(meta, arrays)
     if kind == "tail":
         for name in ("from", "base", "revision"):
             _integer(meta, name, 0, 2**32)
+    if kind == "events":
+        _check_events(meta, arrays)
+    if kind == "positions":
+        _check_positions(meta, arrays)
     return Frame(kind, meta, arrays)
 
 
@@ -246,10 +278,10 @@ def _check_shapes(kind: str, arrays: Arrays) -> None:
     for name, (_, _, required) in KINDS[kind].items():
         if required and name not in arrays:
             raise WireError(f"section {name}: wanted in a {kind} frame; found {', '.join(arrays) or 'no sections'}")
-    T = len(arrays["gap" if kind != "ledger" else "hours"])
-    sizes = {"T": T, "T+1": T + 1, "N": len(arrays["row"]) if "row" in arrays else 0, 2: 2}
-    if T < 1:
+    sizes: dict[Any, int] = {dim: len(arrays[name]) for dim, name in COUNTED[kind].items()}
+    if sizes.get("T", 1) < 1:
         raise WireError("columns: wanted at least one; found none")
+    sizes |= {"T+1": sizes.get("T", 0) + 1, 2: 2}
     for name, array in arrays.items():
         wanted = tuple(sizes[n] for n in KINDS[kind][name][1])
         if array.shape != wanted:
@@ -271,11 +303,18 @@ def _check_bars(meta: dict[str, Any], arrays: Arrays) -> None:
         raise WireError("section volume: wanted finite numbers >= 0; found otherwise")
 
 
-def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
+def _check_grid(meta: dict[str, Any], arrays: Arrays) -> int:
     _number(meta, "bin_size", 1e-300, 1e300)
-    _number(meta, "age_unit", 0, 1e9)
     _integer(meta, "first", -(2**53), 2**53)
     rows = _integer(meta, "rows", 1, 65_535)
+    if (arrays["row"] >= rows).any():
+        raise WireError(f"section row: wanted rows below {rows}; found {arrays['row'].max()}")
+    return rows
+
+
+def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
+    rows = _check_grid(meta, arrays)
+    _number(meta, "age_unit", 0, 1e9)
     leverage = meta.get("leverage")
     if not isinstance(leverage, list) or not 1 <= len(leverage) <= 32:
         raise WireError(f"meta leverage: wanted 1 to 32 tiers; found {str(leverage)[:40]}")
@@ -284,13 +323,50 @@ def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
     start, sweep = arrays["start"].astype(np.int64), arrays["sweep"]
     if start[0] != 0 or start[-1] != len(arrays["row"]) or (np.diff(start) < 0).any():
         raise WireError(f"section start: wanted rising from 0 to {len(arrays['row'])}; found otherwise")
-    if (arrays["row"] >= rows).any():
-        raise WireError(f"section row: wanted rows below {rows}; found {arrays['row'].max()}")
     if (arrays["tier"] >= len(leverage)).any():
         raise WireError(f"section tier: wanted tiers below {len(leverage)}; found {arrays['tier'].max()}")
     if (sweep[:, 0] > sweep[:, 1]).any() or (sweep[:, 1] > rows).any():
         raise WireError(f"section sweep: wanted 0 <= a <= b <= {rows}; found otherwise")
-    for name in ("notional", "hours"):
+    _check_amounts(arrays, "notional", "hours")
+
+
+def _check_events(meta: dict[str, Any], arrays: Arrays) -> None:
+    for name in ("base", "revision"):
+        _integer(meta, name, 0, 2**32)
+    for name in ("placed", "outside"):
+        _integer(meta, name, 0, 2**53)
+    for name in ("long_usd", "short_usd", "outside_usd"):
+        _number(meta, name, 0, 1e300)
+    time, until, price = arrays["time"], arrays["until"], arrays["price"]
+    if len(time) > MAX_EVENTS:
+        raise WireError(f"section time: wanted at most {MAX_EVENTS} marks; found {len(time)}")
+    # NaN fails each of these comparisons.
+    if not ((np.abs(time) <= MAX_TIME).all() and (time[1:] >= time[:-1]).all()):
+        raise WireError("section time: wanted times that a calendar has, none before the last; found otherwise")
+    if not ((until > time) & (until <= MAX_TIME)).all():
+        raise WireError("section until: wanted times after those of section time; found otherwise")
+    if (arrays["side"] > 1).any():
+        raise WireError(f"section side: wanted 0 or 1; found {arrays['side'].max()}")
+    if not (np.isnan(price) | ((price > 0) & (price < np.inf))).all():
+        raise WireError("section price: wanted finite positive prices or NaN; found otherwise")
+    if (arrays["count"] < 1).any():
+        raise WireError("section count: wanted at least 1; found 0")
+    _check_amounts(arrays, "notional")
+
+
+def _check_positions(meta: dict[str, Any], arrays: Arrays) -> None:
+    _check_grid(meta, arrays)
+    if not isinstance(meta.get("label"), str):
+        raise WireError(f"meta label: wanted text; found {str(meta.get('label'))[:40]!r}")
+    _number(meta, "outside_usd", 0, 1e300)
+    _integer(meta, "outside_rows", 0, 2**53)
+    if (np.diff(arrays["row"].astype(np.int64)) <= 0).any():
+        raise WireError("section row: wanted rising rows; found otherwise")
+    _check_amounts(arrays, "long", "short")
+
+
+def _check_amounts(arrays: Arrays, *names: str) -> None:
+    for name in names:
         if not (np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all()):
             raise WireError(f"section {name}: wanted finite numbers >= 0; found otherwise")
 

@@ -1,0 +1,132 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { largestRadius, radiusOf, SMALLEST } from "../src/bubbles";
+import type { Marks } from "../src/events";
+import { startHeartbeat } from "../src/heartbeat";
+import { marksText, outsideText, scaleText } from "../src/legend";
+import { Overlay } from "../src/overlay";
+import { bytesOf } from "./golden";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function overlay() {
+  const told: string[] = [];
+  const made = new Overlay({
+    changed: (what) => told.push(what),
+    troubled: () => told.push(`trouble ${made.problem}`),
+    lost: () => told.push("lost"),
+  });
+  return { made, told };
+}
+
+test("frames are taken in one after the other, in the order they came", async () => {
+  const { made, told } = overlay();
+  made.takeMarks(bytesOf("events"));
+  made.addMarks(bytesOf("events_tail"));
+  made.takePositions(bytesOf("positions"));
+  await made.settled;
+  expect(told).toEqual(["marks", "marks", "positions"]);
+  expect(made.marks).toMatchObject({ revision: 2, placed: 9 });
+  made.takeMarks(new Uint8Array());
+  made.takePositions(null);
+  await made.settled;
+  expect([made.marks, made.positions]).toEqual([null, null]);
+});
+
+test("live marks that do not belong to those here are asked for anew", async () => {
+  const { made, told } = overlay();
+  made.addMarks(bytesOf("events_tail"));
+  made.takeMarks(bytesOf("events"));
+  made.addMarks(bytesOf("events_tail"));
+  made.addMarks(bytesOf("events_tail"));
+  await made.settled;
+  expect(told).toEqual(["lost", "marks", "marks", "lost"]);
+  expect(made.marks?.placed).toBe(9);
+});
+
+test("what cannot be read is told, the last good ones stay, and a good frame ends it", async () => {
+  const { made, told } = overlay();
+  made.takeMarks(bytesOf("events"));
+  made.takeMarks(bytesOf("bad/events_side"));
+  made.takePositions(bytesOf("events"));
+  made.addMarks("nonsense");
+  await made.settled;
+  expect(made.marks?.placed).toBe(8);
+  expect(told.filter((word) => word.startsWith("trouble")).length).toBe(3);
+  expect(made.problem).toMatch(/^Realised liquidations could not be read.*section side/);
+  made.takeMarks(bytesOf("events"));
+  made.addMarks(bytesOf("events_tail"));
+  await made.settled;
+  expect(made.problem).toMatch(/^Positions could not be read.*wanted positions; found events/);
+  made.takePositions(bytesOf("positions"));
+  await made.settled;
+  expect(made.problem).toBe("");
+});
+
+test("areas are as USD, down to the smallest that is drawn", () => {
+  const area = (usd: number): number => radiusOf(usd, 4e6, 20) ** 2;
+  expect(area(4e6)).toBe(400);
+  expect(area(1e6) / area(4e6)).toBeCloseTo(0.25, 12);
+  expect(area(3e5) / area(1e5)).toBeCloseTo(3, 12);
+  expect(radiusOf(1, 4e6, 20)).toBe(SMALLEST);
+});
+
+test("many large marks together make all of them smaller", () => {
+  const sums = (circles: number) => ({ most: 10, longUsd: 4 * circles, shortUsd: 6 * circles });
+  const pane = { width: 1200, height: 420 };
+  const one = largestRadius(pane, sums(1));
+  expect(one).toBeCloseTo(21, 12);
+  const many = largestRadius(pane, sums(400));
+  expect(400 * Math.PI * many ** 2).toBeCloseTo(0.04 * 1200 * 420, 6);
+  expect(largestRadius(pane, sums(1e6))).toBe(3);
+  expect(largestRadius({ width: 100, height: 60 }, sums(0.1))).toBe(9);
+});
+
+test("the legend says what it is, and that sums of venues are lower bounds", () => {
+  const marks = { most: 1_234_000, unknown: 0, outside: 0, outsideUsd: 0 } as Marks;
+  expect(marksText(marks, false)).toEqual(["area = USD, largest $1.23M", "as reported by the venue: a lower bound"]);
+  expect(marksText({ ...marks, unknown: 3 }, true)).toEqual([
+    "area = USD, largest $1.23M",
+    "simulated",
+    "dashed: price not known, drawn at the low or high of its time",
+  ]);
+  expect(outsideText(marks)).toBe("");
+  expect(outsideText({ ...marks, outside: 1, outsideUsd: 500 })).toBe(
+    "1 realised liquidation ($500) outside the candles",
+  );
+  expect(outsideText({ ...marks, outside: 1200, outsideUsd: 5e6 })).toBe(
+    "1,200 realised liquidations ($5.00M) outside the candles",
+  );
+  expect([20.4, 9.94, 1.26, 0.314, 1234.5].map(scaleText)).toEqual([
+    "scale 20 x",
+    "scale 9.9 x",
+    "scale 1.3 x",
+    "scale 0.31 x",
+    "scale 1,235 x",
+  ]);
+});
+
+test("a view says that it is there at once and again, and that it is gone, once", () => {
+  vi.useFakeTimers();
+  const said: [string, string][] = [];
+  const over = new AbortController();
+  const source = {
+    here: (view: string) => said.push(["here", view]),
+    gone: (view: string) => said.push(["gone", view]),
+  };
+  startHeartbeat(source, over.signal);
+  startHeartbeat(source, over.signal);
+  expect(said.map(([what]) => what)).toEqual(["here", "here"]);
+  expect(said[0]![1]).not.toBe(said[1]![1]);
+  expect(said.every(([, view]) => view.length > 0 && view.length <= 64)).toBe(true);
+  vi.advanceTimersByTime(10_500);
+  expect(said.filter(([what, view]) => what === "here" && view === said[0]![1]).length).toBe(3);
+  const before = said.length;
+  over.abort();
+  vi.advanceTimersByTime(60_000);
+  expect(said.slice(before)).toEqual([
+    ["gone", said[0]![1]],
+    ["gone", said[1]![1]],
+  ]);
+});

@@ -1,0 +1,27 @@
+"""The hosts that market data come from: this list, and no other file names one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a venue answers: base addresses over HTTP and over WebSocket, without a slash at the end."""
+
+    rest: str
+    stream: str
+
+
+#: By the venue's name. To be looked up at each call, as ``hosts.HOSTS[name]``.
+HOSTS: Mapping[str, Host] = MappingProxyType(
+    {
+        "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com"),
+        "bybit": Host("https://api.bybit.com", "wss://stream.bybit.com"),
+        # The venue prefers openapi to www since 2026-05-20.
+        "okx": Host("https://openapi.okx.com", "wss://ws.okx.com:8443"),
+        "hyperliquid": Host("https://api.hyperliquid.xyz", "wss://api.hyperliquid.xyz"),
+    }
+)

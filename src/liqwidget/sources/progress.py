@@ -1,0 +1,65 @@
+"""How far a fetch or an archive is, and the bar that shows it in notebooks and terminals."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm.auto import tqdm
+
+
+@dataclass
+class Progress:
+    """Counted by the worker, read by the bar: pages (or files) done and known, rows so far."""
+
+    what: str
+    unit: str
+    done: int = 0
+    total: int = 0
+    rows: int = 0
+
+
+class Bar:
+    """A progress bar that appears when the work takes longer than half a second.
+
+    Parameters
+    ----------
+    progress
+        What it shows, each time `show` is called.
+    wanted
+        True or False; None: in notebooks, and where the error stream is a terminal.
+    """
+
+    def __init__(self, progress: Progress, wanted: bool | None = None) -> None:
+        self._progress, self._bar = progress, None
+        if wanted is False or (wanted is None and not (_in_notebook() or sys.stderr.isatty())):
+            return
+        self._bar = tqdm(desc=progress.what, unit=f" {progress.unit}", delay=0.5, leave=False)
+
+    def show(self) -> None:
+        """Bring the bar to where the work is."""
+        bar: Any = self._bar
+        if bar is None:
+            return
+        state = self._progress
+        bar.total = state.total or None
+        bar.set_postfix_str(f"{state.rows:,} rows", refresh=False)
+        bar.update(state.done - bar.n)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _in_notebook() -> bool:
+    kernel = sys.modules.get("ipykernel.kernelbase")
+    return kernel is not None and "IPKernelApp" in getattr(_shell(), "config", {})
+
+
+def _shell() -> object:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None

@@ -1,0 +1,297 @@
+"""Exchange: the servers of all four dialects, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from . import binance, bybit, control, hyperliquid, okx
+from .counting import Counts, Violation
+from .day import MINUTE
+from .history import History
+from .messages import Reply, Request
+from .streams import GARBAGE, Streams
+from .vice import Memory, Vice
+from .wire import LONGEST_HEAD, Wire
+
+ANSWERS: dict[str, Callable[[History, int, Request], Reply]] = {
+    "binance": binance.answer,
+    "bybit": bybit.answer,
+    "okx": okx.answer,
+    "hyperliquid": hyperliquid.answer,
+}
+
+
+class Asked(NamedTuple):
+    """A request that came: `time` in s (`Exchange.seconds`), `status` as answered, `vices` those it met,
+    `connection` which of the servers' connections it came over."""
+
+    venue: str
+    path: str
+    params: dict[str, Any] | None
+    time: float
+    status: int
+    vices: tuple[str, ...]
+    url: str
+    connection: int
+
+
+class Exchange:
+    """All four exchanges on the loopback, as a context manager.
+
+    Parameters
+    ----------
+    history
+        What happened.
+    vices
+        How the servers misbehave; each request meets those that match, in this order.
+    now_ms
+        The servers' clock, which stands still until `set_now` or `advance`; None is the real time. Either way the
+        history is extended when the clock passes its end.
+    limits_scale, limits
+        Multiplies all rate limits; replaces single ones, {"bybit": (20, 0.5)} for 20 requests in 0.5 s.
+    latency_s
+        How long each HTTP answer takes.
+    silence_s
+        After how long without a ping the stream of Bybit, or of OKX, is dropped.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        vices: Iterable[Vice] = (),
+        now_ms: int | None = None,
+        *,
+        limits_scale: float = 1.0,
+        limits: dict[str, Any] | None = None,
+        latency_s: float = 0.0,
+        silence_s: float = 20.0,
+    ) -> None:
+        self.history, self.latency_s = history, latency_s
+        self.requests: list[Asked] = []
+        self.followed: list[str] = []  # targets asked of the port that only redirects point to
+        self.faults: list[BaseException] = []  # of the fake itself; raised when it stops
+        self.connections = 0
+        self.set_vices(vices)
+        self._fixed_ms, self._moved_s = now_ms, 0.0
+        self._counts = Counts(limits_scale, limits)
+        self._streams = Streams(self.now, silence_s, self.faults)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
+        self._wires: dict[asyncio.Task[None], Wire] = {}
+
+    def __enter__(self) -> Exchange:
+        self._thread.start()
+        self.call(self._open())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.call(self._shut())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        if self.faults and error is None:
+            raise self.faults[0]
+
+    def rest(self, venue: str) -> str:
+        """Base URL for HTTP."""
+        return f"http://127.0.0.1:{self.port}/{venue}"
+
+    def stream(self, venue: str) -> str:
+        """Base URL for WebSocket; what follows the host at the exchange follows this."""
+        return f"ws://127.0.0.1:{self._streams.port}/{venue}"
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Requests that went over a rate limit."""
+        return self._counts.violations
+
+    @property
+    def streams(self) -> Streams:
+        return self._streams
+
+    def used(self, bucket: str) -> int:
+        """What a bucket of `counting.LIMITS` holds now."""
+        return self._counts.used(bucket, self.seconds())
+
+    def reset_counts(self) -> None:
+        """Forget requests, violations, and what the windows hold."""
+        self._counts.reset()
+        self._counts.violations.clear()
+        self.requests.clear()
+
+    def set_vices(self, vices: Iterable[Vice]) -> None:
+        """Misbehave in these ways from now on, with their counts at zero."""
+        self._memories = [Memory(vice) for vice in vices]
+
+    def now(self) -> int:
+        """The servers' clock, ms."""
+        return round(1000 * (time.time() + self._moved_s)) if self._fixed_ms is None else self._fixed_ms
+
+    def set_now(self, now_ms: int) -> None:
+        """Set a standing clock; the windows of the rate limits do not move."""
+        self._fixed_ms = now_ms
+
+    def advance(self, ms: int) -> None:
+        """Let time pass, for the clock and for the windows of the rate limits."""
+        self._moved_s += ms / 1000
+        if self._fixed_ms is not None:
+            self._fixed_ms += ms
+
+    def seconds(self) -> float:
+        """What the rate limits are measured with: monotonic, plus what `advance` added."""
+        return time.monotonic() + self._moved_s
+
+    def liquidate(self, side: str, price: float, quantity: float, time_ms: int | None = None) -> int:
+        """Push a liquidation of a "long" or "short" position to all subscribers; how many got it."""
+        return self.liquidate_all([(side, price, quantity, self.now() if time_ms is None else time_ms)])
+
+    def liquidate_all(self, rows: Iterable[tuple[str, float, float, int]]) -> int:
+        """Push several at once, which the dialects that batch send as one message."""
+        return self.call(self._streams.publish(list(rows)))
+
+    def wait_subscribed(self, venue: str, count: int = 1, timeout_s: float = 5.0) -> None:
+        """Wait until so many subscriptions to liquidations of this exchange stand."""
+        self.call(self._streams.wait_subscribed(venue, count, timeout_s))
+
+    def drop_streams(self, code: int | None = None) -> None:
+        """Cut all streams; with a code, close them properly."""
+        self.call(self._streams.drop(code))
+
+    def refuse_streams(self, refuse: bool = True) -> None:
+        """Answer new WebSocket handshakes with HTTP 503."""
+        self._streams.refused = refuse
+
+    def silence_streams(self, silent: bool = True) -> None:
+        """Accept streams and messages, and send nothing: no liquidations, no confirmations, no pongs."""
+        self._streams.silent = silent
+
+    def send_raw(self, frame: str | bytes) -> None:
+        """Push this frame, whatever it is, to all connected streams."""
+        self.call(self._streams.send_raw(frame))
+
+    def send_garbage(self) -> None:
+        """Push all of `streams.GARBAGE` to all connected streams."""
+        for frame in GARBAGE:
+            self.send_raw(frame)
+
+    def send_oversized(self, megabytes: int = 8) -> None:
+        """Push one frame of so many megabytes of blanks to all connected streams."""
+        self.send_raw(" " * (megabytes * 1024 * 1024))
+
+    def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine in the servers' thread, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
+
+    def respond(self, request: Request, connection: int = 0) -> tuple[Reply, list[Memory]]:
+        """The reply to a request and the vices it met; counted and written down."""
+        met = [memory for memory in self._memories if memory.befalls(request)]
+        now_ms = self.now()
+        self.history.extend(now_ms + MINUTE - 1)  # the minute that runs is there, unfinished
+        for memory in met:
+            now_ms = memory.vice.clock(now_ms)
+        asked, data_ms = request, now_ms
+        for memory in met:
+            asked, data_ms = memory.vice.ask(asked, data_ms)
+        answer = ANSWERS.get(request.venue)
+        reply = Reply(404) if answer is None else answer(self.history, data_ms, asked)
+        seconds = self.seconds()
+        refusal, headers = self._counts.charge(request, reply.rows, seconds, now_ms)
+        reply = refusal or reply
+        reply.headers = {**reply.headers, **headers}
+        for memory in met:
+            memory.now_ms, memory.elsewhere = now_ms, self._elsewhere
+            reply = memory.vice.reply(request, reply, memory)
+        names = tuple(memory.vice.name for memory in met)
+        self.requests.append(
+            Asked(request.venue, request.path, request.params, seconds, reply.status, names, request.url, connection)
+        )
+        return reply, met
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(lambda loop, context: self._fault(context.get("exception")))
+        self._loop.run_forever()
+
+    def _fault(self, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, (ConnectionError, asyncio.CancelledError)):
+            self.faults.append(error)
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(
+            self._keep(self._exchange), "127.0.0.1", 0, limit=LONGEST_HEAD, backlog=512
+        )
+        self._trap = await asyncio.start_server(self._keep(self._spring), "127.0.0.1", 0, limit=LONGEST_HEAD)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._elsewhere = f"http://127.0.0.1:{self._trap.sockets[0].getsockname()[1]}"
+        await self._streams.open()
+
+    async def _shut(self) -> None:
+        self._server.close()
+        self._trap.close()
+        await self._streams.close()
+        tasks = list(self._wires)
+        for task, wire in self._wires.items():
+            wire.writer.transport.abort()
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+
+    def _keep(self, step: Callable[[Wire], Coroutine[Any, Any, bool]]) -> Callable[..., Coroutine[Any, Any, None]]:
+        """Serve a connection by `step` until that says it is over."""
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.connections += 1
+            wire = Wire(reader, writer, self.connections)
+            task = asyncio.current_task()
+            assert task is not None
+            self._wires[task] = wire
+            try:
+                while await step(wire):
+                    pass
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass
+            except Exception as error:
+                self.faults.append(error)
+            finally:
+                writer.close()
+                with suppress(ConnectionError, asyncio.CancelledError):
+                    await writer.wait_closed()
+                del self._wires[task]
+
+        return serve
+
+    async def _exchange(self, wire: Wire) -> bool:
+        """One request and its reply; False when the connection is over."""
+        request = await wire.read()
+        if request is None:
+            return False
+        if request.venue == "control":
+            await wire.send(control.answer(self, request))
+            return not wire.close_after
+        reply, met = self.respond(request, wire.number)
+        wire.clock_ms = self.now()
+        for memory in met:
+            wire.clock_ms = memory.vice.clock(wire.clock_ms)
+        if self.latency_s:
+            await asyncio.sleep(self.latency_s)
+        for memory in met:
+            if await memory.vice.deliver(wire, reply):
+                return False
+        await wire.send(reply)
+        return not wire.close_after
+
+    async def _spring(self, wire: Wire) -> bool:
+        """Serve the port that only redirects lead to: note who came."""
+        request = await wire.read()
+        if request is not None:
+            self.followed.append(request.url)
+            await wire.send(Reply(body=b"[]"))
+        return request is not None

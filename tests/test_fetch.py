@@ -1,0 +1,251 @@
+"""Fetching from four venues that misbehave: what comes is the truth, or the right error."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import liqwidget as lw
+from exchange import Exchange, History, vices
+from liqwidget.sources.venues import VENUES as KNOWN
+from loopback import DAY, MINUTE, VENUES, connected, truth
+
+NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
+START = NOW // DAY * DAY - 4 * DAY
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return History.make(START, 5 * 1440, seed=3, gaps=[(START + 30 * 60 * MINUTE, START + 33 * 60 * MINUTE)])
+
+
+@pytest.fixture
+def exchange(history, request):
+    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
+        yield server
+        assert not server.violations
+
+
+@pytest.fixture
+def at(exchange, monkeypatch, tmp_path):
+    with connected(exchange, monkeypatch, tmp_path / "cache") as hands:
+        yield hands
+
+
+def time(ms: int) -> pd.Timestamp:
+    return pd.Timestamp(ms, unit="ms")
+
+
+def expected(history: History, venue: str, interval: str, start: int, end: int = NOW):
+    step = pd.Timedelta(interval).value // 1_000_000
+    return truth(history, venue, interval, start, (end - 1000) // step * step)
+
+
+def same(market: lw.Market, wanted: pd.DataFrame) -> None:
+    """The candles are the truth, to the bit; empty cells of optional columns are carried, as for any frame."""
+    right = lw.Market.from_frame(wanted).candles
+    pd.testing.assert_frame_equal(market.candles, right[market.candles.columns], check_exact=True, check_freq=False)
+    assert set(market.candles) == set(right)
+
+
+@pytest.mark.parametrize("interval", ["5m", "1h", "1m"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_each_venue_gives_the_truth(venue, interval, history, at) -> None:
+    days = 0.9 if interval == "1m" else 3
+    market = lw.fetch("BTCUSDT", venue, interval, days=days)
+    wanted = expected(history, venue, interval, NOW - int(days * DAY))
+    if venue == "okx" and interval == "1m":
+        wanted = wanted.drop(columns="taker_buy_volume")  # its statistics begin at five minutes
+    same(market, wanted)
+    assert market.symbol == KNOWN[venue].native("BTCUSDT")
+    assert market.origin.source == venue
+    assert not market.origin.partial
+    assert market.liquidations is None
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_second_call_asks_nobody_and_works_offline(venue, exchange, at, monkeypatch) -> None:
+    first = lw.fetch("BTCUSDT", venue, days=2)
+    asked = len(exchange.requests)
+    again = lw.fetch("BTCUSDT", venue, days=2)
+    assert len(exchange.requests) == asked
+    same(again, first.candles)
+    assert again.origin.source == f"{venue}, from the cache"
+    at.ahead += 3600
+    offline = lw.fetch("BTCUSDT", venue, days=2, offline=True)
+    assert len(exchange.requests) == asked
+    assert offline.origin.partial
+    assert "12 of the candles wanted were never fetched" in repr(offline)
+    assert offline.candles.index[-1] == first.candles.index[-1]
+
+
+def test_only_holes_are_fetched(history, exchange, at) -> None:
+    lw.fetch("BTCUSDT", "binance", start=time(START + DAY), end=time(START + 2 * DAY))
+    exchange.requests.clear()
+    market = lw.fetch("BTCUSDT", "binance", start=time(START + DAY // 2), end=time(START + 2 * DAY + DAY // 2))
+    same(market, expected(history, "binance", "5m", START + DAY // 2, START + 2 * DAY + DAY // 2 + 1000))
+    spans = [(r.params["startTime"], r.params["endTime"]) for r in exchange.requests if r.path == "/fapi/v1/klines"]
+    for first, last in spans:
+        assert int(last) < START + DAY or int(first) >= START + 2 * DAY
+
+
+def test_the_present_day_is_fetched_anew(exchange, at) -> None:
+    lw.fetch("BTCUSDT", "bybit", days=3)
+    exchange.advance(10 * MINUTE)
+    exchange.requests.clear()
+    lw.fetch("BTCUSDT", "bybit", days=3)
+    today = exchange.now() // DAY * DAY
+    starts = [int(r.params["start"]) for r in exchange.requests if r.path == "/v5/market/kline"]
+    assert starts
+    assert min(starts) == today
+
+
+def test_the_columns_a_venue_lacks_are_explained(at) -> None:
+    missing = lw.fetch("BTC", "hyperliquid", days=1).origin.missing
+    assert missing["mark_low"].startswith("no history of mark prices")
+    assert "only the present value" in missing["open_interest"]
+    table = lw.venues()
+    assert list(table.columns) == list(VENUES)
+    assert table.loc["open_interest", "binance"] == "back 30 days, from 5m on"
+    assert table.loc["open_interest", "hyperliquid"].startswith("none: ")
+    assert table.notna().all(axis=None)
+
+
+def test_a_symbol_that_does_not_exist(at) -> None:
+    for venue in VENUES:
+        with pytest.raises(lw.FetchError, match=f"{venue}.*NOPE"):
+            lw.fetch("NOPEUSDT", venue, days=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"exchange": "bitmex"}, "need one of binance, bybit, okx, hyperliquid; got 'bitmex'"),
+        ({"symbol": "../../etc"}, "need letters and digits"),
+        ({"symbol": "BTC\x00USDT"}, "need letters and digits"),
+        ({"interval": "7m"}, "need one of 1m, 3m, 5m"),
+        ({"exchange": "bybit", "interval": "8h"}, "bybit has 1m"),
+        ({"days": -1}, "need a number above 0; got -1"),
+        ({"days": float("nan")}, "need a number above 0"),
+        ({"days": 3, "start": "2026-11-01", "end": "2026-11-02"}, "got all three"),
+        ({"start": "yesterday-ish"}, "need a date or time"),
+        ({"start": "2026-11-18 10:01", "end": "2026-11-18 10:04"}, "room for a whole candle"),
+        ({"start": "1999-01-01"}, "since 2009"),
+        ({"interval": "1m", "start": "2010-01-01"}, "at most 6,000,000 candles"),
+        ({"offline": True, "cache": False}, "reads the cache; got cache=False"),
+    ],
+)
+def test_arguments_that_are_none(arguments, message, at, exchange) -> None:
+    with pytest.raises(lw.InputError, match=message):
+        lw.fetch(**arguments)
+    assert not exchange.requests
+
+
+def test_it_works_in_a_running_loop(history, at) -> None:
+    async def notebook() -> tuple[lw.Market, lw.Market]:
+        return lw.fetch("BTCUSDT", days=1), await lw.fetch_async("BTCUSDT", days=1, cache=False)
+
+    first, second = asyncio.run(notebook())
+    same(first, second.candles)
+    same(first, expected(history, "binance", "5m", NOW - DAY))
+
+
+def test_a_clock_that_is_wrong_hides_and_invents_nothing(history, exchange, monkeypatch, tmp_path) -> None:
+    for ahead in (-7 * MINUTE, 0, 7 * MINUTE):
+        with connected(exchange, monkeypatch, tmp_path / str(ahead), ahead_ms=ahead):
+            market = lw.fetch("BTCUSDT", "binance", start=time(START + 2 * DAY))
+            same(market, expected(history, "binance", "5m", START + 2 * DAY))
+
+
+def test_an_empty_page_is_asked_for_again(history, monkeypatch, tmp_path) -> None:
+    for venue in VENUES:
+        empty = vices.EmptyPage().on(times=1, per_url=True)
+        exchange = Exchange(history, vices=[empty], now_ms=NOW)
+        with exchange, connected(exchange, monkeypatch, tmp_path / venue):
+            same(lw.fetch("BTCUSDT", venue, days=2), expected(history, venue, "5m", NOW - 2 * DAY))
+
+
+def test_what_fails_beside_the_candles_is_said(history, monkeypatch, tmp_path) -> None:
+    broken = vices.ServerError(status=500).on(path="openInterestHist")
+    with Exchange(history, vices=[broken], now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
+        market = lw.fetch("BTCUSDT", days=1)
+    assert market.origin.partial
+    assert "open_interest" not in market.candles
+    assert "/futures/data/openInterestHist" in market.origin.missing["open_interest"]
+    assert "partial" in repr(market)
+
+
+def test_a_listing_is_not_asked_for_again_and_again(history, exchange, at) -> None:
+    market = lw.fetch("BTCUSDT", "binance", "5m", start=time(START - 20 * DAY))
+    assert market.candles.index[0] == pd.Timestamp(START, unit="ms", tz="UTC")
+    assert "no candle before" in repr(market)
+    pages = [r for r in exchange.requests if r.path == "/fapi/v1/klines"]
+    windows = {(r.params["startTime"]) for r in pages}
+    assert len(pages) <= len(windows) + 6  # the gap, the listing, and the one before: twice each
+
+
+@st.composite
+def worlds(draw):
+    """A history with gaps, a venue, some vices that a right client survives, and what is asked for."""
+    start = START + draw(st.integers(0, 2000)) * MINUTE
+    minutes = draw(st.integers(60, 3 * 1440))
+    gap = [
+        (a * MINUTE + start, (a + n) * MINUTE + start)
+        for a, n in draw(st.lists(st.tuples(st.integers(20, minutes), st.integers(1, 400)), max_size=2))
+    ]
+    chosen = draw(st.lists(st.sampled_from(vices.ALL_TRANSIENT), max_size=3))
+    many = [vice.on(times=draw(st.integers(1, 2)), per_url=True) for vice in chosen[:1]]
+    many += [vice.on(probability=0.3, times=2, seed=draw(st.integers(0, 99))) for vice in chosen[1:]]
+    return {
+        "history": (start, minutes, draw(st.integers(0, 5)), tuple(gap)),
+        "vices": many,
+        "venue": draw(st.sampled_from(VENUES)),
+        "interval": draw(st.sampled_from(["1m", "5m", "15m", "1h"])),
+        "from": draw(st.integers(-600, minutes - 1)) * MINUTE + start,
+        "now": start + minutes * MINUTE - draw(st.integers(1, 30)) * MINUTE + draw(st.integers(0, 59)) * 1000,
+    }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds())
+def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> None:
+    history = History.make(*world["history"][:2], seed=world["history"][2], gaps=world["history"][3])
+    venue, interval, now = world["venue"], world["interval"], world["now"]
+    with Exchange(history, vices=world["vices"], now_ms=now) as exchange:
+        with connected(exchange, monkeypatch, tmp_path_factory.mktemp("cache")):
+            for _ in range(2):  # the second time from the cache
+                try:
+                    market = lw.fetch("BTCUSDT", venue, interval, start=time(world["from"]))
+                except lw.InputError:
+                    assert now - world["from"] < 2 * MINUTE * 60  # no room for a whole candle
+                    continue
+                except lw.FetchError:
+                    wanted = expected(history, venue, interval, world["from"], now)
+                    assert not len(wanted) or world["vices"]
+                    continue
+                wanted = expected(history, venue, interval, world["from"], exchange.now())
+                newest = market.candles.index[-1]
+                wanted = wanted[wanted.index <= newest]
+                if venue == "okx" and interval == "1m":
+                    wanted = wanted.drop(columns="taker_buy_volume")
+                assert exchange.now() - newest.value // 1_000_000 < DAY
+                same(market, wanted[list(market.candles)])
+        assert not exchange.violations
+
+
+def test_nothing_but_loopback_is_reachable() -> None:
+    with socket.socket() as s, pytest.raises(AssertionError, match="tests talk to 127"):
+        s.connect(("192.0.2.1", 80))
+
+
+def test_hosts_are_a_fixed_list(at) -> None:
+    """No argument of any public function names a host, a key or a secret."""
+    for name in ("fetch", "fetch_async", "follow", "hyperliquid_positions", "read_archive"):
+        parameters = set(inspect.signature(getattr(lw, name)).parameters)
+        assert not parameters & {"host", "url", "base_url", "key", "api_key", "secret", "password", "token", "proxy"}

@@ -1,0 +1,134 @@
+"""A fetch that is killed at any moment, and several at once, leave a cache that holds nothing but the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+from exchange import Exchange, History
+from loopback import DAY, MINUTE, VENUES
+
+NOW = 1_795_046_431_000 + 9 * 60 * MINUTE
+START = NOW // DAY * DAY - DAY
+
+# Imports once, then forks for every fetch; "at" is the call of a function, counted from its start, that it dies in.
+NURSERY = """
+import json, os, signal, sys, threading
+from liqwidget.sources import hosts, clock, fetch, task
+import httpx, pyarrow.parquet, tqdm.auto, asyncio
+
+def grow(order):
+    hosts.HOSTS = {name: hosts.Host(url, "ws://127.0.0.1:1") for name, url in order["hosts"].items()}
+    os.environ["LIQWIDGET_CACHE"] = order["folder"]
+    clock.CLOCK.now = lambda: order["now"] / 1000
+    calls = 0
+    def count(*_):
+        nonlocal calls
+        calls += 1
+        if calls == order["at"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    if order["at"] is not None:
+        threading.setprofile(count)
+    market = fetch.fetch("BTCUSDT", order["venue"], days=order["days"], progress=False)
+    threading.setprofile(None)
+    return {"calls": calls, "market": market.candles.to_csv(), "partial": market.origin.partial}
+
+for line in sys.stdin:
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            text = json.dumps(grow(json.loads(line)))
+        except Exception as error:
+            text = json.dumps({"error": repr(error)})
+        os.write(write, b"")
+        with os.fdopen(write, "w") as pipe:
+            pipe.write(text)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    print(json.dumps({"killed": os.WIFSIGNALED(status), **(json.loads(text) if text else {})}), flush=True)
+"""
+
+
+class Nursery:
+    """A process whose children fetch, and die when told to."""
+
+    def __init__(self, exchange: Exchange, now: int = NOW) -> None:
+        self.order = {"hosts": {name: exchange.rest(name) for name in VENUES}, "now": now}
+        path = os.pathsep.join([str(Path(__file__).resolve().parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+    def send(self, folder: Path, venue: str, days: float, at: int | None = None) -> None:
+        order = {**self.order, "folder": str(folder), "venue": venue, "days": days, "at": at}
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict:
+        result = json.loads(self.process.stdout.readline())
+        assert "error" not in result, result["error"]
+        return result
+
+    def fetch(self, *arguments, **options) -> dict:
+        self.send(*arguments, **options)
+        return self.receive()
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def parts(folder: Path) -> dict[str, str]:
+    """Digest of every part of a cache."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.parquet")
+    }
+
+
+def test_killed_at_a_hundred_moments(tmp_path) -> None:
+    history, moments = History.make(START - DAY, 3 * 1440, seed=5), random.Random(7)
+    with Exchange(history, now_ms=NOW) as exchange, Nursery(exchange) as nursery:
+        right = nursery.fetch(tmp_path / "right", "binance", 0.9, at=-1)
+        wanted = parts(tmp_path / "right")
+        assert not right["killed"]
+        assert len(wanted) == 5
+        died = 0
+        for k in range(100):
+            folder = tmp_path / str(k)
+            died += nursery.fetch(folder, "binance", 0.9, at=moments.randrange(1, right["calls"]))["killed"]
+            exchange.reset_counts()
+            again = nursery.fetch(folder, "binance", 0.9)
+            assert again["market"] == right["market"], k
+            assert parts(folder) == wanted, k
+            exchange.reset_counts()
+        assert died > 90
+
+
+def test_several_at_once_keep_the_limits_and_share_the_cache(tmp_path) -> None:
+    history = History.make(START - DAY, 3 * 1440, seed=6)
+    limits = {"bybit": (20, 0.5)}
+    with Exchange(history, now_ms=NOW, limits=limits) as exchange, Nursery(exchange) as a, Nursery(exchange) as b:
+        for venue in VENUES:
+            for nursery in (a, b):
+                nursery.send(tmp_path / "cache", venue, 1.5)
+            first, second = a.receive(), b.receive()
+            assert first["market"] == second["market"]
+            assert not first["partial"]
+        assert not exchange.violations

@@ -1,0 +1,574 @@
+"""Rate limits: no venue ever counts more than it allows, whatever the latency, and nobody waits longer than needed."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyrate_limiter import Rate, RateItem
+
+from exchange import Exchange, History
+from liqwidget.errors import FetchError, InputError
+from liqwidget.sources.clock import CLOCK, Clock
+from liqwidget.sources.limits import ALONE, FILE, LONGEST_BLOCK, SHARE, Limits, Uses
+from liqwidget.sources.venue import Limit
+
+EPOCH = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
+TOTAL = 30.0  # s in flight at most
+MINUTE = Limit(100, 60)  # 80 are used
+EDGE = 0.021  # s that a window lasts longer here: clocks of 20 ms, and the next millisecond
+
+
+class Unreal(asyncio.SelectorEventLoop):
+    """An event loop in which waiting takes no time: when nothing is left to do, its clock jumps to what comes next."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        return self.at
+
+
+class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    def __init__(self, loop: Unreal) -> None:
+        super().__init__()
+        self.loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        assert timeout is not None, "everybody waits for something that will never come"
+        self.loop.at += timeout
+        return super().select(0)
+
+
+class UnrealClock(Clock):
+    """Tells the loop's time. The system's clock can be set (`ahead`); the machine was started at `booted`."""
+
+    def __init__(self, loop: Unreal, booted: float = -1000.0) -> None:
+        self.loop, self.booted, self.ahead = loop, booted, 0.0
+        self.naps: list[float] = []
+
+    def now(self) -> float:
+        return EPOCH + self.loop.at + self.ahead
+
+    def monotonic(self) -> float:
+        return self.loop.at - self.booted
+
+    async def sleep(self, seconds: float) -> None:
+        self.naps.append(round(seconds, 6))
+        await asyncio.sleep(seconds)
+
+
+def unreal(play: Callable[[UnrealClock], Coroutine[Any, Any, Any]]) -> Any:
+    """Play a scene in a loop whose time is its own."""
+    loop = Unreal()
+    try:
+        return loop.run_until_complete(play(UnrealClock(loop)))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def fullest(arrivals: list[tuple[float, int]], seconds: float) -> int:
+    """The most weight that any window held, both ends included."""
+    return max((sum(w for t, w in arrivals if first <= t <= first + seconds) for first, _ in arrivals), default=0)
+
+
+# One request: when it is wanted, by which process, its weight, seconds to the venue and back, and how it ends.
+ENDS = ("answered", "answered", "answered", "answered", "timeout", "cancelled", "killed")
+request = st.tuples(
+    st.floats(0, 40),
+    st.integers(0, 2),
+    st.integers(1, 30),
+    st.floats(0, 12),
+    st.floats(0, 12),
+    st.sampled_from(ENDS),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    requests=st.lists(request, min_size=1, max_size=40),
+    weight=st.integers(30, 60),
+    seconds=st.sampled_from([0.5, 5.0, 60.0]),
+    jumps=st.lists(st.tuples(st.floats(0, 60), st.floats(-1e6, 1e6)), max_size=3),
+)
+def test_no_window_of_the_venue_ever_holds_more_than_the_share(
+    requests: list[Any], weight: int, seconds: float, jumps: list[Any]
+) -> None:
+    limit = Limit(weight, seconds)
+    arrivals: list[tuple[float, int]] = []
+    graves: list[AsyncExitStack] = []  # what a killed process held: nobody lets go of it
+
+    async def play(clock: UnrealClock) -> None:
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            processes = [stack.enter_context(Limits(Path(folder), clock)) for _ in range(3)]
+
+            async def ask(start: float, process: int, weight: int, there: float, back: float, end: str) -> None:
+                await asyncio.sleep(start)
+                own = AsyncExitStack()
+                limits = stack.enter_context(Limits(Path(folder), clock)) if end == "killed" else processes[process]
+                slot = limits.slot("venue", "bucket", limit, weight, total=TOTAL)
+                await own.enter_async_context(slot)
+                if end == "killed":
+                    graves.append(own)
+                    await asyncio.sleep(there)
+                    arrivals.append((clock.loop.at, weight))
+                    return
+                async with own:
+                    if end == "timeout":  # given up before it arrives
+                        clock.loop.call_later(there + back, lambda: arrivals.append((clock.loop.at, weight)))
+                        await asyncio.sleep(there)
+                        raise TimeoutError
+                    await asyncio.sleep(there)
+                    arrivals.append((clock.loop.at, weight))
+                    await asyncio.sleep(back)
+                    if end == "cancelled":
+                        raise asyncio.CancelledError
+
+            async def jump(at: float, by: float) -> None:
+                await asyncio.sleep(at)
+                clock.ahead += by
+
+            jobs = [ask(*each) for each in requests] + [jump(*each) for each in jumps]
+            ends = await asyncio.gather(*jobs, return_exceptions=True)
+            assert {type(end) for end in ends} <= {type(None), TimeoutError, asyncio.CancelledError}
+            await asyncio.sleep(TOTAL)
+            assert len(arrivals) == len(requests)
+
+    unreal(play)
+    heaviest = max(each[2] for each in requests)
+    assert fullest(arrivals, seconds) <= max(int(SHARE * weight), heaviest) <= weight
+
+
+def test_a_restarted_machine_still_counts_what_it_sent_before(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[float]:
+        times = []
+        with Limits(tmp_path, clock) as limits:
+            for _ in range(8):
+                async with limits.slot("venue", "bucket", MINUTE, 10):
+                    times.append(clock.loop.at)
+        await asyncio.sleep(5)
+        clock.booted = clock.loop.at  # its monotonic clock starts anew
+        with Limits(tmp_path, clock) as limits:
+            async with limits.slot("venue", "bucket", MINUTE, 10):
+                times.append(clock.loop.at)
+        return times
+
+    *before, after = unreal(play)
+    assert 60 < after - max(before) <= 65 + EDGE  # and not for as long as the old clock was ahead
+
+
+def test_requests_come_through_as_fast_as_the_limit_allows(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> float:
+        async def ask(limits: Limits) -> None:
+            async with limits.slot("venue", "bucket", MINUTE, 10, turns=turns):
+                await asyncio.sleep(0.25)
+
+        turns = asyncio.Semaphore(8)
+        with Limits(tmp_path, clock) as one, Limits(tmp_path, clock) as other:
+            await asyncio.gather(*(ask((one, other)[i % 2]) for i in range(80)))
+        return clock.loop.at
+
+    # 8 fit into a window, which ends one window after their answers.
+    assert unreal(play) == pytest.approx(10 * 0.25 + 9 * (60 + EDGE), abs=0.02)
+
+
+def test_waiters_sleep_once_for_exactly_as_long_as_needed(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[float]:
+        with Limits(tmp_path, clock) as limits:
+            for weight in (30, 20, 30, 50, 80):
+                async with limits.slot("venue", "bucket", MINUTE, weight):
+                    await asyncio.sleep(1)
+        return clock.naps
+
+    assert unreal(play) == [
+        pytest.approx(60 - 1 + EDGE, abs=0.002),  # the first two must go, the second was answered 1 s ago
+        pytest.approx(60 + EDGE, abs=0.002),
+    ]
+
+
+def test_one_in_flight_is_waited_for_without_asking_again_and_again(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> tuple[list[float], float]:
+        async def ask(limits: Limits, length: float) -> float:
+            async with limits.slot("venue", "bucket", MINUTE, 80):
+                await asyncio.sleep(length)
+                return clock.loop.at
+
+        with Limits(tmp_path, clock) as limits:
+            *_, second = await asyncio.gather(ask(limits, 20), ask(limits, 0))
+        return clock.naps, second
+
+    naps, second = unreal(play)
+    assert naps == [pytest.approx(60 + EDGE, abs=0.002)]
+    assert second == pytest.approx(80 + EDGE, abs=0.002)
+
+
+def test_those_who_came_first_go_first_and_a_light_one_does_not_pass_a_heavy_one(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[int]:
+        order = []
+
+        async def ask(i: int, weight: int) -> None:
+            async with limits.slot("venue", "bucket", MINUTE, weight):
+                order.append(i)
+
+        with Limits(tmp_path, clock) as limits:
+            await asyncio.gather(*(ask(i, weight) for i, weight in enumerate([50, 60, 1, 1])))
+        return order
+
+    assert unreal(play) == [0, 1, 2, 3]
+
+
+def test_a_full_bucket_holds_up_no_other_and_no_turn(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> float:
+        async def ask(bucket: str, weight: int) -> None:
+            async with limits.slot("venue", bucket, MINUTE, weight, turns=turns):
+                await asyncio.sleep(0.1)
+
+        turns = asyncio.Semaphore(2)
+        with Limits(tmp_path, clock) as limits:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(4):
+                    group.create_task(ask("full", 80))
+                await asyncio.sleep(0.5)
+                await asyncio.gather(*(ask("free", 10) for _ in range(4)))
+                free = clock.loop.at
+        return free
+
+    assert unreal(play) == pytest.approx(0.5 + 2 * 0.1)
+
+
+def test_turns_are_given_back_by_whatever_ends_a_slot(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> None:
+        async def ask(weight: int = 80) -> None:
+            async with limits.slot("venue", "bucket", MINUTE, weight, turns=turns):
+                await asyncio.sleep(5)
+                raise RuntimeError
+
+        turns = asyncio.Semaphore(1)
+        with Limits(tmp_path, clock) as limits:
+            tasks = [asyncio.create_task(ask()) for _ in range(3)]
+            await asyncio.sleep(1)  # one in flight, one waits for a turn, one in the queue
+            tasks[1].cancel()
+            await asyncio.sleep(10)  # the first has failed, the third waits for room
+            assert not turns.locked()
+            tasks[2].cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [type(end) for end in ends] == [RuntimeError, asyncio.CancelledError, asyncio.CancelledError]
+            limits.block("venue", None, clock.now() + 1000)
+            with pytest.raises(FetchError):
+                await ask()
+            assert not turns.locked()
+
+    unreal(play)
+
+
+def test_after_a_timeout_a_request_counts_as_if_it_were_still_on_its_way(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock, error: type[BaseException]) -> float:
+        with Limits(tmp_path / error.__name__, clock) as limits:
+            with suppress(error):
+                async with limits.slot("venue", "bucket", MINUTE, 80, total=TOTAL):
+                    await asyncio.sleep(10)
+                    raise error
+            async with limits.slot("venue", "bucket", MINUTE, 80):
+                return clock.loop.at
+
+    late = TOTAL + 60 + EDGE
+    assert unreal(lambda clock: play(clock, TimeoutError)) == pytest.approx(late, abs=0.002)
+    assert unreal(lambda clock: play(clock, ConnectionError)) == pytest.approx(10 + 60 + EDGE, abs=0.002)
+
+
+def test_a_machine_that_slept_in_flight_still_counts(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> float:
+        async def ask() -> None:
+            async with limits.slot("venue", "bucket", MINUTE, 80, total=TOTAL):
+                await asyncio.sleep(500)  # more than a request is given: only a suspended process is so late
+
+        with Limits(tmp_path, clock) as limits:
+            task = asyncio.create_task(ask())
+            await asyncio.sleep(499)
+            async with limits.slot("venue", "bucket", MINUTE, 80, total=TOTAL):
+                await task
+                return clock.loop.at
+
+    assert unreal(play) == pytest.approx(560 + EDGE, abs=0.002)
+
+
+@pytest.mark.parametrize("weight", [0, -1, 101])
+def test_a_weight_that_never_fits_is_refused(tmp_path: Path, weight: int) -> None:
+    async def play(clock: UnrealClock) -> None:
+        async with Limits(tmp_path, clock).slot("venue", "bucket", MINUTE, weight):
+            pass
+
+    with pytest.raises(InputError, match="1 to 100"):
+        unreal(play)
+
+
+def test_a_heavy_one_above_the_share_goes_alone(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[float]:
+        times = []
+        with Limits(tmp_path, clock) as limits:
+            for weight in (1, 95, 1):
+                async with limits.slot("venue", "bucket", MINUTE, weight):
+                    times.append(clock.loop.at)
+        return times
+
+    assert unreal(play) == pytest.approx([0, 60 + EDGE, 120 + 2 * EDGE], abs=0.002)
+
+
+# Blocks
+
+
+def passes(limits: Limits, bucket: str = "bucket", longest: float = 90.0) -> Coroutine[Any, Any, None]:
+    async def ask() -> None:
+        async with limits.slot("venue", bucket, MINUTE, 1, longest=longest):
+            pass
+
+    return ask()
+
+
+def test_a_short_block_is_waited_for_in_every_process(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[float]:
+        with Limits(tmp_path, clock) as one, Limits(tmp_path, clock) as other:
+            one.block("venue", "bucket", clock.now() + 40)
+            one.block("venue", "bucket", clock.now() + 20)  # does not make the first shorter
+            await passes(other, "another")
+            assert clock.naps == []
+            one.block("venue", None, clock.now() + 7)
+            await passes(other, "another")
+            await passes(other)
+            assert other.blocked_until("venue", "bucket") is None
+        return clock.naps
+
+    assert unreal(play) == [7, 33]
+
+
+def test_a_long_block_is_said_at_once_in_every_process_until_it_is_over(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> list[float]:
+        with Limits(tmp_path, clock) as one:
+            one.block("venue", None, clock.now() + 3600, "banned")
+        with Limits(tmp_path, clock) as other:  # much later, in another process
+            assert other.blocked_until("venue") == EPOCH + 3600
+            assert other.blocked_until("venue", "bucket") == EPOCH + 3600
+            assert other.blocked_until("elsewhere") is None
+            with pytest.raises(FetchError, match=r"^venue: .* before 2023-11-14T?.23:13:20 \(UTC\) \(banned\)\. "):
+                await passes(other)
+            await asyncio.sleep(3600 - 30)
+            await passes(other)
+        return clock.naps
+
+    assert unreal(play) == [30]
+
+
+def test_a_block_never_lasts_longer_than_it_was_told_whatever_the_clock_does(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> float:
+        with Limits(tmp_path, clock) as limits:
+            limits.block("venue", None, clock.now() + 600)
+            clock.ahead -= 1e7
+            for _ in range(3):
+                with pytest.raises(FetchError):
+                    await passes(limits)
+                await asyncio.sleep(100)
+            await passes(limits, longest=1e9)
+            return clock.loop.at
+
+    assert unreal(play) == pytest.approx(600)
+
+
+def test_no_block_is_longer_than_the_longest_ban(tmp_path: Path) -> None:
+    with Limits(tmp_path) as limits:
+        limits.block("venue", None, 1e30)
+        until = limits.blocked_until("venue")
+    assert until == pytest.approx(CLOCK.now() + LONGEST_BLOCK, abs=5)
+
+
+# The file
+
+
+def test_without_a_file_the_share_is_smaller_and_the_process_shares_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a folder cannot be made below this")
+
+    async def play(clock: UnrealClock) -> list[float]:
+        for folder in (None, tmp_path / "file" / "folder"):
+            with Limits(folder, clock) as limits:
+                async with limits.slot("venue", "bucket", MINUTE, 10):
+                    pass
+        with Limits(None, clock) as limits:
+            await passes(limits)
+            limits.block("venue", None, clock.now() + 10)
+        await passes(Limits(None, clock))
+        return clock.naps
+
+    assert int(ALONE * MINUTE.weight) == 20
+    naps = unreal(play)
+    assert naps == [pytest.approx(60 + EDGE, abs=0.002), 10]
+    assert unreal(play) == naps  # another clock, another life
+
+
+def test_a_file_that_cannot_be_opened_is_as_none(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+
+    async def play(clock: UnrealClock) -> list[float]:
+        for _ in range(2):
+            async with Limits(tmp_path, clock).slot("venue", "bucket", MINUTE, 20):
+                pass
+        return clock.naps
+
+    assert unreal(play) == [pytest.approx(60 + EDGE, abs=0.002)]
+
+
+@pytest.mark.parametrize("damage", ["text", "pages", "empty"])
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / FILE
+    with Limits(tmp_path) as limits:
+        asyncio.run(passes(limits))
+    whole = file.read_bytes()
+    broken = {"text": b"not a database" * 100, "pages": whole[:4096] + b"\xff" * (len(whole) - 4096), "empty": b""}
+    file.write_bytes(broken[damage])
+    with Limits(tmp_path) as limits:
+        asyncio.run(passes(limits))
+        limits.block("venue", None, CLOCK.now() + 1000)
+    with Limits(tmp_path) as limits:
+        assert limits.blocked_until("venue") is not None
+
+
+def test_a_file_deleted_in_use_is_made_again(tmp_path: Path) -> None:
+    with Limits(tmp_path / "cache") as limits, Limits(tmp_path / "cache") as other:
+        asyncio.run(passes(limits))
+        for path in (tmp_path / "cache").iterdir():
+            path.unlink()
+        (tmp_path / "cache").rmdir()
+        asyncio.run(passes(limits))
+        limits.block("venue", None, CLOCK.now() + 1000)
+        assert other.blocked_until("venue") is not None
+
+
+def test_a_file_that_somebody_holds_locked_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liqwidget.sources.limits._LOCKED", 0.01)
+    with Limits(tmp_path) as limits:
+        holder = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(FetchError, match="locked") as caught:
+            asyncio.run(passes(limits))
+        assert str(tmp_path) not in str(caught.value)
+        holder.close()
+        asyncio.run(passes(limits))
+
+
+def test_closing_leaves_nothing_open_and_a_late_end_does_no_harm(tmp_path: Path) -> None:
+    async def play(clock: UnrealClock) -> None:
+        with Limits(tmp_path, clock) as limits:
+            slot = limits.slot("venue", "bucket", MINUTE, 1)
+            await slot.__aenter__()
+        await slot.__aexit__(None, None, None)
+
+    unreal(play)
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, f"{FILE}-journal"}
+
+
+def test_the_bucket_keeps_what_pyrate_limiter_expects_of_one(tmp_path: Path) -> None:
+    clock = UnrealClock(Unreal())
+    clock.loop.close()
+    with Limits(tmp_path, clock) as limits:
+        bucket = Uses(limits._store, "bucket", Rate(10, 1000), 2.0, clock, set())
+        items = [RateItem(name, bucket.now(), weight) for name, weight in (("a", 4), ("b", 4), ("c", 4))]
+        assert [bucket.put(item) for item in items] == [True, True, False]
+        assert bucket.count() == 8
+        assert bucket.waiting(items[2]) == 1001
+        assert bucket.failing_rate is bucket.rates[0]
+        found = bucket.peek(7)
+        assert found is not None
+        assert found.weight == 4
+        assert bucket.peek(8) is None
+        bucket.settle(items[0])
+        clock.loop.at += 1.002
+        assert bucket.leak(bucket.now()) == 1
+        assert bucket.count() == 4
+        bucket.flush()
+        assert bucket.count() == 0
+
+
+def test_threads_share_a_file(tmp_path: Path) -> None:
+    wide = Limit(100_000, 60)
+
+    def work() -> None:
+        async def ask() -> None:
+            with Limits(tmp_path) as limits:
+                for _ in range(20):
+                    async with limits.slot("venue", "bucket", wide, 1):
+                        pass
+
+        asyncio.run(ask())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Limits(tmp_path) as limits, limits._store.change() as db:
+        assert db.execute("SELECT SUM(weight) FROM uses").fetchone() == (80,)
+
+
+# Real processes against a real server
+
+HAMMER = """
+import asyncio, sys
+from pathlib import Path
+from liqwidget.sources import hosts
+from liqwidget.sources.bybit import VENUE
+from liqwidget.sources.client import Client
+from liqwidget.sources.limits import Limits
+from liqwidget.sources.venue import Limit, Request
+
+async def main(url, folder, count):
+    hosts.HOSTS = {"bybit": hosts.Host(url, "")}
+    VENUE.limits["default"] = Limit(50, 0.5)
+    with Limits(Path(folder)) as limits:
+        async with Client(VENUE, limits) as client:
+            call = Request("/v5/market/open-interest", {"category": "linear", "symbol": "BTCUSDT", "limit": 1,
+                                                        "intervalTime": "5min"})
+            await asyncio.gather(*(client.ask(call) for _ in range(int(count))))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_three_processes_together_stay_within_the_limit_and_a_killed_one_hinders_nobody(
+    tmp_path: Path, shared: bool
+) -> None:
+    history = History.make(start_ms=1_700_000_100_000, minutes=600)
+    with Exchange(history, now_ms=history.end_ms, limits={"bybit": (50, 0.5)}, latency_s=0.01) as exchange:
+
+        def hammer(name: str, count: int) -> subprocess.Popen[bytes]:
+            folder = tmp_path / ("shared" if shared else name)
+            arguments = [exchange.rest("bybit"), str(folder), str(count)]
+            return subprocess.Popen([sys.executable, "-c", HAMMER, *arguments], stderr=subprocess.PIPE)
+
+        victim = hammer("victim", 1000)
+        processes = [hammer(str(i), 60) for i in range(3)]
+        while len(exchange.requests) < 60 and victim.poll() is None:
+            threading.Event().wait(0.005)
+        victim.kill()
+        victim.communicate()
+        said = [process.communicate()[1].decode() for process in processes]
+        if shared:
+            assert [process.returncode for process in processes] == [0, 0, 0], said
+            assert len(exchange.requests) >= 180
+            assert exchange.violations == []
+        else:
+            assert exchange.violations  # the server does count: each of them alone keeps to the limit
