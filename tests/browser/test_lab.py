@@ -215,7 +215,7 @@ def test_looks_change_the_pixels_as_numpy_does(notebook):
 
 
 def test_the_screen_shows_the_cells_where_their_prices_and_times_are(notebook):
-    session = notebook(SAMPLE, WIDGET)
+    session = notebook(SAMPLE, "hm = lw.LiquidationHeatmap(market, bubbles=False)\nhm")
     values, traits = kernel_density(session)
     pool = bitmap(session)[1]
     close = json.loads(session.python("print(list(market.candles['close']))"))
@@ -504,12 +504,14 @@ def test_closing_views_leaves_nothing_behind(notebook):
 
     for _ in range(3):
         mount_and_unmount()
-    nodes, listeners = count()
+    counts = [count()]
     for _ in range(8):
         mount_and_unmount()
-    more_nodes, more_listeners = count()
-    assert more_listeners - listeners <= 2
-    assert more_nodes - nodes < 8 * 20  # one leaked view has more than a hundred nodes
+        counts.append(count())
+    nodes, listeners = np.diff(counts, axis=0).T
+    # Every few seconds JupyterLab itself adds a hundred listeners; a view that leaks adds some every time.
+    assert np.median(listeners) <= 0
+    assert nodes.sum() < 8 * 20  # one leaked view has more than a hundred nodes
     assert page.problems == []
 
 

@@ -92,7 +92,7 @@ def decode_manifest(data: bytes) -> Manifest:
         body = json.loads(data)
         if body.pop("check") != digest(_canonical(body)) or body["version"] != VERSION:
             raise ValueError
-        parts = {month: tuple(_read(state, month) for state in states) for month, states in body["parts"].items()}
+        parts = {month: _states(cells, month) for month, cells in body["parts"].items()}
         return Manifest(_names(body["series"]), _names(body["columns"]), dict(sorted(parts.items())))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ParseError("a manifest is damaged, or of another version.") from None
@@ -107,10 +107,14 @@ def _written(state: State) -> dict[str, Any]:
     return {**vars(state), "coverage": {"final": list(known.final), "provisional": list(known.provisional)}}
 
 
-def _read(cell: Any, month: str) -> State:
-    """One state; ValueError (or what a wrong type raises) where it cannot be one."""
-    if not _MONTH.fullmatch(month):
+def _states(cells: Any, month: str) -> tuple[State, ...]:
+    """States of a month; ValueError (or what a wrong type raises) where they cannot be any."""
+    if not _MONTH.fullmatch(month) or not isinstance(cells, list) or not cells:
         raise ValueError
+    return tuple(_state(cell, month) for cell in cells)
+
+
+def _state(cell: Any, month: str) -> State:
     begin, after = bounds(month)
     final, provisional = ([_integers(range_) for range_ in cell["coverage"][key]] for key in ("final", "provisional"))
     edges = [edge for start, end in final for edge in (start, end)]

@@ -18,8 +18,6 @@ from ..errors import DataError, InputError
 from .need import need
 
 MANIFEST = "manifest.json"
-#: Seconds to wait for another process that writes the series.
-PATIENCE = 60.0
 _LAYOUT = "v1"
 _LOCK = "lock"
 _OWN = re.compile(r"\d{4}-\d{2}\.parquet|manifest\.json")
@@ -71,16 +69,21 @@ class SeriesFolder:
         return ()
 
     def contents(self, name: str, most: int) -> tuple[bytes, Signature]:
-        """Return bytes and signature of a regular file of at most so many bytes; no bytes of any other."""
+        """Return bytes and signature of a regular file; no bytes of one that has more than `most`."""
         signature = self.signature(name)
-        if signature and signature[0] <= most:
-            with suppress(OSError), (self._path / name).open("rb") as file:
-                return file.read(most + 1), signature
+        try:
+            if signature and signature[0] <= most:
+                with (self._path / name).open("rb") as file:
+                    return file.read(most + 1), signature
+        except OSError:
+            return b"", ()
         return b"", signature
 
     @contextmanager
-    def alone(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Hold the lock, which ends with the process; what a killed writer left half done goes.
+    def alone(self, patience: float) -> Iterator[None]:
+        """Hold the lock, for which to wait so many seconds and which ends with the process.
+
+        What a killed writer left half done goes.
 
         Raises
         ------

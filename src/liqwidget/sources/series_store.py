@@ -25,7 +25,8 @@ from .venue import MINUTE
 
 #: How long after its end a day may still change, ms, where the source says nothing else.
 LAG = MINUTE // 2
-_GLANCE = 2.0  # seconds for which a reader that saw a part change waits for the writer
+_PATIENCE = 60.0  # seconds for which a writer waits for another one,
+_GLANCE = 2.0  # and a reader that saw a part change for a writer
 _LATEST = 4_102_444_800_000  # 2100
 _KEPT = 16  # parts that a Store keeps in memory
 _log = logging.getLogger("liqwidget.cache")
@@ -150,7 +151,7 @@ class Store:
         rows = rows.tidy(self._folder.name).within(start, end)
         if start >= end:
             return
-        with self._folder.alone():
+        with self._folder.alone(_PATIENCE):
             manifest = self._manifest()
             parts, files = dict(manifest.parts), {}
             for month in months(start, end):
@@ -167,7 +168,7 @@ class Store:
                 self._folder.put({MANIFEST: encode_manifest(manifest), **files})
 
     def clear(self) -> int:
-        """Delete the rows and the manifest, and return their bytes.
+        """Delete the rows and the manifest, and return how many bytes that freed.
 
         The folder and its lock stay: another process may be waiting for it.
 
@@ -176,13 +177,12 @@ class Store:
         DataError
             A file cannot be deleted, or another process keeps it.
         """
-        if not self.size:
-            return 0
-        with self._folder.alone():
-            files = self._folder.files()
-            self._folder.remove(files)
+        before = self.size
+        if before:
+            with self._folder.alone(_PATIENCE):
+                self._folder.remove(self._folder.files())
         self._loaded.clear()
-        return sum(files.values())
+        return max(before - self.size, 0)
 
     @property
     def size(self) -> int:
@@ -206,7 +206,7 @@ class Store:
     def _parts(self, start: int, end: int) -> list[_Loaded]:
         """Return what is there of the months that the range touches, by time."""
         parts = self._touched(start, end)
-        if any(part is None for part in parts):  # damaged, or written since the manifest was read: look when it is not
+        if any(part is None for part in parts.values()):  # damaged, or written since the manifest was read: look when it is not
             with suppress(DataError), self._folder.alone(_GLANCE):
                 parts = self._touched(start, end)
             for month, part in parts.items():
@@ -221,9 +221,9 @@ class Store:
 
     def _manifest(self) -> Manifest:
         """Return the manifest; an empty one where there is none of this series, these columns and this version."""
-        data, _ = self._folder.contents(MANIFEST, MOST_MANIFEST)
+        data, signature = self._folder.contents(MANIFEST, MOST_MANIFEST)
         try:
-            manifest = decode_manifest(data) if data else None
+            manifest = decode_manifest(data) if signature else None
         except ParseError as error:
             self._tell(str(error))
             manifest = None
@@ -262,12 +262,14 @@ class Store:
         return next((state for state in reversed(states) if state.check == check), None), data, signature
 
     def _merged(self, old: _Loaded | None, rows: Rows, span: Span, now: int) -> tuple[State, bytes]:
-        """Return what a month's part becomes when `rows` were fetched of `span`."""
+        """Return what a month's part becomes when `rows` were fetched of `span`; its bytes only where they change."""
         before = old.rows if old else Rows.empty(self.columns)
         known = old.state.coverage if old else Coverage()
         coverage, taken = known.extended(span, now, settled(now, self.lag))
         if _differ(rows.taken(inside(known.final, rows.time)), before):
             self._tell("rows of a day that was over came again and differ; the first ones are kept")
+        if old and not taken:
+            return old.state, b""
         rows = rows.taken(inside(taken, rows.time)).over(before.taken(~inside(taken, before.time)))
         data = encode_part(rows, self.columns)
         if len(rows) > MOST_ROWS or len(data) > MOST_BYTES:
