@@ -222,7 +222,7 @@ def test_a_longer_interval_is_made_of_the_files_own(tmp_path: Path) -> None:
     assert np.isnan(truth["mark_low"]).sum() == 1
     same(market, truth)
     assert market.missing == 1
-    assert "2 candles were left out because a part of them is missing" in notes(market)
+    assert "Candles left out because a part of them is missing: 2." in notes(market)
 
 
 def test_the_shortest_interval_is_taken_unless_one_is_asked_for(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_the_shortest_interval_is_taken_unless_one_is_asked_for(tmp_path: Path) 
     assert read_archive(tmp_path).interval_label == "15m"
     market = read_archive(tmp_path, interval="1h")
     same(market, coarse.truth())  # its own rows, not those made of quarters
-    assert "files were not read" in notes(market)
+    assert "Files not read because others have their time, or for their interval: 2." in notes(market)
     both = read_archive(tmp_path, interval="2h")  # two quarters of a day were never needed
     same(both, coarse.truth(120))
     with pytest.raises(InputError, match="a multiple of one of 15m, 1h, the files' own, was wanted; got 5m"):
@@ -305,7 +305,7 @@ def test_daily_files_come_before_monthly_ones(tmp_path: Path) -> None:
         kept = past if t < last - 30 * MINUTE else other
         assert tuple(row[["open", "high", "low", "close", "volume", "taker_buy_volume"]]) == kept.candles[t]
     assert len(market) == 192
-    assert "94 rows were left for others of the same time" in notes(market)
+    assert "Rows left for others of the same time (daily files first, klines before trades): 94." in notes(market)
 
 
 def test_rows_that_come_twice_are_counted_or_refused(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_rows_that_come_twice_are_counted_or_refused(tmp_path: Path) -> None:
     pack(tmp_path / "b" / f"BTCUSDT-15m-{name}.zip", lines)
     market = read_archive(tmp_path)
     assert len(market) == 96
-    assert "98 rows came twice, the same" in notes(market)
+    assert "Rows that came twice, the same, and were taken once: 98." in notes(market)
     changed = re.sub(r"^(\d+),[\d.]+", r"\1,42000.05", lines[3])
     pack(tmp_path / "b" / f"BTCUSDT-15m-{name}.zip", [*lines, changed])
     message = refused(tmp_path, rf"BTCUSDT-15m-{name}.zip: one row a time was wanted; that of 2024-01-30 00:45")
@@ -337,7 +337,7 @@ def test_empty_cells_of_metrics_are_no_values_and_gaps_show(tmp_path: Path) -> N
     assert market.missing == 1
     assert market.gaps["after"][0] == pd.Timestamp(gone - 15 * MINUTE, unit="ms", tz="UTC")
     assert market.candles["long_short_ratio"].iloc[0] == past.snaps[first + 10 * MINUTE][1]
-    assert "1 file (BTCUSDT-15m-2024-01-30.zip) whose rows do not fill their time." in market.origin.notes
+    assert "Files whose rows do not fill their time: 1 (BTCUSDT-15m-2024-01-30.zip)." in market.origin.notes
 
 
 def test_a_file_without_rows_is_a_gap(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_a_file_without_rows_is_a_gap(tmp_path: Path) -> None:
         pack(next((folder / "data").rglob(f"{kind}/**/*2024-01-31.zip")), text.split())
     market = read_archive(folder)
     assert market.missing == 96
-    assert "2 files (BTCUSDT-15m-2024-01-31.zip, BTCUSDT-metrics-2024-01-31.zip) without a row." in market.origin.notes
+    assert "Files without a row: 2 (BTCUSDT-15m-2024-01-31.zip, BTCUSDT-metrics-2024-01-31.zip)." in market.origin.notes
     pack(tmp_path / "alone" / "BTCUSDT-15m-2024-01-31.zip", [])
     with pytest.raises(ParseError, match="candles of BTCUSDT were wanted; the files hold none"):
         read_archive(tmp_path / "alone")
@@ -419,7 +419,7 @@ def test_aggregated_trades_are_candles(
         path = pack(tmp_path_factory.mktemp("agg") / "BTCUSDT-aggTrades-2024-01-31.zip", lines, AGG if us else "")
         market = read_archive(path, interval="1m" if us else "5m")
         same(market, trades.truth(1 if us else 5))
-        assert ("9 rows came twice" in notes(market)) == mess
+        assert ("and were taken once: 9." in notes(market)) == mess
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -440,7 +440,7 @@ def test_bybit_trades_are_candles(
     same(market, trades.truth(1))
     assert (market.symbol, market.exchange) == ("BTCUSDT", "bybit")
     assert market.origin.missing["open_interest"] == "Bybit publishes trades alone"
-    assert market.origin.notes == ("1 rows came twice, the same, and were taken once.",)
+    assert market.origin.notes == ("Rows that came twice, the same, and were taken once: 1.",)
 
 
 def test_trades_fill_what_klines_leave_open(tmp_path: Path) -> None:
@@ -460,8 +460,8 @@ def test_trades_fill_what_klines_leave_open(tmp_path: Path) -> None:
     assert len(got) == 3 < other.sum()
     for name in made:
         np.testing.assert_array_equal(got[name], made[name])
-    assert "2 files were not read" in notes(market)
-    assert "1 checksums lie there without their file" in notes(market)
+    assert "Files not read because others have their time, or for their interval: 2." in notes(market)
+    assert "Checksums without their file: 1." in notes(market)
 
 
 def test_trades_of_other_days_are_counted_and_left_out(tmp_path: Path) -> None:
@@ -469,7 +469,7 @@ def test_trades_of_other_days_are_counted_and_left_out(tmp_path: Path) -> None:
     market = read_archive(pack(tmp_path / "BTCUSDT-aggTrades-2024-01-31.zip", trades.agg_lines()))
     outside = sum(time >= FEBRUARY * 1000 for time, *_ in trades.rows)
     assert outside > 10
-    assert f"{outside} trades of another day than their file's were left out." in market.origin.notes
+    assert f"Trades of another day than their file's, left out: {outside}." in market.origin.notes
     truth = trades.truth(1)
     same(market, truth[truth.index < pd.Timestamp(FEBRUARY, unit="ms", tz="UTC")])
 
@@ -511,8 +511,8 @@ def test_what_is_no_use_is_counted_by_type(tmp_path: Path) -> None:
     market = read_archive(tmp_path)
     assert len(market) == 96
     assert market.origin.notes[-1] == (
-        "Files of no use here were passed over: 1 of COIN-M, 1 of bookDepth, 1 of inverse contracts, "
-        "1 of klines 1w, 1 of metrics, 1 of premiumIndexKlines, 1 of spot."
+        "Files of no use here, passed over: COIN-M 1, bookDepth 1, inverse contracts 1, klines 1w 1, metrics 1, "
+        "premiumIndexKlines 1, spot 1."
     )
     assert market.origin.missing["open_interest"] == "no files of metrics"
 
@@ -527,7 +527,7 @@ def test_links_and_pipes_in_a_folder_are_left_alone(tmp_path: Path) -> None:
     os.mkfifo(inside / "BTCUSDT-15m-2024-02-01.zip")
     market = read_archive(inside)
     assert len(market) == 96
-    assert "2 symbolic links in the folder were not followed." in market.origin.notes
+    assert "Symbolic links in the folder, not followed: 2." in market.origin.notes
     assert len(read_archive([inside, inside / file.name])) == 192  # named directly, it is meant
     assert "a pipe or a device" in refused(inside / "BTCUSDT-15m-2024-02-01.zip", "BTCUSDT-15m-2024-02-01.zip")
 
@@ -709,6 +709,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "candles of 5 minutes, from whole ones on",
     ),
     "off the grid": (changed("open_time", str(ms("2024-01-30 01:16"))), "candles of 15 minutes, from whole ones on"),
+    "closed before it opened": (changed("close_time", "5"), "candles of 15 minutes, from whole ones on"),
     "mark prices": (packed(PAST.mark_lines(*PAST.spans()[0][1:])), "candles of trades were wanted"),
     "klines as mark": (
         lambda folder: [pack(folder / NAME, LINES), pack(folder / "markPriceKlines" / NAME, LINES)],
@@ -722,6 +723,13 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
             pack(folder / "BTCUSDT-metrics-2024-01-30.zip", ["2024-01-30 00:05:00,ETHUSDT,1,1,1,1,1,1"]),
         ],
         "rows of BTCUSDT were wanted; it has 'ETHUSDT'",
+    ),
+    "a day for a moment": (
+        lambda folder: [
+            pack(folder / NAME, LINES),
+            pack(folder / "BTCUSDT-metrics-2024-01-30.zip", ["2024-01-30,BTCUSDT,1,1,1,1,1,1"]),
+        ],
+        "create_time must be a time; got \"'2024-01-30'\"",
     ),
     "funding in words": (
         lambda folder: [
@@ -790,9 +798,11 @@ def test_checksums_can_be_passed_over_and_their_absence_is_told(tmp_path: Path) 
     beside("nothing")(tmp_path)
     market = read_archive(tmp_path, verify=False)
     assert market.origin.notes == ("Checksums were not compared, as asked.",)
+    (tmp_path / "elsewhere").write_text(f"{'0' * 64}  {NAME}\n")
     (tmp_path / (NAME + ".CHECKSUM")).unlink()
+    (tmp_path / (NAME + ".CHECKSUM")).symlink_to(tmp_path / "elsewhere")  # no more followed than other links
     market = read_archive(tmp_path)
-    assert market.origin.notes == (f"1 file ({NAME}) could not be verified: no .CHECKSUM lies beside.",)
+    assert market.origin.notes[:1] == (f"Files that lie there without a .CHECKSUM and were not verified: 1 ({NAME}).",)
 
 
 @pytest.mark.parametrize("cut", [5, 60, -30, -4])
@@ -887,16 +897,18 @@ def test_progress_is_told_and_a_stop_leaves_no_thread(tmp_path: Path) -> None:
 def test_a_stop_does_not_wait_for_a_long_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, first, last in PAST.spans()[:2]:
         pack(tmp_path / f"BTCUSDT-15m-{name}.zip", PAST.kline_lines(first, last))
-    reads, most, unpacked = 0, 3_000_000, reader.unpacked
+    reads, most, unpacked, begun = 0, 3_000_000, reader.unpacked, threading.Event()
 
     def lines(size: int) -> bytes:
         nonlocal reads
         reads += 1
+        begun.set()
         return b"\n" if reads < most else b""
 
     @contextmanager
     def endless(path: Path, limit: int) -> Iterator[Any]:
         with unpacked(path, limit) as read:
+            assert path.name != NAME or begun.wait(60)  # the short file ends while the long one is read
             yield read if path.name == NAME else lines
 
     def stop(done: int, files: int, rows: int) -> None:

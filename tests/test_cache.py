@@ -1,4 +1,4 @@
-"""The cache against a plain model of it, damage, processes that are killed, and hostile names."""
+"""The cache against a plain model of it, its names, folders that cannot be written, and its face."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import traceback
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +18,7 @@ from typing import Any
 import filelock
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,56 +27,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from liqwidget import DataError, InputError, ParseError
 from liqwidget.sources import series_store
 from liqwidget.sources.cache import Cache, Store, folder
-from liqwidget.sources.manifest import decode_manifest, digest
 from liqwidget.sources.need import need
 from liqwidget.sources.part import bounds, encode_part, months
 from liqwidget.sources.rows import Rows, covered
-
-HOUR = 3_600_000
-DAY = 24 * HOUR
-START = 1_769_040_000_000  # 2026-01-22: the third part begins on day 38
-DAYS = 60
-END = START + DAYS * DAY
-LATER = END + 10 * DAY
-LAG = 2 * HOUR
-NAMES = ("open", "volume")
-
-
-def opened(root: Path, kind: str = "candles", columns: tuple[str, ...] = NAMES) -> Store:
-    return Store(root, "binance", "BTCUSDT", kind, "1h", columns, LAG)
-
-
-def truth(start: int = START, end: int = END) -> Rows:
-    """A row an hour but for three days without any; some volumes are not there."""
-    time = np.arange(-(-start // HOUR), -(-end // HOUR)) * HOUR
-    time = time[(time < START + 20 * DAY) | (time >= START + 23 * DAY)]
-    volume = np.where(time % (5 * HOUR) == 0, np.nan, np.sin(time % 977))
-    return Rows(time, {"open": 90_000.0 + time % 1_013, "volume": volume})
-
-
-def same(rows: Rows, wanted: Rows) -> None:
-    np.testing.assert_array_equal(rows.time, wanted.time)
-    assert list(rows.columns) == list(NAMES)
-    for name in NAMES:
-        np.testing.assert_array_equal(rows.columns[name], wanted.columns[name])
-
-
-def parts(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.parquet"))}
-
-
-def right_or_a_hole(root: Path) -> list[tuple[int, int]]:
-    """Whatever is not a hole is there as it was; returns the holes."""
-    store = opened(root)
-    holes = store.holes(START, END, LATER, HOUR)
-    same(store.read(START, END), Rows.joined([truth(*known) for known in gaps(holes)], NAMES))
-    assert store.missing(START, END) == holes
-    return holes
-
-
-def gaps(holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    edges = [START, *(edge for hole in holes for edge in hole), END]
-    return list(zip(edges[::2], edges[1::2], strict=True))
+from series import DAY, DAYS, END, HOUR, LAG, LATER, NAMES, START, opened, parts, place, right_or_a_hole, same, truth
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +45,11 @@ def full(filled: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(filled, tmp_path / "cache"))
 
 
-def place(root: Path, name: str = "") -> Path:
-    return root / "v1" / "binance" / "BTCUSDT" / "candles" / "1h" / name
-
-
 # --- against a model -------------------------------------------------------------------------------------------------
 
-CELL = HOUR // 2
-EPOCH = START + 34 * DAY  # four days on either side of a month's end
-CELLS = 8 * 48
+CELL = HOUR
+EPOCH = START + 35 * DAY  # three days on either side of a month's end
+CELLS = 6 * 24
 moments = st.integers(0, CELLS).map(lambda cell: EPOCH + cell * CELL)
 
 
@@ -112,11 +60,11 @@ class Killed(BaseException):
     """As little caught as a kill is."""
 
 
-Known = dict[int, tuple[bool, int]]  # half hour: for good? and when fetched
+Known = dict[int, tuple[bool, int]]  # hour: for good? and when fetched
 
 
 class Machine(RuleBasedStateMachine):
-    """Each half hour by itself: is it known, for good or since when, and what row does it have?"""
+    """Each hour by itself: is it known, for good or since when, and what row does it have?"""
 
     folders: pytest.TempPathFactory
 
@@ -232,7 +180,7 @@ def answer(span: tuple[int, int], seed: int) -> Rows:
 
 def test_a_series_is_as_its_model(tmp_path_factory: pytest.TempPathFactory) -> None:
     Machine.folders = tmp_path_factory
-    run_state_machine_as_test(Machine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=60, stateful_step_count=20, deadline=None))
 
 
 # --- days that are not over ------------------------------------------------------------------------------------------
@@ -312,161 +260,246 @@ def test_rows_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# --- damage ----------------------------------------------------------------------------------------------------------
+# --- names and places ------------------------------------------------------------------------------------------------
+
+GOOD = {"venue": "binance", "symbol": "BTC-USDT-SWAP", "kind": "open_interest", "interval": "5m"}
 
 
-def signed(root: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change the manifest so that its checksum is right."""
-    path = place(root, "manifest.json")
-    body = json.loads(path.read_bytes())
-    del body["check"]
-    change(body)
-    body["check"] = digest(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
-    path.write_text(json.dumps(body))
+@pytest.mark.parametrize("what", GOOD)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", "../x", "a/b", "A/B", "a\\b", "/etc", "C:", "A.B", "A\0", "A\n", "A B", "*", "~", "$HOME"),
+        *("CON", "con", "nul", "LPT1", "com1", "A" * 41, "a" * 41, "-A", "A-", "Ä", "１", "5m/.."),
+        *(None, 5, b"A", Path("A")),
+    ],
+)
+def test_no_name_leads_out_of_the_folder(what: str, name: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"(exchange|symbol|kind|interval): need .* such as '.*'; got"):
+        Store(tmp_path, **{**GOOD, what: name}, columns=NAMES)
+    assert list(tmp_path.iterdir()) == []
 
 
-def planted(root: Path, table: pa.Table, **options: Any) -> None:
-    """Another part for February, with a manifest that says it is the right one."""
-    path = place(root, "2026-02.parquet")
-    pq.write_table(table, path, **options)
-    mark = {"check": digest(path.read_bytes()), "size": path.stat().st_size, "rows": table.num_rows}
-    signed(root, lambda body: body["parts"]["2026-02"][0].update(mark))
+@pytest.mark.parametrize("depth", range(5))
+def test_links_that_lead_out_are_refused(depth: int, tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "cache"
+    outside.mkdir()
+    early = opened(root)
+    link = place(root).parents[3 - depth] if depth < 4 else place(root)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with pytest.raises(InputError, match=r"a link that leads out of it\. Remove the link") as caught:
+        opened(root)
+    assert str(tmp_path) not in str(caught.value)
+    with pytest.raises(InputError, match="leads out"):
+        early.write(truth(), (START, END), LATER)
+    assert list(outside.iterdir()) == []
+    assert Cache(root).info().empty
+    assert Cache(root).clear() == 0
 
 
-def february(**columns: Any) -> pa.Table:
-    rows = truth(*bounds("2026-02"))
-    return pa.table({"time": rows.time, **rows.columns, **columns})
-
-
-def swapped(root: Path) -> None:
-    one, other = place(root, "2026-01.parquet"), place(root, "2026-02.parquet")
-    one.rename(root / "x")
-    other.rename(one)
-    (root / "x").rename(other)
-
-
-def linked(root: Path) -> None:
-    path = place(root, "2026-02.parquet")
-    path.rename(root.parent / "elsewhere")
-    path.symlink_to(root.parent / "elsewhere")
-
-
-def another(root: Path) -> None:
-    shutil.rmtree(place(root))
-    other = opened(root, "mark")
-    other.write(truth(START + DAY), (START, END), LATER)
-    shutil.copytree(place(root).parent.parent / "mark" / "1h", place(root))
-
-
-def nested(root: Path) -> None:
-    place(root, "manifest.json").write_text("[" * 100_000)
-
-
-def replaced(name: str, data: bytes) -> Callable[[Path], Any]:
-    return lambda root: place(root, name).write_bytes(data)
-
-
-def state(**cells: Any) -> Callable[[Path], None]:
-    return lambda root: signed(root, lambda body: body["parts"]["2026-02"][0].update(cells))
-
-
-TIMES = truth(*bounds("2026-02")).time
-DAMAGE: dict[str, Callable[[Path], Any]] = {
-    "no part": lambda root: place(root, "2026-02.parquet").unlink(),
-    "empty part": replaced("2026-02.parquet", b""),
-    "torn part": lambda root: os.truncate(place(root, "2026-02.parquet"), 2_000),
-    "longer part": lambda root: os.truncate(place(root, "2026-02.parquet"), 1 << 33),
-    "parts swapped": swapped,
-    "link": linked,
-    "pipe": lambda root: (place(root, "2026-02.parquet").unlink(), os.mkfifo(place(root, "2026-02.parquet"))),
-    "older part": lambda root: planted_older(root),
-    "no manifest": lambda root: place(root, "manifest.json").unlink(),
-    "empty manifest": replaced("manifest.json", b""),
-    "torn manifest": lambda root: os.truncate(place(root, "manifest.json"), 300),
-    "huge manifest": lambda root: os.truncate(place(root, "manifest.json"), 1 << 33),
-    "no JSON": replaced("manifest.json", b"\xff\xfe"),
-    "deep manifest": nested,
-    "long number": replaced("manifest.json", b"9" * 10_000),
-    "list": replaced("manifest.json", b"[]"),
-    "manifest of another series": another,
-    "foreign version": lambda root: signed(root, lambda body: body.update(version=2)),
-    "no version": lambda root: signed(root, lambda body: body.pop("version")),
-    "foreign columns": lambda root: signed(root, lambda body: body.update(columns=["open", "close"])),
-    "columns no text": lambda root: signed(root, lambda body: body.update(columns=[1])),
-    "no states": lambda root: signed(root, lambda body: body["parts"].update({"2026-02": []})),
-    "no month": lambda root: signed(root, lambda body: body["parts"].update({"../../x": []})),
-    "13 months": lambda root: signed(root, lambda body: body["parts"].update({"2026-13": []})),
-    "rows": state(rows=3),
-    "rows below 0": state(rows=-1),
-    "size": state(size=1 << 40),
-    "size no number": state(size="a"),
-    "first": state(first=int(TIMES[1])),
-    "coverage": state(coverage={"final": [[int(TIMES[0]), int(TIMES[5])]], "provisional": []}),
-    "coverage of another month": state(coverage={"final": [[START, END]], "provisional": []}),
-    "coverage backwards": state(coverage={"final": [[int(TIMES[5]), int(TIMES[0])]], "provisional": []}),
-    "other columns": lambda root: planted(root, february().drop_columns(["volume"])),
-    "more columns": lambda root: planted(root, february(close=np.zeros(len(TIMES)))),
-    "columns in another order": lambda root: planted(root, february().select(["time", "volume", "open"])),
-    "NaN times": lambda root: planted(root, february(time=np.where(TIMES == TIMES[9], np.nan, TIMES))),
-    "float times": lambda root: planted(root, february(time=TIMES.astype(float))),
-    "texts": lambda root: planted(root, february(open=["1"] * len(TIMES))),
-    "empty cells": lambda root: planted(root, february(open=pa.array([None, *[1.0] * (len(TIMES) - 1)]))),
-    "unsorted": lambda root: planted(root, february().take([0, 2, 1, *range(3, len(TIMES))])),
-    "twice": lambda root: planted(root, february().take([0, 1, 1, *range(2, len(TIMES))])),
-    "rows beyond the month": lambda root: planted(root, february(time=TIMES + DAY)),
-    "a bomb": lambda root: planted(root, bomb(), compression="zstd"),
-    "bomb in its metadata": lambda root: (planted(root, bomb(), compression="zstd"), state(rows=len(TIMES))(root)),
-    "no parquet": lambda root: (
-        replaced("2026-02.parquet", b"PAR1")(root),
-        state(check=digest(b"PAR1"), size=4)(root),
-    ),
-}
-
-
-def bomb() -> pa.Table:
-    count = 2_000_000
-    return pa.table({"time": np.arange(count) + int(TIMES[0]), **{name: np.zeros(count) for name in NAMES}})
-
-
-def planted_older(root: Path) -> None:
-    other = opened(root, "mark")
-    other.write(truth(START, END - DAY), (START, END), LATER)
-    shutil.copy(place(root).parent.parent / "mark" / "1h" / "2026-03.parquet", place(root))
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_a_hole(name: str, full: Path, caplog: pytest.LogCaptureFixture) -> None:
-    warm = opened(full)
-    assert warm.holes(START, END, LATER, 0) == []
-    DAMAGE[name](full)
-    holes = right_or_a_hole(full)
-    assert holes, "the damage was not seen"
-    assert name == "no manifest" or any(record.name == "liqwidget.cache" for record in caplog.records)
-    assert str(full) not in caplog.text
-    for span in warm.holes(START, END, LATER, 0) + holes:  # what was read before is still right, or a hole by now
-        opened(full).write(truth(*span), span, LATER)
-    same(opened(full).read(START, END), truth())
+def test_links_that_stay_inside_and_loops(full: Path) -> None:
+    whole = place(full)
+    whole.rename(full / "moved")
+    whole.symlink_to(full / "moved")
     assert right_or_a_hole(full) == []
-    assert (full.parent / "elsewhere").exists() == (name == "link")
+    whole.unlink()
+    whole.symlink_to(whole)
+    with pytest.raises(InputError, match="a link"):
+        opened(full)
 
 
-@given(st.sampled_from(["manifest.json", "2026-01.parquet", "2026-02.parquet"]), st.integers(0, 1 << 30))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bit_is_flipped_unseen(filled: Path, name: str, bit: int) -> None:
-    path = place(filled, name)
-    good = path.read_bytes()
-    bad = bytearray(good)
-    bad[bit // 8 % len(bad)] ^= 1 << bit % 8
-    try:
-        path.write_bytes(bad)
-        holes = right_or_a_hole(filled)
-    finally:
-        path.write_bytes(good)
-    assert holes or decoded(bytes(bad)) == decoded(good)  # a space or a key's letters may stand for the same
+def test_the_lock_is_no_link(tmp_path: Path) -> None:
+    place(tmp_path).mkdir(parents=True)
+    place(tmp_path, "lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(DataError, match="its lock is a link"):
+        opened(tmp_path).write(truth(), (START, END), LATER)
+    assert not (tmp_path / "precious").exists()
 
 
-def decoded(data: bytes) -> Any:
-    try:
-        return decode_manifest(data)
-    except ParseError:
-        return data
+def test_where_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIQWIDGET_CACHE", raising=False)
+    assert folder(None) == platformdirs.user_cache_path("liqwidget")
+    monkeypatch.setenv("LIQWIDGET_CACHE", "")
+    assert folder(None) == platformdirs.user_cache_path("liqwidget")
+    monkeypatch.setenv("LIQWIDGET_CACHE", str(tmp_path / "there"))
+    assert folder(None) == Cache().folder == tmp_path / "there"
+    assert folder(tmp_path / "x") == Cache(tmp_path / "x").folder == tmp_path / "x"
+    monkeypatch.chdir(tmp_path)
+    assert folder("relative") == tmp_path / "relative"
+    assert folder("~") == Path.home()
+    for wrong in ("", " ", 5, True, b"x", "a\0b", "~nobody-of-this-name/x"):
+        with pytest.raises(InputError, match="cache: need the path of a folder"):
+            folder(wrong)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_makes_no_folder_and_needs_no_extra(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        from pathlib import Path
+        import liqwidget.sources.cache as c
+        store = c.Store(Path(sys.argv[1]) / "x", "binance", "BTCUSDT", "candles", "5m", ("open",))
+        print(len(store.read(0, 10**12)), store.holes(0, 9, 9, 9), store.missing(0, 9), store.fetched, store.clear())
+        print(len(c.Cache(sys.argv[1] + "/x").info()), c.Cache(sys.argv[1] + "/x"))
+        print({"pyarrow.parquet", "filelock", "platformdirs"} & set(sys.modules))
+    """
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert run.stdout == "0 [(0, 9)] [(0, 9)] None 0\n0 Cache: 0 series, 0.0 MB\nset()\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"needs the extra 'data', of which pyarrow is missing: pip install \"liqw"):
+        need("pyarrow.parquet")
+    assert need("json") is json
+
+
+# --- folders that cannot be written ----------------------------------------------------------------------------------
+
+
+def refused(root: Path, why: str) -> None:
+    with pytest.raises(DataError, match=f"the cache folder could not be written \\({why}\\)") as caught:
+        opened(root).write(truth(START, END + DAY), (START, END + DAY), LATER)
+    assert "cache=False" in str(caught.value)
+    assert str(root) not in "".join(traceback.format_exception(caught.value)).replace(f"root = {root}", "")
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    assert right_or_a_hole(tmp_path / "file") == [(START, END)]
+    refused(tmp_path / "file", "Not a directory")
+    assert Cache(tmp_path / "file").info().empty
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("opens", range(3))
+def test_a_full_disk(opens: int, full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, before, real = [opens], parts(full), Path.open
+
+    def fails(path: Path, mode: str = "r", *rest: Any) -> Any:
+        if mode == "xb":
+            left[0] -= 1
+            if left[0] < 0:
+                real(path, mode).close()
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return real(path, mode, *rest)
+
+    monkeypatch.setattr(Path, "open", fails)
+    if opens < 2:  # a manifest and a part
+        refused(full, "No space left on device")
+        assert parts(full) == before
+        assert not list(full.rglob("*.tmp"))
+    monkeypatch.undo()
+    assert right_or_a_hole(full) == []
+    opened(full).write(truth(START, END + DAY), (START, END + DAY), LATER)
+    assert opened(full).missing(START, END + DAY) == []
+
+
+def test_a_folder_that_is_only_read(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place(full, "2026-02.parquet").write_bytes(b"damaged")
+    before = {path: path.stat().st_mtime_ns for path in full.rglob("*")}
+
+    def fails(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", str(full))
+
+    monkeypatch.setattr(Path, "mkdir", fails)
+    monkeypatch.setattr(filelock, "FileLock", fails)
+    monkeypatch.setattr(Path, "replace", fails)
+    monkeypatch.setattr(Path, "unlink", fails)
+    assert right_or_a_hole(full) == [bounds("2026-02")]
+    assert opened(full).fetched == LATER
+    refused(full, "Read-only file system")
+    with pytest.raises(DataError, match="Read-only"):
+        Cache(full).clear()
+    assert {path: path.stat().st_mtime_ns for path in full.rglob("*")} == before
+
+
+def test_a_lock_that_is_kept(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series_store, "_PATIENCE", 0.0)
+    monkeypatch.setattr(series_store, "_GLANCE", 0.0)
+    with filelock.FileLock(place(full, "lock")):
+        with pytest.raises(DataError, match=r"kept by another process for more than 0 s\. End that process"):
+            opened(full).write(truth(), (START, END), LATER)
+        assert right_or_a_hole(full) == []
+        place(full, "2026-02.parquet").unlink()
+        assert right_or_a_hole(full) == [bounds("2026-02")]
+
+
+def test_a_reader_looks_again_where_a_writer_was_between(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, real = opened(full), Store._manifest
+    days = iter([END + DAY, END + 2 * DAY, END + 3 * DAY])
+
+    def read(store: Store) -> Any:
+        manifest = real(store)
+        if store is reader:
+            for end in days:  # so often that the old manifest knows none of it
+                opened(full).write(truth(END, end), (END, end), LATER)
+        return manifest
+
+    monkeypatch.setattr(Store, "_manifest", read)
+    same(reader.read(START, END + 3 * DAY), truth(START, END + 3 * DAY))
+
+
+# --- the face --------------------------------------------------------------------------------------------------------
+
+
+def test_info_lists_what_is_there(full: Path) -> None:
+    opened(full, "mark").write(Rows.empty(NAMES), (START, START + DAY), START + DAY // 2)
+    opened(full).write(truth(END + DAY, END + 2 * DAY), (END + DAY, END + 2 * DAY), LATER + 5)
+    info = Cache(full).info()
+    assert info.iloc[:, :4].to_numpy().tolist() == [["binance", "BTCUSDT", kind, "1h"] for kind in ("candles", "mark")]
+    assert info.rows.tolist() == [(DAYS - 3 + 1) * 24, 0]
+    assert info.gaps.tolist() == [1, 0]
+    assert info.bytes.sum() == sum(path.stat().st_size for path in full.rglob("*") if path.is_file())
+    times = [pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (START, END + 2 * DAY - HOUR, LATER + 5)]
+    assert info.loc[0, ["first", "last", "fetched"]].tolist() == times
+    assert info.loc[1, ["first", "last"]].isna().all()
+    assert info.loc[1, "fetched"] == pd.Timestamp(START + DAY // 2, unit="ms", tz="UTC")
+    assert list(Cache(full / "none").info().dtypes.astype(str)[6:9]) == ["int64"] * 3
+    assert Cache(full / "none").info()["first"].dt.tz is not None
+
+
+def test_info_and_repr_count_damaged_files_as_bytes(full: Path) -> None:
+    place(full, "2026-02.parquet").write_bytes(b"x")
+    assert Cache(full).info().rows.tolist() == [(DAYS - 28) * 24]
+    place(full, "manifest.json").write_text("{}")
+    assert Cache(full).info().loc[0, ["rows", "gaps"]].tolist() == [0, 0]
+    assert Cache(full).info().bytes[0] > 0
+    assert repr(Cache(full)) == "Cache: 1 series, 0.0 MB"
+    assert "Cache: 1 series" in Cache(full)._repr_html_()
+    assert "<td>BTCUSDT</td>" in Cache(full)._repr_html_()
+    assert Cache(full).clear() > 0
+    assert Cache(full).info().empty
+
+
+def test_clear_takes_what_is_asked_for_and_nothing_else(full: Path, tmp_path: Path) -> None:
+    other = Store(full, "okx", "BTC-USDT-SWAP", "candles", "5m", NAMES)
+    other.write(truth(), (START, END), LATER)
+    (tmp_path / "outside").mkdir()
+    precious = [
+        full / "limits.db",
+        full / "v1/notes.txt",
+        place(full, "2026-01.csv"),
+        tmp_path / "outside/2026-01.parquet",
+    ]
+    precious += [place(full, "mine.parquet.tmp"), full / "v1" / "2026-01.parquet"]
+    for path in precious:
+        path.write_text("precious")
+    place(full, "2025-01.parquet").symlink_to(tmp_path / "outside/2026-01.parquet")
+    place(full).with_name("5m").symlink_to(tmp_path / "outside")
+    place(full, "2026-01.parquet.tmp").write_bytes(b"left by a kill")
+    before = opened(full).size
+    cache = Cache(full)
+    assert cache.clear("bybit") == cache.clear(symbol="BTCUSD") == cache.clear("binance", interval="5m") == 0
+    assert cache.clear("binance", "BTCUSDT", "1h") == before
+    assert opened(full).size == 0
+    assert right_or_a_hole(full) == [(START, END)]
+    same(other.read(START, END), truth())
+    assert cache.clear() > 0
+    assert cache.info().empty
+    assert {path.read_text() for path in precious} == {"precious"}
+    for wrong in ({"exchange": ".."}, {"symbol": "../x"}, {"interval": "*"}, {"exchange": 5}):
+        with pytest.raises(InputError, match="need"):
+            cache.clear(**wrong)

@@ -116,13 +116,13 @@ def test_the_present_day_is_fetched_anew(exchange, at) -> None:
 
 def test_the_columns_a_venue_lacks_are_explained(at) -> None:
     missing = lw.fetch("BTC", "hyperliquid", days=1).origin.missing
-    assert missing["mark_low"].startswith("no history of mark prices")
+    assert missing["mark_low"].startswith("no history; last prices")
     assert "only the present value" in missing["open_interest"]
     table = lw.venues()
     assert list(table.columns) == list(VENUES)
-    assert table.loc["open_interest", "binance"] == "back 30 days, from 5m on"
+    assert table.loc["open_interest", "binance"] == "30 days back, from 5m on"
     assert table.loc["open_interest", "hyperliquid"].startswith("none: ")
-    assert table.notna().all(axis=None)
+    assert table.map(len).max(axis=None) <= 50  # pandas cuts longer ones
 
 
 def test_a_symbol_that_does_not_exist(at) -> None:

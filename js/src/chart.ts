@@ -126,6 +126,10 @@ export class Chart {
       low: bars.low[t]!,
       close: bars.close[t]!,
     });
+    // Candles that come again keep their times, but for a gap that was filled: then all are set anew.
+    const old = this.#bars?.time;
+    for (let t = from; old !== undefined && t < old.length - 1; t++) if (bars.time[t] !== old[t]) from = 0;
+    const last = (old?.length ?? 0) - 1;
     if (from === 0) {
       const format = {
         type: "custom" as const,
@@ -134,8 +138,8 @@ export class Chart {
       };
       this.#candles.applyOptions({ priceFormat: format });
       this.#candles.setData(Array.from({ length: bars.time.length }, (_, t) => candle(t)));
-    } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t));
-    this.#panes.update(bars, this.colours, from);
+    } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t), t < last);
+    this.#panes.update(bars, this.colours, from, last);
     const replaced = this.#bars?.time[0] !== bars.time[0];
     this.#bars = bars;
     if (first || (from === 0 && replaced)) this.fitCandles();
@@ -249,7 +253,7 @@ export class Chart {
       wickDownColor: colours.down,
     });
     this.#panes.recolour(colours);
-    if (this.#bars !== null) this.#panes.update(this.#bars, colours, 0);
+    if (this.#bars !== null) this.#panes.update(this.#bars, colours, 0, 0);
   }
 
   /** Let wheel and pinch act on the chart, or leave them to the page. */

@@ -28,8 +28,8 @@ export class Panes {
     );
   }
 
-  /** Show the bars from column `from` on anew; from 0 all of them. */
-  update(bars: Bars, colours: Colours, from: number): void {
+  /** Show the bars from column `from` on anew, those before `last` being there; from 0 all of them. */
+  update(bars: Bars, colours: Colours, from: number, last: number): void {
     const volume = (t: number) => ({
       time: seconds(bars.time[t]!),
       value: bars.volume[t]!,
@@ -64,8 +64,8 @@ export class Panes {
       this.#openInterest?.setData(Array.from({ length: columns }, (_, t) => line(t)));
     } else {
       for (let t = from; t < columns; t++) {
-        this.#volume.update(volume(t));
-        this.#openInterest?.update(line(t));
+        this.#volume.update(volume(t), t < last);
+        this.#openInterest?.update(line(t), t < last);
       }
     }
     const panes = this.chart.panes();

@@ -87,7 +87,7 @@ VENUE = Venue(
             backward=False,
             request=_klines("/fapi/v1/markPriceKlines"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
-            since="2020-01",
+            since="back to 2020-01",
         ),
         "open_interest": Series(
             columns=("open_interest",),  # coins, one side
@@ -98,7 +98,7 @@ VENUE = Venue(
             parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days",
+            since="30 days back",
         ),
         "long_short": Series(
             columns=("long_short_ratio",),
@@ -109,7 +109,7 @@ VENUE = Venue(
             parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days",
+            since="30 days back",
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -120,7 +120,7 @@ VENUE = Venue(
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
         ),
     },
-    missing={"liquidations": "no public history; lw.follow shows the largest of each second as they come"},
+    missing={"liquidations": "no history; streamed live, one a second"},
     native=_native,
     judge=_judge,
     pause=60,

@@ -113,7 +113,7 @@ VENUE = Venue(
             request=_asked("account-ratio", "startTime", "endTime", 500, "period"),
             parse=_long_short,
             lag=10 * MINUTE,
-            since="2020-07-20",
+            since="back to 2020-07-20",
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -125,8 +125,8 @@ VENUE = Venue(
         ),
     },
     missing={
-        "taker_buy_volume": "the venue's candles do not split volume by taker",
-        "liquidations": "no public history; lw.follow shows all of them as they come",
+        "taker_buy_volume": "candles do not split volume by taker",
+        "liquidations": "no history; streamed live, all of them",
     },
     native=lambda symbol: check_symbol(symbol, "bybit").removesuffix("-SWAP").replace("-", ""),
     judge=_judge,

@@ -50,7 +50,7 @@ class Reader:
         self._step, self._verify, self._told = step, verify, told
         self._done = self._total = self._rows = 0
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "archive")
+        self._pool = ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2)), "archive")
         self._unverified: list[str] = []
         self._short: list[str] = []
         self._empty: list[str] = []
@@ -82,26 +82,26 @@ class Reader:
         if not self._verify:
             said.append("Checksums were not compared, as asked.")
         elif self._unverified:
-            said.append(f"{_files(self._unverified)} could not be verified: no .CHECKSUM lies beside.")
+            said.append(f"Files that lie there without a .CHECKSUM and were not verified: {_files(self._unverified)}.")
         if self._empty:
-            said.append(f"{_files(self._empty)} without a row.")
+            said.append(f"Files without a row: {_files(self._empty)}.")
         if self._short:
-            said.append(f"{_files(self._short)} whose rows do not fill their time.")
+            said.append(f"Files whose rows do not fill their time: {_files(self._short)}.")
         for count, what in (
-            (self._again, "rows came twice, the same, and were taken once."),
-            (self._older, "rows were left for others of the same time: see the notes of read_archive."),
-            (self._astray, "trades of another day than their file's were left out."),
-            (self._partial, "candles were left out because a part of them is missing."),
-            (self._spared, "files were not read: others, or an interval not asked for, made them unnecessary."),
-            (found.links, "symbolic links in the folder were not followed."),
-            (found.strange, "files that no exchange publishes were passed over."),
-            (found.lonely, "checksums lie there without their file."),
+            (self._again, "Rows that came twice, the same, and were taken once"),
+            (self._older, "Rows left for others of the same time (daily files first, klines before trades)"),
+            (self._astray, "Trades of another day than their file's, left out"),
+            (self._partial, "Candles left out because a part of them is missing"),
+            (self._spared, "Files not read because others have their time, or for their interval"),
+            (found.links, "Symbolic links in the folder, not followed"),
+            (found.strange, "Other files in the folder, passed over"),
+            (found.lonely, "Checksums without their file"),
         ):
             if count:
-                said.append(f"{count:,} {what}")
+                said.append(f"{what}: {count:,}.")
         if found.unused:
-            listed = ", ".join(f"{count:,} of {name}" for name, count in sorted(found.unused.items()))
-            said.append(f"Files of no use here were passed over: {listed}.")
+            listed = ", ".join(f"{name} {count:,}" for name, count in sorted(found.unused.items()))
+            said.append(f"Files of no use here, passed over: {listed}.")
         return said
 
     def _best(self, dumps: list[Dump]) -> Rows:
@@ -222,4 +222,4 @@ def _files(names: Iterable[str]) -> str:
     """Return how many files, and the first names."""
     some = sorted(names)
     more = ", ..." if len(some) > _NAMED else ""
-    return f"{len(some):,} file{'s' * (len(some) != 1)} ({', '.join(some[:_NAMED])}{more})"
+    return f"{len(some):,} ({', '.join(some[:_NAMED])}{more})"

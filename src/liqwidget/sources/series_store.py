@@ -206,7 +206,7 @@ class Store:
     def _parts(self, start: int, end: int) -> list[_Loaded]:
         """Return what is there of the months that the range touches, by time."""
         parts = self._touched(start, end)
-        if any(part is None for part in parts.values()):  # damaged, or written since the manifest was read: look when it is not
+        if any(part is None for part in parts.values()):  # damaged, or written since the manifest was: then look again
             with suppress(DataError), self._folder.alone(_GLANCE):
                 parts = self._touched(start, end)
             for month, part in parts.items():

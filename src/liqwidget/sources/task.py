@@ -228,10 +228,10 @@ class Task:
                 elif asked[kind].why:
                     missing[column] = asked[kind].why
                 elif have is None:
-                    missing[column] = f"not there for this time (the venue keeps {series.since})"
+                    missing[column] = f"not there for this time (the venue: {series.since})"
                 elif not have[0]:
                     since = stamp(int(frame.index[have.argmax()].as_unit("ns").value))
-                    missing[column] = f"only from {since} UTC on (the venue keeps {series.since})"
+                    missing[column] = f"only from {since} UTC on (the venue: {series.since})"
         notes += [f"not kept: {wish.unwritten}" for wish in self.wishes if wish.unwritten][:1]
         lacking = self._lacking(candles)
         if lacking:

@@ -110,7 +110,7 @@ class Series:
     reach: int | None = None
     newest: int | None = None
     lag: int = 0
-    since: str = "the listing"
+    since: str = "back to the listing"
 
     def period_for(self, step: int) -> tuple[str, int]:
         """Return the venue's spelling and ms of the longest period that is not longer than `step` (else the least)."""

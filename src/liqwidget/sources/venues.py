@@ -40,7 +40,7 @@ def venues() -> Any:
     Examples
     --------
     >>> venues().loc["open_interest", "binance"]
-    'back 30 days, from 5m on'
+    '30 days back, from 5m on'
     """
     table = {
         venue.name: [_offer(venue, "close"), *(_offer(venue, column) for column in (*_REST, "liquidations"))]
@@ -54,4 +54,4 @@ def _offer(venue: Venue, column: str) -> str:
     if series is None:
         return f"none: {venue.missing[column]}"
     least = f", from {min(series.periods, key=INTERVALS.__getitem__)} on" if series.periods else ""
-    return f"back to {series.since}{least}" if series.since == "the listing" else f"back {series.since}{least}"
+    return f"{series.since}{least}"
