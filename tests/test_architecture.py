@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,3 +140,10 @@ def test_nothing_asserts_and_nothing_swallows_all(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         assert not isinstance(node, ast.Assert), f"line {node.lineno}: raise an error of the tree instead"
         assert not isinstance(node, ast.ExceptHandler) or node.type is not None, f"line {node.lineno}: bare except"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_hosts_are_named_in_one_file_and_nothing_is_unpickled(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert path.name == "hosts.py" or not re.search(r"(https?|wss?)://\w", text)
+    assert not {"pickle", "marshal", "shelve", "ccxt"} & {name.split(".")[0] for name, _ in imports(path)}

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liqwidget.errors import InputError, ParseError
-from liqwidget.sources import reader, sheets, zips
+from liqwidget.sources import dumps, reader, sheets, tape, zips
 from liqwidget.sources.archive import read_archive
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -552,6 +552,18 @@ def test_what_is_no_path_is_told(paths: Any, told: str) -> None:
         read_archive(paths)
 
 
+def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(PAST, tmp_path)
+    entries = sum(1 for _ in tmp_path.rglob("*"))
+    monkeypatch.setattr(dumps, "_MOST_ENTRIES", entries)
+    assert len(read_archive(tmp_path)) == 384
+    monkeypatch.setattr(dumps, "_MOST_ENTRIES", entries - 1)
+    with pytest.raises(
+        InputError, match=f"at most {entries - 1:,} files in a folder; .* Pass the folders of one symbol"
+    ):
+        read_archive(tmp_path)
+
+
 def test_other_arguments_are_checked(tmp_path: Path) -> None:
     name, first, last = PAST.spans()[0]
     file = pack(tmp_path / f"BTCUSDT-15m-{name}.zip", PAST.kline_lines(first, last))
@@ -593,6 +605,17 @@ def changed(old: str, new: str, row: int = 5) -> Callable[[Path], None]:
     cells[KLINE.split(",").index(old)] = new
     lines[row] = ",".join(cells)
     return packed(lines, KLINE)
+
+
+def marked(column: str, cell: str) -> Callable[[Path], None]:
+    cells = PAST.mark_lines(*PAST.spans()[0][1:])[0].split(",")
+    cells[KLINE.split(",").index(column)] = cell
+
+    def make(folder: Path) -> None:
+        pack(folder / NAME, LINES)
+        pack(folder / "markPriceKlines" / NAME, [",".join(cells)])
+
+    return make
 
 
 def members(*infos: tuple[str | zipfile.ZipInfo, str], method: int = zipfile.ZIP_STORED) -> Callable[[Path], None]:
@@ -724,6 +747,21 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
         ],
         "rows of BTCUSDT were wanted; it has 'ETHUSDT'",
     ),
+    "negative mark": (marked("low", "-2"), "low must be above 0"),
+    "swapped mark": (marked("high", "2"), "high must not be below low"),
+    "negative interest": (
+        lambda folder: [
+            pack(folder / NAME, LINES),
+            pack(folder / "BTCUSDT-metrics-2024-01-30.zip", ["2024-01-30 00:05:00,BTCUSDT,-1,1,1,1,1,1"]),
+        ],
+        "open_interest must be 0 or more; the row of 2024-01-30 00:05",
+    ),
+    "too many trades": (
+        lambda folder: pack(
+            folder / "BTCUSDT-aggTrades-2024-01-31.csv", [f"{i},1,1,1,1,{FEBRUARY - 1},true" for i in range(3000)]
+        ),
+        "at most 2,000 trades a second",
+    ),
     "a day for a moment": (
         lambda folder: [
             pack(folder / NAME, LINES),
@@ -769,9 +807,10 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_bad_file_is_refused_by_name(tmp_path: Path, case: str) -> None:
+def test_a_bad_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     make, told = REFUSALS[case]
     make(tmp_path)
+    monkeypatch.setattr(tape, "_BUSIEST", 2000)
     if case == "directory's name":
         with pytest.raises(InputError, match="were wanted; got 0 others"):
             read_archive(tmp_path)

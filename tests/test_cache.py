@@ -30,6 +30,7 @@ from liqwidget.sources.cache import Cache, Store, folder
 from liqwidget.sources.need import need
 from liqwidget.sources.part import bounds, encode_part, months
 from liqwidget.sources.rows import Rows, covered
+from liqwidget.sources.series_folder import SeriesFolder
 from series import DAY, DAYS, END, HOUR, LAG, LATER, NAMES, START, opened, parts, place, right_or_a_hole, same, truth
 
 
@@ -200,6 +201,33 @@ def test_the_present_day_is_fetched_until_it_is_over(tmp_path: Path) -> None:
     store.write(truth(), (START + 5 * DAY, midnight), midnight + LAG)
     assert store.holes(START, midnight, LATER, 0) == []
     assert store.fetched == midnight + LAG
+
+
+def test_the_later_of_two_fetches_of_the_present_day_holds(tmp_path: Path) -> None:
+    store, noon = opened(tmp_path), START + DAY // 2
+    store.write(truth(START, noon), (START + 4 * HOUR, noon), noon + HOUR)
+    other = truth(START, noon)
+    other.columns["open"][:] = 1.0
+    store.write(other, (START, noon), noon)  # asked before, came after
+    assert store.read(START, noon).columns["open"].tolist()[:4] == [1.0] * 4
+    same(store.read(START + 4 * HOUR, noon), truth(START + 4 * HOUR, noon))
+    assert store.holes(START, noon, noon + HOUR, HOUR) == [(START, START + 4 * HOUR)]
+    assert store.fetched == noon + HOUR
+    store.write(Rows.empty(NAMES), (START, noon), noon + 2 * HOUR)
+    assert len(store.read(START, noon)) == 0
+    assert store.missing(START, noon) == []
+
+
+def test_a_store_sees_what_others_do(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(full)
+    same(store.read(START, END), truth())
+    place(full, "2026-02.parquet").unlink()
+    assert store.missing(START, END) == [bounds("2026-02")]
+    # Times of files are coarse, and inodes are used again: a part may look as the one before it.
+    monkeypatch.setattr(SeriesFolder, "signature", lambda *_: (9, 9, 9))
+    same(store.read(bounds("2026-03")[0], END), truth(bounds("2026-03")[0], END))
+    opened(full).write(truth(END, END + DAY), (END, END + DAY), LATER)
+    same(store.read(bounds("2026-03")[0], END + DAY), truth(bounds("2026-03")[0], END + DAY))
 
 
 def test_what_is_final_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -307,6 +307,12 @@ def test_a_short_ban_is_waited_out(desk: Desk, exchange: Callable[..., Exchange]
     assert statuses(opened) == [418, 200]
 
 
+def test_a_ban_that_is_over_when_it_is_told_is_still_a_pause(desk: Desk, exchange: Callable[..., Exchange]) -> None:
+    exchange(vices.Banned(ban_ms=-5_000, times=1))
+    assert desk.ask().body
+    assert desk.clock.naps == [60]
+
+
 def test_a_long_ban_is_said_at_once_and_nobody_asks_until_it_is_over(
     desk: Desk, exchange: Callable[..., Exchange]
 ) -> None:
@@ -542,6 +548,18 @@ def test_so_many_at_a_time_and_no_more(desk: Desk, exchange: Callable[..., Excha
     assert len(opened.requests) == 12
     assert len({asked.connection for asked in opened.requests}) <= 3
     assert opened.connections == 3
+
+
+def test_waiting_for_a_turn_is_no_part_of_a_calls_time(desk: Desk, exchange: Callable[..., Exchange]) -> None:
+    opened = exchange(latency_s=0.1)
+
+    async def run() -> None:
+        async with desk.client(binance.VENUE, replace(CALM, concurrency=2, total=0.5)) as client:
+            await asyncio.gather(*(client.ask(CALLS["binance"]) for _ in range(12)))
+
+    asyncio.run(run())
+    assert len(opened.requests) == 12
+    assert desk.clock.naps == []
 
 
 def test_many_calls_at_once_never_break_a_limit(desk: Desk, exchange: Callable[..., Exchange]) -> None:

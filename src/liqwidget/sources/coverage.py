@@ -75,15 +75,5 @@ class Coverage:
         for_now = holes([*self.final, *later], max(start, until), end)
         final = covered([*self.final, *for_good])
         rest = [(*left, at) for first, last, at in self.provisional for left in holes([*final, *for_now], first, last)]
-        provisional = _joined([*rest, *((*piece, now) for piece in for_now)])
+        provisional = sorted([*rest, *((*piece, now) for piece in for_now)])
         return Coverage(tuple(final), tuple(provisional)), [*for_good, *for_now]
-
-
-def _joined(ranges: list[Fetched]) -> list[Fetched]:
-    few: list[Fetched] = []
-    for start, end, at in sorted(ranges):
-        if few and few[-1][1:] == (start, at):
-            few[-1] = (few[-1][0], end, at)
-        else:
-            few.append((start, end, at))
-    return few

@@ -28,6 +28,7 @@ INTERVALS: Mapping[str, int] = {
     **{f"{n}h": n * HOUR for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY,
 }
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9]{1,24}(-[A-Z0-9]{1,12}){0,3}")
 
 
@@ -208,11 +209,12 @@ def number(cell: object) -> float:
     """Return a cell as float: NaN for "" and None; ParseError for anything else that is no finite number."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return float("nan")
+    good = _NUMBER.fullmatch(cell) if isinstance(cell, str) else type(cell) in (int, float)
     try:
-        value = float(cell) if isinstance(cell, str | int | float) and not isinstance(cell, bool) else None
-    except (ValueError, OverflowError):
-        value = None
-    if value is None or not np.isfinite(value):
+        value = float(cell) if good else np.inf  # type: ignore[arg-type]
+    except OverflowError:
+        value = np.inf
+    if not np.isfinite(value):
         raise ParseError(f"a number was wanted; got {shown(cell)}.")
     return value
 
