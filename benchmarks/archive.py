@@ -130,33 +130,34 @@ def read_theirs(folder: Path) -> int:
 
 
 def child(reader: str, folder: Path) -> None:
-    """Read once, in a process of its own, and print seconds, rows and peak MB."""
+    """Read once, in a process of its own, and print seconds, rows, peak MB and seconds of processor."""
     import pyarrow.csv  # noqa: F401 - imports are not what is timed
 
     import liqwidget.sources.archive  # noqa: F401
 
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     rows = read_theirs(folder) if reader == "pandas" else read_ours(folder, verify=reader != "unverified")
-    spent = time.perf_counter() - begun
+    spent, worked = time.perf_counter() - begun, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(spent, rows, peak)
+    print(spent, rows, peak, worked)
 
 
 def measure(folder: Path, times: int) -> None:
     source = Path(__file__).parents[1] / "src"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))}
-    spent: dict[str, list[tuple[float, int, float]]] = {"read_archive": [], "unverified": [], "pandas": []}
+    spent: dict[str, list[tuple[float, int, float, float]]] = {"read_archive": [], "unverified": [], "pandas": []}
     for _ in range(times):
         for reader, values in spent.items():
             command = [sys.executable, __file__, "--child", reader, str(folder)]
             answer = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()
-            values.append((float(answer[0]), int(answer[1]), float(answer[2])))
+            values.append((float(answer[0]), int(answer[1]), float(answer[2]), float(answer[3])))
     middle = {reader: statistics.median(value[0] for value in values) for reader, values in spent.items()}
     for reader, values in spent.items():
         rows, peak = values[0][1], max(value[2] for value in values)
+        worked = statistics.median(value[3] for value in values)
         print(
-            f"    {reader:14}{middle[reader]:7.2f} s{rows / middle[reader]:14,.0f} rows/s{peak:8.0f} MB at most"
-            f"   {middle['pandas'] / middle[reader]:5.2f} x pandas"
+            f"    {reader:14}{middle[reader]:7.2f} s ({worked:5.2f} s of work){rows / middle[reader]:12,.0f} rows/s"
+            f"{peak:7.0f} MB at most{middle['pandas'] / middle[reader]:7.2f} x pandas"
         )
     seconds, most = middle["read_archive"], max(value[2] for value in spent["read_archive"])
     if abs(spent["pandas"][0][1] - 525_600) < 1500:

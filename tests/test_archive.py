@@ -411,7 +411,9 @@ def test_aggregated_trades_are_candles(
     trades, rng = Trades(ms("2024-01-31 23:20"), seed=seed), random.Random(seed)
     lines = trades.agg_lines(us)
     if mess:
-        lines = sorted(lines + rng.sample(lines, 9))  # by number: those that come twice are neighbours
+        lines += rng.sample(lines, 9)
+        second = 1_000_000 if us else 1000
+        lines.sort(key=lambda line: int(line.split(",")[5]) + rng.randrange(9) * second // 10)
         if block > 10_000:
             rng.shuffle(lines)
     with pytest.MonkeyPatch.context() as patch:
@@ -797,6 +799,12 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
             folder / "BTCUSDT2024-01-31.csv", [f"{FEBRUARY // 1000 - 1}.5,BTCUSDT,Both,1,1,x,y,1,1,1"], TRADING
         ),
         "side must be Buy or Sell; got 'Both'",
+    ),
+    "trades of another day": (
+        lambda folder: pack(
+            folder / "BTCUSDT2024-01-29.csv", [f"{FEBRUARY // 1000 - 1}.5,BTCUSDT,Buy,1,1,x,y,1,1,1"], TRADING
+        ),
+        "times from 2024-01-29 00:00 to 2024-01-30 00:00",
     ),
     "no time": (
         lambda folder: pack(folder / "BTCUSDT2024-01-31.csv", ["12,BTCUSDT,Buy,1,1,x,y,1,1,1"], TRADING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -205,6 +206,19 @@ def test_a_request_without_any_answer_still_counts_as_on_its_way(
     monkeypatch.setitem(VENUES, "binance", replace(binance.VENUE, limits={"weight": Limit(1, 60)}))
     desk.ask(patience=HASTY)
     assert desk.clock.naps == [0.5, pytest.approx(0.3 - 0.5 + 60.021, abs=0.002)]
+
+
+def test_retries_say_nothing_in_a_notebook(
+    desk: Desk,
+    exchange: Callable[..., Exchange],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exchange(vices.ServerError(times=1))
+    monkeypatch.setattr(logging.root, "handlers", [])  # as where nobody has set up logging
+    desk.ask()
+    assert desk.clock.naps == [0.5]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_no_server_is_no_connection(desk: Desk) -> None:

@@ -155,7 +155,9 @@ def test_tails_add_up_to_the_whole(seed, sizes, sums):
     frames = [decode_frame(realised.whole(columns))]
     at = 5
     for i, size in enumerate(sizes):
-        frames.append(decode_frame(realised.add(frame.iloc[at : at + size], columns)))
+        tail = realised.add(frame.iloc[at : at + size], columns)
+        assert sums or tail is not None
+        frames = [*frames, decode_frame(tail)] if tail else [decode_frame(realised.whole(columns))]
         at += size
         if i == len(sizes) // 2:  # the candles come in the middle
             columns = Columns.of(whole_market, 1)
@@ -180,6 +182,18 @@ def test_tails_add_up_to_the_whole(seed, sizes, sums):
         realised.frame.sort_values(["time", "notional"], ignore_index=True),
         frame.sort_values(["time", "notional"], ignore_index=True),
     )
+
+
+def test_sums_that_turn_out_to_be_shorter_are_sent_anew():
+    market = walk(60, 2, step_minutes=5)
+    time, columns = market.candles.index, Columns.of(market, 1)
+    sums = read_liquidations(pd.DataFrame({"time": time[[0, 12, 24, 36, 42]], "side": "long", "notional": 5.0}))
+    realised = Realised(sums.iloc[:3])
+    realised.whole(columns)
+    assert realised.add(sums.iloc[3:4], columns) is not None
+    assert realised.add(sums.iloc[4:], columns) is None
+    frame = decode_frame(realised.whole(columns))
+    assert (frame.arrays["until"] - frame.arrays["time"]).tolist() == [HOUR / 2] * 5
 
 
 def test_after_a_thousand_live_marks_the_whole_is_summed_anew():

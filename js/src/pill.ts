@@ -28,7 +28,8 @@ export function pillOf(live: Live, now: number): PillFacts {
   const why = live.message === "" ? "" : `: ${live.message}`;
   if (state === "off") return { state, text: "", spoken: "" };
   if (state === "live") {
-    return { state, text: age === null ? "live" : `live · ${age < 1000 ? "now" : `${ago} ago`}`, spoken: "live" };
+    const when = age === null ? "" : ` · ${age < 1000 ? "now" : `${ago} ago`}`;
+    return { state, text: `live${when}${why}`, spoken: `live${why}` };
   }
   if (state === "delayed") return { state, text: `delayed ${ago}`.trim() + why, spoken: `delayed${why}` };
   if (state === "disconnected") return { state, text: `disconnected${since}${why}`, spoken: `disconnected${why}` };

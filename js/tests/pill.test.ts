@@ -17,6 +17,7 @@ describe("the pill", () => {
   test.each([
     [{}, 400, "live", "live · now"],
     [{}, 3200, "live", "live · 3 s ago"],
+    [{ message: "no liquidations" }, 400, "live", "live · now: no liquidations"],
     [{}, 15_000, "live", "live · 15 s ago"],
     [{}, 15_001, "delayed", "delayed 15 s"],
     [{}, 40_000, "delayed", "delayed 40 s"],

@@ -156,8 +156,8 @@ class Realised:
         self._parts.append(frame)
         if first:
             return None
-        if len(_sum_times(frame)):
-            self._length = length_of_sums(_sum_times(self.frame), columns.interval)
+        if len(_sum_times(frame)) and length_of_sums(_sum_times(self.frame), columns.interval) != self._length:
+            return None  # those that were sent reach further than they should
         return self._tail(frame, columns, Facts())
 
     def waits(self, columns: Columns) -> bool:

@@ -140,8 +140,8 @@ class Market:
         least = int(self._bars.time[1 if replace and len(self) > 1 else -1])
         if len(table.time) and table.time[0] < least:
             raise InputError(
-                f"candles: appended times must not be before {'' if replace else 'the last candle, '}{stamp(least)} (UTC); "
-                f"first is {table.at(0)}. Cut the frame, or make a new Market."
+                f"candles: appended times must not be before {'' if replace else 'the last candle, '}{stamp(least)} "
+                f"(UTC); first is {table.at(0)}. Cut the frame, or make a new Market."
             )
         keep = int(np.searchsorted(self._bars.time, table.time[0])) if len(table.time) else len(self)
         replaces = keep < len(self) and bool(table.time[0] == self._bars.time[keep])
@@ -225,6 +225,10 @@ class Market:
     def carried(self) -> dict[str, int]:
         """Return, by optional column, how many empty cells took the last value (mark prices: stay empty)."""
         return {name: int(mask.sum()) for name, mask in self._bars.carried.items()}
+
+    def carried_before_last(self, name: str) -> int:
+        """Return `carried` of a column without the last candle, which may be forming: its values are not out yet."""
+        return int(self._bars.carried[name][:-1].sum()) if name in self._bars.carried else 0
 
     @cached_property
     def interval(self) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .columns import stamp
 
 _NS = 1_000_000  # ns a ms
+_LATE = 600_000  # ms
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
@@ -54,9 +55,12 @@ class Origin:
         """Return how much time has passed since the last candle closed, in words; empty for a range of the past."""
         return "" if self.live_until is None else span_text(max(now - closed, 0))
 
-    def notices(self) -> list[str]:
-        """Return what has to be said beside the picture."""
-        return ["partial data"] if self.partial else []
+    def notices(self, closed: int, now: int, interval: int) -> list[str]:
+        """Return what has to be said beside the picture: whether it is partial, and old by more than three candles."""
+        said = ["partial data"] if self.partial else []
+        if self.live_until is not None and now - closed > max(3 * interval, _LATE):
+            said.append(f"stale: ends {span_text(now - closed)} ago")
+        return said
 
 
 def span_text(ms: int) -> str:

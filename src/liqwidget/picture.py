@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,11 +100,14 @@ class Picture:
             notices.append(f"{len(market):,} candles in columns of {self.width}")
         if market.missing:
             notices.append(f"{market.missing:,} candles missing in {len(market.gaps)} gap{'s'[: len(market.gaps) > 1]}")
-        carried = market.carried.get("open_interest", 0)
+        if market.origin is not None:
+            closed = market.candles.index[-1] + market.interval
+            notices += market.origin.notices(closed.value // 10**6, time_ns() // 10**6, market.interval.value // 10**6)
+        carried = market.carried_before_last("open_interest")
         if "open_interest" not in market.candles:
             notices.append("no open interest: positions from volume alone")
         elif carried:
-            notices.append(f"open interest carried forward over {carried:,} candles")
+            notices.append(f"open interest carried forward over {carried:,} candle{'s'[: carried > 1]}")
         if market.widened:
             notices.append(f"{market.widened:,} candles widened to hold their open or close")
         return notices
