@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(span=st.tuples(moments, moments), now=later, seed=st.integers(0, 9), moves=st.integers(0, 2))
     def killed_write(self, span: tuple[int, int], now: int, seed: int, moves: int) -> None:
-        """Killed between two moves: each month is as before or as after, the later ones as before."""
+        """Killed between two moves: each month is as before or as after."""
         left, move = [moves], Path.replace
 
         def moved(source: Path, target: Path) -> Path:
@@ -97,12 +97,10 @@ class Machine(RuleBasedStateMachine):
             self.store.write(answer(span, seed), span, now)
         before, after = (self.known, self.rows), self.after(span, now, seed)
         assert self.seen(EPOCH - DAY, EPOCH, now) == shown(before, EPOCH - DAY, EPOCH, now)
-        stale = False
         for month in months(*span):
             first, last = (min(max(edge, EPOCH), EPOCH + CELLS * CELL) for edge in bounds(month))
             seen = self.seen(first, last, now)
-            stale = stale or seen != shown(after, first, last, now)
-            self.adopt(before if stale else after, first, last)
+            self.adopt(after if seen == shown(after, first, last, now) else before, first, last)
             assert seen == shown((self.known, self.rows), first, last, now)
 
     @rule()

@@ -79,6 +79,7 @@ def read_archive(
             f"archive: candles of {dumps[0].symbol} were wanted; the files hold none. " + " ".join(reader.notes(found))
         )
     frame = assemble(parts, step)
+    del parts  # years of minutes are large, and the market makes its own
     market = Market.from_frame(frame, dumps[0].symbol, dumps[0].exchange)
     source = f"archive of {dumps[0].exchange}, {reader.files:,} files"
     return market._with(Origin(source, missing=_missing(dumps, frame), notes=tuple(reader.notes(found))))

@@ -39,6 +39,7 @@ FILE = "limits.sqlite3"
 
 _COARSE = 20  # ms; the clocks of some systems tick every 16
 _LOCKED = 2.0  # s to wait for other processes, which take well below a millisecond each
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter from a message about a damaged name
 _TABLES = (
     # Times in ms of the machine's monotonic clock: `last` is when the venue can have seen the request at the latest.
     """CREATE TABLE IF NOT EXISTS uses (bucket TEXT, id TEXT, weight INTEGER, sent INTEGER, last INTEGER,
@@ -176,7 +177,7 @@ class Limits:
         db.execute(shifted, (venue, bucket, now))
         latest = f"SELECT until, why FROM blocks WHERE {which} AND until > ?3 ORDER BY until DESC LIMIT 1"
         row = db.execute(latest, (venue, bucket, now)).fetchone()
-        return _Block(row[0], max(0.001, round(row[0] - now, 3)), row[1]) if row else None
+        return _Block(row[0], row[0] - now, row[1]) if row else None
 
 
 class Uses(AbstractBucket):
@@ -371,11 +372,11 @@ def _connected(path: Path | None) -> sqlite3.Connection:
         return _prepared(path)
     except sqlite3.OperationalError:
         raise
-    except sqlite3.DatabaseError:
+    except _DAMAGE:
         with FileLock(f"{path}.lock"):
             try:
                 return _prepared(path)  # another process was faster
-            except sqlite3.DatabaseError:
+            except _DAMAGE:
                 path.unlink(missing_ok=True)
                 return _prepared(path)
 
@@ -388,7 +389,7 @@ def _prepared(path: Path | str) -> sqlite3.Connection:
             db.execute(statement)
         if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("damaged")
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         db.close()
         raise
     return db

@@ -148,7 +148,7 @@ class Store:
                 f"cache: need times from 1970 to 2100 and columns {', '.join(self.columns)}; "
                 f"got {start} to {end} ms and {', '.join(rows.columns)}."
             )
-        rows = rows.tidy(self._folder.name).within(start, end)
+        rows = rows.tidy(self._folder.name)
         if start >= end:
             return
         with self._folder.alone(_PATIENCE):
@@ -259,7 +259,7 @@ class Store:
         """Return the state that a month's part is in, its bytes and its file's signature."""
         data, signature = self._folder.contents(_part(month), max((state.size for state in states), default=0))
         check = digest(data)
-        return next((state for state in reversed(states) if state.check == check), None), data, signature
+        return next((state for state in states if state.check == check), None), data, signature
 
     def _merged(self, old: _Loaded | None, rows: Rows, span: Span, now: int) -> tuple[State, bytes]:
         """Return what a month's part becomes when `rows` were fetched of `span`; its bytes only where they change."""

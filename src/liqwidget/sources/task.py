@@ -189,7 +189,7 @@ class Task:
                     other.keep()
                 self._kept = CLOCK.monotonic()
 
-        pager = Pager(client, wish.kind, wish.series, self.symbol, self.range.step, took)
+        pager = Pager(client, wish.kind, wish.series, self.symbol, self.range.step, took)  # `took` asks it
         return pager
 
     async def _read(self, wish: Wish, pager: Pager, hole: Span) -> None:
@@ -215,13 +215,27 @@ class Task:
         times = [part.now for part in candles.came]
         if candles.store is not None and (kept := candles.store.fetched) is not None:
             times.append(kept)
+        notes = [f"not kept: {wish.unwritten}" for wish in self.wishes if wish.unwritten][:1]
+        first = int(frame.index[0].as_unit("ns").value) // 1_000_000
+        if lacking := self._lacking(candles):
+            notes.append(f"{lacking:,} of the candles wanted were never fetched")
+        elif first > self.range.start:
+            notes.append(f"the venue has no candle before {stamp(first * 1_000_000)} UTC")
+        return Origin(
+            source=self.venue.name if any(wish.came for wish in self.wishes) else f"{self.venue.name}, from the cache",
+            fetched=max(times, default=None),
+            live_until=self.range.end if self.range.live else None,
+            missing=self._missing(frame),
+            partial=bool(lacking) or any(wish.why for wish in self.wishes),
+            notes=tuple(notes),
+        )
+
+    def _missing(self, frame: Any) -> dict[str, str]:
+        """Return, by column that is not there or begins late, why."""
         missing = dict(self.venue.missing)
-        notes: list[str] = []
         asked = {wish.kind: wish for wish in self.wishes}
         for kind, series in self.venue.series.items():
-            for column in series.columns:
-                if kind == "candles":
-                    continue
+            for column in series.columns if kind != "candles" else ():
                 have = frame[column].notna().to_numpy() if column in frame else None
                 if kind not in asked:
                     missing[column] = f"the venue has it from {min(series.periods, key=INTERVALS.__getitem__)} on"
@@ -232,21 +246,7 @@ class Task:
                 elif not have[0]:
                     since = stamp(int(frame.index[have.argmax()].as_unit("ns").value))
                     missing[column] = f"only from {since} UTC on (the venue: {series.since})"
-        notes += [f"not kept: {wish.unwritten}" for wish in self.wishes if wish.unwritten][:1]
-        lacking = self._lacking(candles)
-        if lacking:
-            notes.append(f"{lacking:,} of the candles wanted were never fetched")
-        first = int(frame.index[0].as_unit("ns").value) // 1_000_000
-        if not lacking and first > self.range.start:
-            notes.append(f"the venue has no candle before {stamp(first * 1_000_000)} UTC")
-        return Origin(
-            source=self.venue.name if any(wish.came for wish in self.wishes) else f"{self.venue.name}, from the cache",
-            fetched=max(times, default=None),
-            live_until=self.range.end if self.range.live else None,
-            missing=missing,
-            partial=bool(lacking) or any(wish.why for wish in self.wishes),
-            notes=tuple(notes),
-        )
+        return missing
 
     def _lacking(self, candles: Wish) -> int:
         """Return how many of the candles wanted were neither in the cache nor asked for now."""
