@@ -240,6 +240,16 @@ def test_refusals(venue, status, body, how, said) -> None:
     assert refusal.until == (T if status == 418 else None)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize(
+    "body", [{"code": {}}, {"retCode": []}, {"code": None, "msg": 5}, {"retCode": 0.5, "retMsg": {}}]
+)
+def test_refusals_that_are_none(venue, body) -> None:
+    refusal = VENUES[venue].judge(500, body)
+    assert refusal is not None
+    assert refusal.how in ("retry", "final")
+
+
 def test_good_answers_are_no_refusals() -> None:
     for venue, _, body, _ in CASES:
         assert VENUES[venue].judge(200, body) is None

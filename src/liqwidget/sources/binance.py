@@ -19,6 +19,7 @@ from .venue import (
     Venue,
     by_status,
     check_symbol,
+    code,
     message,
     table,
 )
@@ -64,7 +65,7 @@ def _judge(status: int, body: Any) -> Refusal | None:
     if status == 403:
         return Refusal("wait", "the firewall refused this address")
     if status in (200, 400) and isinstance(body, dict) and "code" in body:
-        return Refusal(_CODES.get(body["code"], "final"), text)  # an endpoint that is gone answers so with 200
+        return Refusal(_CODES.get(code(body, "code"), "final"), text)  # an endpoint that is gone answers so with 200
     return by_status(status, body, text)
 
 

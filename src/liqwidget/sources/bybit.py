@@ -21,6 +21,7 @@ from .venue import (
     Venue,
     by_status,
     check_symbol,
+    code,
     message,
     number,
     table,
@@ -69,10 +70,10 @@ def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body, "retMsg", "error")
     if status == 403 and "country" not in text and "CloudFront" not in text:
         return Refusal("wait", text)  # "access too frequent"
-    if status == 403 or (isinstance(body, dict) and body.get("retCode") == 10009):
+    if status == 403 or code(body, "retCode") == 10009:
         return Refusal("final", f"not available from this place ({text})")
-    if status == 200 and isinstance(body, dict) and body.get("retCode") != 0:
-        return Refusal(_CODES.get(body.get("retCode"), "final"), text)
+    if status == 200 and isinstance(body, dict) and code(body, "retCode") != 0:
+        return Refusal(_CODES.get(code(body, "retCode"), "final"), text)
     return by_status(status, body, text)
 
 

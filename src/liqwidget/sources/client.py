@@ -311,7 +311,8 @@ async def _content(call: _Call, response: httpx.Response) -> bytes:
         except zlib.error:
             raise _AgainError("broken gzip") from None
         if size > RAW_BYTES or len(body) > BODY_BYTES:
-            raise FetchError(f"{call}: at most {BODY_BYTES:,} bytes were wanted; got more. Ask for a shorter range.")
+            most = f"at most {RAW_BYTES:,} bytes, {BODY_BYTES:,} unpacked,"
+            raise FetchError(f"{call}: {most} were wanted; got more. Ask for a shorter range.")
     if unpack and not unpack.eof:
         raise _AgainError("half of a gzip")
     return bytes(body)

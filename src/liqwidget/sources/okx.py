@@ -21,6 +21,7 @@ from .venue import (
     Venue,
     by_status,
     check_symbol,
+    code,
     message,
     pair,
     table,
@@ -94,10 +95,10 @@ def _native(symbol: str) -> str:
 
 def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body, "msg")
-    code = body.get("code") if isinstance(body, dict) else None
-    if code in _CODES:
-        return Refusal(_CODES[code], text)
-    if status == 200 and isinstance(body, dict) and code != "0":
+    told = code(body, "code")
+    if told in _CODES:
+        return Refusal(_CODES[told], text)
+    if status == 200 and isinstance(body, dict) and told != "0":
         return Refusal("final", text)
     return by_status(status, body, text)
 

@@ -260,6 +260,12 @@ def pair(symbol: str) -> tuple[str, str] | None:
     return (symbol.removesuffix(quote), quote) if quote and symbol != quote and "-" not in symbol else None
 
 
+def code(body: Any, name: str) -> str | int | None:
+    """Return an error body's code; None where it has none."""
+    found = body.get(name) if isinstance(body, dict) else None
+    return found if isinstance(found, str | int) else None
+
+
 def message(body: Any, *names: str) -> str:
     """Return what an error body says, short and printable."""
     if isinstance(body, dict):
