@@ -182,6 +182,27 @@ def test_it_ends_with_the_widget_and_with_its_last_view(exchange, at) -> None:
         assert said is None or (widget._live["state"], widget._live["message"]) == ("stopped", said)
 
 
+def test_views_that_fall_silent(exchange, at) -> None:
+    """A tab that was closed without a word ends it after a while; one that a long cell kept from speaking does not."""
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "hyperliquid", days=0.5))
+
+    async def main() -> None:
+        widget._hear({"type": "here", "view": "a"})
+        follower = lw.follow(widget, every=5)
+        await until(lambda: widget._live["state"] == "live", follower)
+        widget._views["a"] -= 1000  # heard of long ago
+        moment = exchange.now()
+        await until(lambda: exchange.now() > moment + 40_000, follower)
+        widget._hear({"type": "here", "view": "a"})
+        moment = exchange.now()
+        await until(lambda: exchange.now() > moment + 90_000, follower)
+        widget._views["a"] -= 1000
+        await asyncio.wait_for(follower.task, 30)
+
+    asyncio.run(main())
+    assert widget._live["message"] == "no view is open; lw.follow starts it again"
+
+
 def test_a_second_one_takes_the_place_of_the_first(at) -> None:
     widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "hyperliquid", days=0.5))
 

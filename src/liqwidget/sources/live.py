@@ -8,6 +8,7 @@ snapshots such as open interest appear a little later. Realised liquidations are
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .venues import find_venue
 
 _SETTLED = 4  # closed candles that come again with each new one, for values that appear late
 _PATIENCE = 600.0  # seconds that a widget may take to be shown first
+_SILENCE = 65.0  # seconds without word of any view; those in hidden tabs are heard once a minute
 _LONGEST_PAUSE = 60.0  # seconds between attempts to get through
 _GRACE = 2_000  # ms after a candle's end until it is asked for with all that belongs to it
 
@@ -119,8 +121,7 @@ class Follower:
         self._place, self._trust_env = place, trust_env
         self._skew = 0  # ms that the venue's clock is ahead
         self._whole_until = 0  # open times before this one came with all that belongs to them
-        self._begun = CLOCK.monotonic()
-        self._seen = False
+        self._shown, self._unseen = False, 0.0
         self._stream = Stream(widget, venue, symbol, trust_env)
 
     def stop(self) -> None:
@@ -167,8 +168,11 @@ class Follower:
         if getattr(self._widget, "comm", None) is None:
             return "the widget is closed"
         if self._widget.views_alive():
-            self._seen = True
-        elif self._seen or CLOCK.monotonic() - self._begun > _PATIENCE:
+            self._shown, self._unseen = True, 0.0
+        else:
+            self._unseen += self._every  # not by the clock: while a long cell runs, no view can be heard
+        last_said_so = self._shown and not self._widget.views_alive(math.inf)
+        if last_said_so or self._unseen > (_SILENCE if self._shown else _PATIENCE):
             return "no view is open; lw.follow starts it again"
         return ""
 

@@ -89,7 +89,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def decode_manifest(data: bytes) -> Manifest:
     """Return the manifest of a file; ParseError for what is none, or is of another version."""
     try:
-        body = json.loads(data)
+        body = json.loads(data if len(data) <= MOST_MANIFEST else b"")
         if body.pop("check") != digest(_canonical(body)) or body["version"] != VERSION:
             raise ValueError
         parts = {month: _states(cells, month) for month, cells in body["parts"].items()}
@@ -118,12 +118,10 @@ def _state(cell: Any, month: str) -> State:
     begin, after = bounds(month)
     final, provisional = ([_integers(range_) for range_ in cell["coverage"][key]] for key in ("final", "provisional"))
     edges = [edge for start, end in final for edge in (start, end)]
-    other = [edge for start, end, _ in provisional for edge in (start, end)]
+    edges += [edge for start, end, _ in provisional for edge in (start, end)]
     size, rows, first, last, fetched = _integers([cell[key] for key in ("size", "rows", "first", "last", "fetched")])
     good = (
-        all(begin <= edge <= after for edge in (*edges, *other))
-        and sorted(set(edges)) == edges
-        and sorted(other) == other
+        all(begin <= edge <= after for edge in edges)
         and 0 <= size <= MOST_BYTES
         and 0 <= rows <= MOST_ROWS
         and (begin <= first <= last < after if rows else first == last == 0)

@@ -69,15 +69,13 @@ class SeriesFolder:
         return ()
 
     def contents(self, name: str, most: int) -> tuple[bytes, Signature]:
-        """Return bytes and signature of a regular file; no bytes of one that has more than `most`."""
+        """Return bytes and signature of a regular file; of one that has more than `most` bytes, one more than that."""
         signature = self.signature(name)
-        try:
-            if signature and signature[0] <= most:
+        with suppress(OSError):
+            if signature:
                 with (self._path / name).open("rb") as file:
-                    return file.read(most + 1), signature
-        except OSError:
-            return b"", ()
-        return b"", signature
+                    return file.read(min(signature[0], most) + 1), signature
+        return b"", ()
 
     @contextmanager
     def alone(self, patience: float) -> Iterator[None]:
