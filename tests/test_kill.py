@@ -104,19 +104,25 @@ def parts(folder: Path) -> dict[str, str]:
 
 def test_killed_at_a_hundred_moments(tmp_path) -> None:
     history, moments = History.make(START - DAY, 3 * 1440, seed=5), random.Random(7)
-    with Exchange(history, now_ms=NOW) as exchange, Nursery(exchange) as nursery:
-        right = nursery.fetch(tmp_path / "right", "binance", 0.9, at=-1)
-        wanted = parts(tmp_path / "right")
-        assert not right["killed"]
-        assert len(wanted) == 5
+    with Exchange(history, now_ms=NOW) as exchange, Nursery(exchange) as a, Nursery(exchange) as b:
+        right, wanted = {}, {}
+        for venue in ("binance", "hyperliquid"):
+            right[venue] = a.fetch(tmp_path / venue, venue, 0.9, at=-1)
+            wanted[venue] = parts(tmp_path / venue)
+            assert not right[venue]["killed"]
+        assert [len(some) for some in wanted.values()] == [5, 2]
         died = 0
-        for k in range(100):
-            folder = tmp_path / str(k)
-            died += nursery.fetch(folder, "binance", 0.9, at=moments.randrange(1, right["calls"]))["killed"]
-            exchange.reset_counts()
-            again = nursery.fetch(folder, "binance", 0.9)
-            assert again["market"] == right["market"], k
-            assert parts(folder) == wanted, k
+        for k in range(0, 100, 2):
+            venue = "binance" if k % 4 == 0 else "hyperliquid"
+            twins = [(nursery, tmp_path / f"{k}{nursery is a}") for nursery in (a, b)]
+            for nursery, folder in twins:
+                nursery.send(folder, venue, 0.9, at=moments.randrange(1, right[venue]["calls"]))
+            died += sum(nursery.receive()["killed"] for nursery, _ in twins)
+            for nursery, folder in twins:
+                nursery.send(folder, venue, 0.9)
+            for nursery, folder in twins:
+                assert nursery.receive()["market"] == right[venue]["market"], folder
+                assert parts(folder) == wanted[venue], folder
             exchange.reset_counts()
         assert died > 90
 
