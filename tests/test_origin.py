@@ -6,10 +6,10 @@ import time
 
 import pandas as pd
 import pytest
-from markets import walk
 
 import liqwidget as lw
 from liqwidget.origin import span_text
+from markets import walk
 
 HOUR = 3_600_000
 
