@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liqwidget import ParseError
+from liqwidget.sources.cache import Cache
 from liqwidget.sources.manifest import decode_manifest, digest
-from liqwidget.sources.part import bounds
+from liqwidget.sources.part import bounds, decode_part
 from series import DAY, END, LATER, NAMES, START, opened, place, right_or_a_hole, same, truth
 
 
@@ -49,6 +50,7 @@ def planted(root: Path, table: pa.Table, **options: Any) -> None:
     path = place(root, "2026-02.parquet")
     pq.write_table(table, path, **options)
     mark = {"check": digest(path.read_bytes()), "size": path.stat().st_size, "rows": table.num_rows}
+    mark |= {"first": int(table["time"][0].as_py()), "last": int(table["time"][-1].as_py())}
     signed(root, lambda body: body["parts"]["2026-02"][0].update(mark))
 
 
@@ -81,6 +83,16 @@ def nested(root: Path) -> None:
     place(root, "manifest.json").write_text("[" * 100_000)
 
 
+def edited(root: Path) -> None:
+    path = place(root, "manifest.json")
+    path.write_text(path.read_text().replace(str(LATER), str(LATER + 1)))
+
+
+def two_names(root: Path) -> None:
+    shutil.copy(place(root, "2026-02.parquet"), place(root, "2026-2.parquet"))
+    signed(root, lambda body: body["parts"].update({"2026-2": body["parts"]["2026-02"]}))
+
+
 def replaced(name: str, data: bytes) -> Callable[[Path], Any]:
     return lambda root: place(root, name).write_bytes(data)
 
@@ -107,6 +119,8 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "deep manifest": nested,
     "long number": replaced("manifest.json", b"9" * 10_000),
     "list": replaced("manifest.json", b"[]"),
+    "edited manifest": edited,
+    "a month of two names": two_names,
     "manifest of another series": another,
     "foreign version": lambda root: signed(root, lambda body: body.update(version=2)),
     "no version": lambda root: signed(root, lambda body: body.pop("version")),
@@ -120,6 +134,9 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "size": state(size=1 << 40),
     "size no number": state(size="a"),
     "first": state(first=int(TIMES[1])),
+    "first of no year": state(first=-(1 << 70)),
+    "last of no year": state(last=1 << 70),
+    "fetched in no year": state(fetched=1 << 70),
     "coverage": state(coverage={"final": [[int(TIMES[0]), int(TIMES[5])]], "provisional": []}),
     "coverage of another month": state(coverage={"final": [[START, END]], "provisional": []}),
     "coverage backwards": state(coverage={"final": [[int(TIMES[5]), int(TIMES[0])]], "provisional": []}),
@@ -144,7 +161,7 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
 
 def bomb() -> pa.Table:
     count = 2_000_000
-    return pa.table({"time": np.arange(count) + int(TIMES[0]), **{name: np.zeros(count) for name in NAMES}})
+    return pa.table({"time": int(TIMES[0]) + 1000 * np.arange(count), **{name: np.zeros(count) for name in NAMES}})
 
 
 def planted_older(root: Path) -> None:
@@ -162,6 +179,8 @@ def test_damage_is_a_hole(name: str, full: Path, caplog: pytest.LogCaptureFixtur
     assert holes, "the damage was not seen"
     assert name == "no manifest" or any(record.name == "liqwidget.cache" for record in caplog.records)
     assert str(full) not in caplog.text
+    assert opened(full).fetched in (None, LATER)
+    assert set(Cache(full).info().symbol) <= {"BTCUSDT"}
     for span in warm.holes(START, END, LATER, 0) + holes:  # what was read before is still right, or a hole by now
         opened(full).write(truth(*span), span, LATER)
     same(opened(full).read(START, END), truth())
@@ -182,6 +201,13 @@ def test_no_bit_is_flipped_unseen(filled: Path, name: str, bit: int) -> None:
     finally:
         path.write_bytes(good)
     assert holes or decoded(bytes(bad)) == decoded(good)  # a space or a key's letters may stand for the same
+
+
+def test_nothing_is_unpacked_that_has_more_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(bomb(), tmp_path / "bomb", compression="zstd")
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(ParseError, match="a part of 700 rows was wanted; got 2000000"):
+        decode_part((tmp_path / "bomb").read_bytes(), NAMES, 700)
 
 
 def decoded(data: bytes) -> Any:

@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import pandas as pd
@@ -338,3 +340,21 @@ def test_positions_with_the_exchange_s_own_liquidation_prices(history, monkeypat
         assert widget._positions
         with pytest.raises(lw.InputError, match="number 1 is '0x12'"):
             lw.hyperliquid_positions([known[0], "0x12"])
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = """
+import importlib.util as util
+find = util.find_spec
+util.find_spec = lambda name, *rest: None if name == "pyarrow" else find(name, *rest)
+import liqwidget as lw
+lw.LiquidationHeatmap(lw.load_sample().tail(50))
+try:
+    lw.fetch
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (
+        'market data needs the extra "data" (pyarrow missing here): pip install "liqwidget[data]"'
+    )

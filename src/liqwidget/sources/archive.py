@@ -12,8 +12,8 @@ from ..market import Market
 from ..origin import Origin
 from .assemble import assemble
 from .dumps import TRADES, Content, Dump, Found, find_dumps
-from .progress import Bar, Progress
-from .reader import Reader, Told
+from .progress import Bar, Progress, Told
+from .reader import Reader
 from .venue import INTERVALS, MINUTE, check_interval
 
 
@@ -144,10 +144,7 @@ def _missing(dumps: list[Dump], frame: Any) -> dict[str, str]:
 
 @contextmanager
 def _told(dumps: list[Dump], progress: bool | Told | None) -> Iterator[Told]:
-    """Give what to tell of the work: a function of the user's, or a bar."""
-    if callable(progress):
-        yield progress
-        return
+    """Give what to tell of the work, for a bar or a function of the user's."""
     state = Progress(f"{dumps[0].exchange} {dumps[0].symbol}", "files")
     with Bar(state, progress) as bar:
 

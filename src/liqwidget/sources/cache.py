@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from platformdirs import user_cache_path
 
 from ..columns import shown
 from ..errors import InputError
-from .need import need
 from .series_folder import SeriesFolder, check_name, series_below
 from .series_store import Store, stored_columns
 
@@ -36,7 +36,7 @@ def folder(given: str | Path | None) -> Path:
     if given is None:
         given = os.environ.get(ENVIRONMENT) or None
     if given is None:
-        return Path(need("platformdirs").user_cache_path("liqwidget"))
+        return Path(user_cache_path("liqwidget"))
     if not isinstance(given, str | Path) or not str(given).strip() or "\0" in str(given):
         raise InputError(f"cache: need the path of a folder; got {shown(given)}.")
     try:

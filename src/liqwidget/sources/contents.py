@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from ..columns import Floats, stamp
 from ..errors import ParseError
 from .dumps import Content, Dump
-from .need import need
 from .rows import Rows, Times
 from .sheets import FORMS, read_tables
 from .venue import DAY, MINUTE
@@ -38,7 +38,7 @@ def read_rows(read: Read, dump: Dump) -> Rows:
     names = COLUMNS[dump.content]
     if not tables:
         return Rows.empty(names)
-    table = need("pyarrow").concat_tables(tables)
+    table = pa.concat_tables(tables)
     columns = {name: table.column(name).to_numpy() for name in FORMS[dump.content].types if name != "symbol"}
     return _MADE[dump.content](columns, dump)
 

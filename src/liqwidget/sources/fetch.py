@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..market import Market
 from .cache import folder
 from .clock import CLOCK
-from .progress import Bar
+from .progress import Bar, Told
 from .span import wanted
 from .task import Task
 from .thread import in_thread
@@ -29,7 +29,7 @@ def fetch(
     *,
     cache: bool | str | Path = True,
     offline: bool = False,
-    progress: bool | None = None,
+    progress: bool | Told | None = None,
     trust_env: bool = False,
 ) -> Market:
     """Fetch closed candles of a perpetual, with all that the venue gives beside them.
@@ -54,7 +54,8 @@ def fetch(
     offline
         Ask nobody: what the cache has, and its repr says how stale that is.
     progress
-        Show a bar; None: in notebooks and terminals, when it takes longer than half a second.
+        Show a bar; None: in notebooks and terminals, when it takes longer than half a second. A function is called
+        instead, with pages done, pages known, and rows so far.
     trust_env
         Take proxies from the environment.
 
@@ -90,7 +91,7 @@ async def fetch_async(
     *,
     cache: bool | str | Path = True,
     offline: bool = False,
-    progress: bool | None = None,
+    progress: bool | Told | None = None,
     trust_env: bool = False,
 ) -> Market:
     """Do as :func:`liqwidget.fetch` does, in the running loop; cancelling the task ends it in the same way."""

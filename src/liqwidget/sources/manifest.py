@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import ParseError
 from .coverage import Coverage
-from .part import MOST_BYTES, MOST_ROWS, bounds, digest
+from .part import LATEST, MOST_BYTES, MOST_ROWS, bounds, digest
 
 VERSION = 1
 #: Most bytes of a manifest: a month takes some 200, or 400 after a write.
@@ -122,6 +122,7 @@ def _state(cell: Any, month: str) -> State:
     size, rows, first, last, fetched = _integers([cell[key] for key in ("size", "rows", "first", "last", "fetched")])
     good = (
         all(begin <= edge <= after for edge in edges)
+        and 0 <= fetched <= LATEST
         and 0 <= size <= MOST_BYTES
         and 0 <= rows <= MOST_ROWS
         and (begin <= first <= last < after if rows else first == last == 0)

@@ -8,16 +8,19 @@ from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..columns import Floats
 from ..errors import ParseError
-from .need import need
 from .rows import Rows, Span
 
 #: Most rows of a part: a month has 44,640 minutes.
 MOST_ROWS = 1_000_000
 #: Most bytes of a part.
 MOST_BYTES = 1 << 27
+#: Times have to be before, ms: 2100.
+LATEST = 4_102_444_800_000
 
 
 def digest(data: bytes) -> str:
@@ -43,7 +46,6 @@ def encode_part(rows: Rows, columns: Sequence[str]) -> bytes:
     """Return tidy rows as one parquet file; nothing for no rows."""
     if not len(rows):
         return b""
-    pa, pq = need("pyarrow"), need("pyarrow.parquet")
     fields = [pa.field("time", pa.int64(), nullable=False)]
     fields += [pa.field(name, pa.float64(), nullable=False) for name in columns]
     values = [pa.array(rows.time), *(pa.array(_plain(rows.columns[name])) for name in columns)]
@@ -91,7 +93,6 @@ def decode_part(data: bytes, columns: Sequence[str], count: int) -> Rows:
     """
     if not data and not count:
         return Rows.empty(columns)
-    pa, pq = need("pyarrow"), need("pyarrow.parquet")
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         schema, meta = file.schema_arrow, file.metadata

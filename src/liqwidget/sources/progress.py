@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tqdm.auto import tqdm
+
+Told = Callable[[int, int, int], object]
 
 
 @dataclass
@@ -28,21 +31,25 @@ class Bar:
     progress
         What it shows, each time `show` is called.
     wanted
-        True or False; None: in notebooks, and where the error stream is a terminal.
+        True or False; None: in notebooks, and where the error stream is a terminal; a function: that is called
+        instead, with how many are done, how many there are (0: not yet known), and the rows so far.
     """
 
-    def __init__(self, progress: Progress, wanted: bool | None = None) -> None:
+    def __init__(self, progress: Progress, wanted: bool | Told | None = None) -> None:
         self._progress, self._bar = progress, None
-        if wanted is False or (wanted is None and not (_in_notebook() or sys.stderr.isatty())):
+        self._told = wanted if callable(wanted) else None
+        if self._told or wanted is False or (wanted is None and not (_in_notebook() or sys.stderr.isatty())):
             return
         self._bar = tqdm(desc=progress.what, unit=f" {progress.unit}", delay=0.5, leave=False)
 
     def show(self) -> None:
         """Bring the bar to where the work is."""
         bar: Any = self._bar
+        state = self._progress
+        if self._told is not None:
+            self._told(state.done, state.total, state.rows)
         if bar is None:
             return
-        state = self._progress
         bar.total = state.total or None
         bar.set_postfix_str(f"{state.rows:,} rows", refresh=False)
         bar.update(state.done - bar.n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from ..columns import stamp
 from ..errors import ParseError
 from .contents import COLUMNS, read_rows
 from .dumps import TRADES, Dump, Found
+from .progress import Told
 from .rows import Rows
 from .tape import coarser, read_trades
 from .venue import Kind
@@ -21,9 +22,6 @@ from .zips import Read, unpacked, verified
 
 _LIMITS = {False: 1 << 26, True: 1 << 35}  # bytes of text in a file; of trades, which are never held
 _NAMED = 3  # files that a note names
-
-#: What is told while reading: files done, files in all, rows so far.
-Told = Callable[[int, int, int], object]
 
 
 @dataclass

@@ -7,15 +7,17 @@ than its own are read, written or removed.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from ..columns import shown
 from ..errors import DataError, InputError
-from .need import need
 
 MANIFEST = "manifest.json"
 _LAYOUT = "v1"
@@ -63,18 +65,16 @@ class SeriesFolder:
     def signature(self, name: str) -> Signature:
         """Return size, time and inode of a regular file; nothing for what is none."""
         with suppress(OSError):
-            found = (self._path / name).lstat()
-            if stat.S_ISREG(found.st_mode):
-                return found.st_size, found.st_mtime_ns, found.st_ino
+            return _signature((self._path / name).lstat())
         return ()
 
     def contents(self, name: str, most: int) -> tuple[bytes, Signature]:
         """Return bytes and signature of a regular file; of one that has more than `most` bytes, one more than that."""
-        signature = self.signature(name)
         with suppress(OSError):
-            if signature:
+            if self.signature(name):
                 with (self._path / name).open("rb") as file:
-                    return file.read(min(signature[0], most) + 1), signature
+                    found = os.fstat(file.fileno())  # another file than a moment ago, where a writer was between
+                    return file.read(min(found.st_size, most) + 1), _signature(found)
         return b"", ()
 
     @contextmanager
@@ -88,17 +88,16 @@ class SeriesFolder:
         DataError
             Another process keeps it, or a file cannot be written, here or by what is done meanwhile.
         """
-        filelock = need("filelock")
         self._check_inside()
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             lock = self._path / _LOCK
             if lock.is_symlink():
                 raise OSError(errno.ELOOP, "its lock is a link")
-            with filelock.FileLock(lock, timeout=patience, poll_interval=0.005):
+            with FileLock(lock, timeout=patience, poll_interval=0.005):
                 self._sweep()
                 yield
-        except filelock.Timeout:
+        except Timeout:
             raise DataError(
                 f"cache: {self.name} is kept by another process for more than {patience:.0f} s. "
                 "End that process, take another folder (cache=...), or do without (cache=False)."
@@ -166,6 +165,10 @@ def series_below(root: Path) -> list[tuple[str, ...]]:
             if _is_name(what, name) and not root.joinpath(_LAYOUT, *names, name).is_symlink()
         ]
     return [names for names in found if SeriesFolder(root, names).files()]
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return (found.st_size, found.st_mtime_ns, found.st_ino) if stat.S_ISREG(found.st_mode) else ()
 
 
 def _is_name(what: str, name: str) -> bool:

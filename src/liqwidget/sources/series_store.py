@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import DataError, InputError, ParseError
 from .coverage import Coverage, inside, settled
 from .manifest import MOST_MANIFEST, Manifest, State, decode_manifest, encode_manifest
-from .part import MOST_BYTES, MOST_ROWS, bounds, decode_part, digest, encode_part, months
+from .part import LATEST, MOST_BYTES, MOST_ROWS, bounds, decode_part, digest, encode_part, months
 from .rows import Rows, Span, covered, holes
 from .series_folder import MANIFEST, SeriesFolder, Signature
 from .venue import MINUTE
@@ -27,7 +27,6 @@ from .venue import MINUTE
 LAG = MINUTE // 2
 _PATIENCE = 60.0  # seconds for which a writer waits for another one,
 _GLANCE = 2.0  # and a reader that saw a part change for a writer
-_LATEST = 4_102_444_800_000  # 2100
 _KEPT = 16  # parts that a Store keeps in memory
 _log = logging.getLogger("liqwidget.cache")
 
@@ -143,10 +142,10 @@ class Store:
         """
         now = int(now)
         start, end = int(span[0]), min(int(span[1]), now)
-        if start < 0 or end > _LATEST or set(rows.columns) != set(self.columns):
+        if start < 0 or not 0 <= now <= LATEST or set(rows.columns) != set(self.columns):
             raise InputError(
                 f"cache: need times from 1970 to 2100 and columns {', '.join(self.columns)}; "
-                f"got {start} to {end} ms and {', '.join(rows.columns)}."
+                f"got {start} to {end} ms at {now} and {', '.join(rows.columns)}."
             )
         rows = rows.tidy(self._folder.name)
         if start >= end:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import compute, csv
 
 from ..columns import shown
 from ..errors import ParseError
 from .dumps import Content, Dump
-from .need import need
 from .zips import Read
 
 BLOCK = 1 << 20  # bytes of text that are parsed at once; more of them no longer fit a processor's cache
@@ -172,7 +173,6 @@ def _names(block: bytes, form: Form, name: str) -> tuple[tuple[str, ...], bytes]
 
 
 def _parsed(block: bytes, names: tuple[str, ...], form: Form, name: str) -> Any:
-    pa, csv = need("pyarrow"), need("pyarrow.csv")
     made: dict[str, Callable[[], Any]] = {
         "int64": pa.int64, "float64": pa.float64, "bool": pa.bool_, "string": pa.string,
         "timestamp[ms]": lambda: pa.timestamp("ms"),
@@ -207,7 +207,6 @@ def _parsed(block: bytes, names: tuple[str, ...], form: Form, name: str) -> Any:
 
 
 def _check_cells(table: Any, form: Form, dump: Dump) -> None:
-    compute = need("pyarrow.compute")
     for column, kind in form.types.items():
         cells = table.column(column)
         if cells.null_count and column not in form.gappy:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute
 
 from ..columns import Floats, shown, stamp
 from ..errors import ParseError
 from .contents import COLUMNS, check_span, moments
 from .dumps import Dump
-from .need import need
 from .rows import Rows, Times
 from .sheets import read_tables
 from .zips import Read
@@ -107,7 +108,7 @@ class _Tape:
         """Take more trades."""
         self.counts["rows"] += table.num_rows
         if self._held is not None:
-            table = need("pyarrow").concat_tables([self._held, table])
+            table = pa.concat_tables([self._held, table])
         self._give(self._once(table), last=False)
 
     def candles(self) -> Rows:
@@ -132,7 +133,6 @@ class _Tape:
 
     def _once(self, table: Any) -> Any:
         """Leave out trades whose number was there."""
-        pa, compute = need("pyarrow"), need("pyarrow.compute")
         ids = table.column(self._id)
         if compute.count_distinct(ids).as_py() == len(ids):
             return table
@@ -153,7 +153,7 @@ class _Tape:
             self._falling = bool(time[-1] < time[0])
         edge = int(time.min()) + _SLACK if self._falling else int(time.max()) - _SLACK
         ready = np.full(len(time), True) if last else (time > edge if self._falling else time < edge)
-        self._held = None if last else table.filter(need("pyarrow").array(~ready))
+        self._held = None if last else table.filter(pa.array(~ready))
         if self._held is not None and self._held.num_rows > _BUSIEST:
             raise ParseError(
                 f"{self._dump.name}: at most {_BUSIEST:,} trades a second were wanted; there are more. "
@@ -194,7 +194,6 @@ class _Tape:
         return reduce_rows(Rows(time[order] // 1000, columns), self._step)[0]
 
     def _side(self, table: Any) -> NDArray[np.bool_]:
-        compute = need("pyarrow.compute")
         side = table.column("side")
         bought = compute.equal(side, "Buy").to_numpy()
         if not (bought | compute.equal(side, "Sell").to_numpy()).all():

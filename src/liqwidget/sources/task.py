@@ -173,6 +173,8 @@ class Task:
         if gaps and self.range.live and gaps[-1][1] == end:
             gaps[-1] = (gaps[-1][0], self.now + _LOOK_AHEAD)
             wish.reached = 0
+        elif self.range.live:
+            wish.reached = self.now // self.range.step * self.range.step
         return gaps
 
     def _pager(self, client: Client, wish: Wish) -> Pager:
