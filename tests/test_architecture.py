@@ -24,10 +24,10 @@ ORDER = [
     ["ledger"],
     ["replay", "density"],
     ["wire"],
-    ["picture"],
+    ["picture", "still"],
     ["events"],
     ["analysis"],
-    ["traits", "presence", "overlays", "widget"],
+    ["traits", "presence", "overlays", "page", "widget"],
     ["app"],
 ]
 RANK = {name: (line, place) for line, names in enumerate(ORDER) for place, name in enumerate(names)}

@@ -49,6 +49,8 @@ export interface ChartInput {
   painted(changed: boolean): void;
   hovered(hover: Hover | null): void;
   scrolled(): void;
+  /** Whether the chart shows its maker's logo itself; a page that does not says it in words. */
+  readonly logo: boolean;
 }
 
 export class Chart {
@@ -83,6 +85,7 @@ export class Chart {
     this.#profile.canvas.className = "liq-profile";
     element.append(this.heatmap.canvas, this.#bubbles.canvas);
     this.api = createChart(element, {
+      layout: { attributionLogo: input.logo },
       width: Math.max(width, 50),
       height: Math.max(height, 50),
       crosshair: { mode: CrosshairMode.Normal },
@@ -238,7 +241,7 @@ export class Chart {
         background: { type: ColorType.Solid, color: "transparent" }, // the heat lies below
         textColor: colours.text,
         fontSize: 11,
-        attributionLogo: true,
+        attributionLogo: this.input.logo,
         panes: { separatorColor: colours.line, separatorHoverColor: colours.line, enableResize: true },
       },
       crosshair: {
@@ -259,6 +262,24 @@ export class Chart {
   /** Let wheel and pinch act on the chart, or leave them to the page. */
   takeWheel(on: boolean): void {
     this.api.applyOptions({ handleScale: { mouseWheel: on }, handleScroll: { mouseWheel: on } });
+  }
+
+  /** All layers on one canvas, in device pixels; null while nothing is laid out. */
+  layers(): { canvas: HTMLCanvasElement; ratio: number } | null {
+    if (this.#size === null) return null;
+    const canvas = this.api.takeScreenshot(false, false);
+    const context = canvas.getContext("2d");
+    if (context === null) return null;
+    const { ratioX } = this.#size;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    // What lies under the chart goes under what it has drawn.
+    context.globalCompositeOperation = "destination-over";
+    context.drawImage(this.#bubbles.canvas, 0, 0);
+    context.drawImage(this.heatmap.canvas, 0, 0);
+    context.globalCompositeOperation = "source-over";
+    const profile = this.#profile.canvas;
+    context.drawImage(profile, Math.round(Number.parseFloat(profile.style.left) * ratioX), 0);
+    return { canvas, ratio: ratioX };
   }
 
   /** The price pane's element, once it is laid out. */

@@ -95,6 +95,7 @@ export class Controls {
         h("div", { class: "liq-head" }, h("label", { for: bin }, "Bin size")),
         this.#bin,
         this.#binText,
+        source.saved ? h("div", { class: "liq-dim" }, "sums of whole rows; finer bins need Python") : "",
       ),
     );
     this.#decay.addEventListener("input", () => source.set({ decayRate: decayAt(this.#decay.valueAsNumber) }), {

@@ -1,6 +1,6 @@
 /** The density on screen: one ledger, one mix, one decay rate, computed when it is looked at. */
 
-import type { Bars, Ledger } from "./ledger";
+import { type Bars, type Cell, cellOf, type Ledger } from "./ledger";
 import { brightest, replay } from "./replay";
 
 /** Shares by tier of a ledger, summing to 1; tiers that the mix does not name get 0. */
@@ -67,6 +67,16 @@ export class Field {
     return this.values.subarray(t * rows, (t + 1) * rows);
   }
 
+  /** What stands in one cell, taken apart. */
+  cell(t: number, row: number): Cell {
+    return cellOf(this.ledger, this.weights, this.decayRate, t, row);
+  }
+
+  /** Fill `out` from column `from` on; returns the largest value there, USD. */
+  protected fill(out: Float32Array, from: number): number {
+    return replay(this.ledger, this.weights, this.decayRate, out, from);
+  }
+
   #touch(from: number): void {
     this.#staleFrom = Math.min(this.#staleFrom, from);
     this.revision++;
@@ -74,7 +84,7 @@ export class Field {
 
   #refresh(): void {
     if (this.#staleFrom >= this.ledger.columns) return;
-    const most = replay(this.ledger, this.weights, this.decayRate, this.#values, this.#staleFrom);
+    const most = this.fill(this.#values, this.#staleFrom);
     this.#brightest = this.#staleFrom === 0 ? most : brightest(this.#values);
     this.#staleFrom = this.ledger.columns;
   }

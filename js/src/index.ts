@@ -3,6 +3,8 @@
 import { type AnyModel, JupyterSource } from "./model";
 import { mount } from "./mount";
 
+export { openPage } from "./page";
+
 interface Context {
   model: AnyModel;
   signal?: AbortSignal;

@@ -39,6 +39,13 @@ export class Legend {
     this.#positions.append(h("span", { class: "liq-sign liq-sign-true", "aria-hidden": "true" }), this.#positionsText);
   }
 
+  /** What is shown, as text alone. */
+  get words(): string[] {
+    const marks = `realised liquidations: circles long, diamonds short ${this.#marksText.textContent}`;
+    const lines = [this.#marks.hidden ? "" : marks, this.#positions.hidden ? "" : this.#positionsText.textContent];
+    return lines.filter((line): line is string => Boolean(line));
+  }
+
   /** Explain the marks that are drawn; null: none are. */
   showMarks(marks: Marks | null, simulated: boolean): void {
     this.#marks.hidden = marks === null || marks.time.length === 0;

@@ -1,12 +1,12 @@
 /** The Jupyter model as a Source. The only file that spells trait names. */
 
-import { PALETTES, SCALES } from "./colour";
 import type { Marks } from "./events";
 import { Field } from "./field";
 import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "./ledger";
 import { Overlay } from "./overlay";
 import type { Positions } from "./positions";
-import type { Live, Selection, Settings, Source, SourceEvent, Status, Visible } from "./settings";
+import type { SourceEvent, Status, Visible } from "./settings";
+import { type Live, readSettings, type Selection, type Settings, type Source } from "./settings";
 import { decodeFrame, WireError } from "./wire";
 
 /** What anywidget hands over; its own types would bring in the whole front end. */
@@ -93,28 +93,7 @@ export class JupyterSource implements Source {
   }
 
   get settings(): Settings {
-    const read = (name: keyof Settings): unknown => this.model.get(TRAITS[name]);
-    const finite = (name: keyof Settings, otherwise: number): number => {
-      const value = read(name);
-      return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
-    };
-    const threshold = read("threshold") as [number, number] | undefined;
-    const palette = read("palette") as Settings["palette"];
-    const scale = read("scale") as Settings["scale"];
-    const theme = read("theme");
-    return {
-      leverageMix: (read("leverageMix") ?? {}) as Record<string, number>,
-      decayRate: Math.max(finite("decayRate", 0), 0),
-      binSize: finite("binSize", 0),
-      palette: PALETTES.includes(palette) ? palette : "plasma",
-      scale: SCALES.includes(scale) ? scale : "linear",
-      threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
-      opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
-      swept: read("swept") === true,
-      bubbles: read("bubbles") !== false,
-      theme: theme === "light" || theme === "dark" ? theme : "auto",
-      height: Math.min(Math.max(finite("height", 560), 200), 4000),
-    };
+    return readSettings((name) => this.model.get(TRAITS[name]));
   }
 
   get status(): Status {

@@ -11,8 +11,9 @@ import { Legend, outsideText } from "./legend";
 import { LookBar } from "./look";
 import { Pill } from "./pill";
 import { Readout } from "./readout";
+import { SaveMenu } from "./save";
 import type { Source } from "./settings";
-import { COLOURS, GROUND, hostTheme, watchTheme } from "./theme";
+import { COLOURS, GROUND, hostTheme, type Theme, watchTheme } from "./theme";
 
 /** Show a source inside `host` until the signal aborts. */
 export function mount(source: Source, host: HTMLElement, signal: AbortSignal): void {
@@ -95,6 +96,11 @@ class View {
     return this.#chart;
   }
 
+  /** What is said of the data and of the marks over it. */
+  get words(): string[] {
+    return [...Array.from(this.#badges.children, (badge) => badge.textContent ?? ""), ...this.#legend.words];
+  }
+
   #fitButtons(): HTMLElement {
     const button = (text: string, fit: () => void): HTMLElement => {
       const element = h("button", { type: "button", class: "liq-button" }, text);
@@ -106,6 +112,7 @@ class View {
       { class: "liq-fit" },
       button("fit candles", () => this.#chart?.fitCandles()),
       button("fit levels", () => this.#chart?.fitLevels()),
+      new SaveMenu(this.source, this, this.signal).element,
     );
   }
 
@@ -191,8 +198,9 @@ class View {
           this.#chart?.drawProfile();
         },
         scrolled: () => this.#scrolled(),
+        logo: source.saved !== true,
       },
-      COLOURS[this.#themeName()],
+      COLOURS[this.theme],
     );
     this.#picture(0);
     const pane = this.#chart.pane;
@@ -230,6 +238,7 @@ class View {
     const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));
     const outside = this.source.marks === null ? "" : outsideText(this.source.marks);
     if (outside !== "") badges.push(h("span", { class: "liq-badge" }, outside));
+    if (this.source.saved) badges.push(h("span", { class: "liq-badge" }, "saved page: nothing is live"));
     if (about.simulated) badges.unshift(h("span", { class: "liq-badge liq-loud" }, "simulated market"));
     if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join(""))
       this.#badges.replaceChildren(...badges);
@@ -254,13 +263,13 @@ class View {
     this.#controls.update();
   }
 
-  #themeName(): "light" | "dark" {
+  get theme(): Theme {
     const { theme } = this.source.settings;
     return theme === "auto" ? hostTheme(this.#root.parentElement ?? this.#root) : theme;
   }
 
   #theme(): void {
-    const name = this.#themeName();
+    const name = this.theme;
     if (this.#root.dataset.theme === name) return;
     this.#root.dataset.theme = name;
     this.#chart?.recolour(COLOURS[name]);

@@ -4,7 +4,7 @@ import type { Hover } from "./chart";
 import { h, setText } from "./dom";
 import type { Realised } from "./events";
 import type { Field } from "./field";
-import { cellOf, edgeOf, rowOf } from "./ledger";
+import { edgeOf, rowOf } from "./ledger";
 import { decimalsOf, duration, percent, price, usd, utc } from "./units";
 
 /** The facts of one cell; amounts are estimates. */
@@ -27,7 +27,7 @@ export function factsOf(field: Field, column: number, level: number): CellFacts 
   const close = bars.close[column]!;
   const centre = edgeOf(ledger, row + 0.5);
   const values = field.column(column);
-  const cell = cellOf(ledger, field.weights, field.decayRate, column, row);
+  const cell = field.cell(column, row);
   let between = 0;
   if (centre < close) for (let r = row; r < ledger.rows && edgeOf(ledger, r + 0.5) < close; r++) between += values[r]!;
   else for (let r = row; r >= 0 && edgeOf(ledger, r + 0.5) > close; r--) between += values[r]!;

@@ -1,6 +1,6 @@
 /** What the user can change, as both sides see it, and what a view needs of the place it came from. */
 
-import type { PaletteName, ScaleName } from "./colour";
+import { PALETTES, type PaletteName, SCALES, type ScaleName } from "./colour";
 import type { Marks } from "./events";
 import type { Field } from "./field";
 import type { Positions } from "./positions";
@@ -24,6 +24,35 @@ export interface Settings {
   theme: "auto" | "light" | "dark";
   /** Height of the chart in CSS pixels. */
   height: number;
+}
+
+/**
+ * Settings as they are used, whatever is written where they come from.
+ *
+ * @param read - the value of a setting, which may be anything
+ */
+export function readSettings(read: (name: keyof Settings) => unknown): Settings {
+  const finite = (name: keyof Settings, otherwise: number): number => {
+    const value = read(name);
+    return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
+  };
+  const threshold = read("threshold") as [number, number] | undefined;
+  const palette = read("palette") as Settings["palette"];
+  const scale = read("scale") as Settings["scale"];
+  const theme = read("theme");
+  return {
+    leverageMix: (read("leverageMix") ?? {}) as Record<string, number>,
+    decayRate: Math.max(finite("decayRate", 0), 0),
+    binSize: finite("binSize", 0),
+    palette: PALETTES.includes(palette) ? palette : "plasma",
+    scale: SCALES.includes(scale) ? scale : "linear",
+    threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
+    opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
+    swept: read("swept") === true,
+    bubbles: read("bubbles") !== false,
+    theme: theme === "light" || theme === "dark" ? theme : "auto",
+    height: Math.min(Math.max(finite("height", 560), 200), 4000),
+  };
 }
 
 export interface Status {
@@ -80,6 +109,8 @@ export interface Source {
   /** True positions, or null where there are none. */
   readonly positions: Positions | null;
   readonly live: Live;
+  /** The picture is a saved one: nobody computes finer bins or sends candles. */
+  readonly saved?: boolean;
   set(changes: Partial<Settings>): void;
   select(selection: Selection | null): void;
   show(visible: Visible): void;

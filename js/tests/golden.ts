@@ -18,8 +18,18 @@ export interface GoldenFrame {
   sections: Record<string, { dtype: string; shape: number[]; sum: number; ends: (number | null)[] }>;
 }
 
-export const expected: { frames: Record<string, GoldenFrame>; densities: Record<string, GoldenDensity[]> } =
-  json("expected.json");
+export interface GoldenCoarser {
+  factor: number;
+  first: number;
+  rows: number;
+  densities: GoldenDensity[];
+}
+
+export const expected: {
+  coarser: Record<string, GoldenCoarser>;
+  frames: Record<string, GoldenFrame>;
+  densities: Record<string, GoldenDensity[]>;
+} = json("expected.json");
 export const badWords: Record<string, string> = json("bad.json");
 
 /** Bytes of a frame, such as "ledger" or "bad/magic", in a buffer of their own. */

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .app.explorer import explore
     from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
     from .density import Density, auto_decay_rate, estimate
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
@@ -48,6 +49,7 @@ __all__ = [
     "build_ledger",
     "cache",
     "estimate",
+    "explore",
     "fetch",
     "fetch_async",
     "find_bracket",
@@ -78,6 +80,7 @@ _HOME = {
     "build_ledger": "ledger",
     "cache": "sources.cache",
     "estimate": "density",
+    "explore": "app.explorer",
     "fetch": "sources.fetch",
     "fetch_async": "sources.fetch",
     "find_bracket": "brackets",

@@ -17,6 +17,7 @@ from .ledger import SPAN, Ledger, build_ledger
 from .market import Market
 from .mix import PRESETS, check_mix, shares
 from .overlays import Overlays
+from .page import Pages
 from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
 from .presence import Presence
 from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
@@ -54,7 +55,7 @@ def _static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class LiquidationHeatmap(Overlays, Presence):
+class LiquidationHeatmap(Overlays, Presence, Pages):
     """Price candles in front of the estimated liquidation density, with its controls.
 
     Leverage mix and decay rate act in the browser at once; a new bin size is computed here.

@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { csvLine, fileName, levelsCsv, selectionCsv } from "../src/export";
+import { Field } from "../src/field";
+import { type Bars, barsOf, edgeOf, ledgerOf } from "../src/ledger";
+import { decodeFrame } from "../src/wire";
+import { bytesOf } from "./golden";
+
+const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
+const golden = async (symbol = "TEST"): Promise<Field> => {
+  const bars: Bars = barsOf(await decodeFrame(bytesOf("bars")));
+  bars.about.symbol = symbol;
+  return new Field(bars, ledgerOf(await decodeFrame(bytesOf("ledger"))), MIX, 0.03);
+};
+const parsed = (csv: string): string[][] =>
+  csv
+    .split("\r\n")
+    .slice(0, -1)
+    .map((line) => line.split(","));
+
+describe("a line of a table", () => {
+  test.each([
+    ["=1+1", `"'=1+1"`],
+    ["+1", `"'+1"`],
+    ["-1", `"'-1"`],
+    ["@SUM(A1)", `"'@SUM(A1)"`],
+    ["\t=1", `"'\t=1"`],
+    [" =1", `"' =1"`],
+    ['=HYPERLINK("x")', `"'=HYPERLINK(""x"")"`],
+    ["a,b", '"a,b"'],
+    ['say "x"', '"say ""x"""'],
+    ["two\r\nlines", '"two\r\nlines"'],
+    ["BTC-USDT", "BTC-USDT"],
+    ["", ""],
+  ])("text %j is %j", (text, written) => expect(csvLine([text])).toBe(`${written}\r\n`));
+
+  test("numbers are numbers, negative ones too", () => {
+    expect(csvLine([-1.5, 0, 1e21])).toBe("-1.5,0,1e+21\r\n");
+  });
+});
+
+describe("levels of a candle", () => {
+  test("are the rows that are not empty, with their sums towards the close", async () => {
+    const field = await golden();
+    const t = field.ledger.columns - 1;
+    const [head, ...lines] = parsed(levelsCsv(field, t));
+    expect(head).toEqual(
+      ["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd", "cumulative_usd"].concat("distance"),
+    );
+    const close = field.bars.close[t]!;
+    const filled = [...field.column(t).entries()].filter(([, value]) => value > 0);
+    expect(lines.length).toBe(filled.length);
+    expect(lines.length).toBeGreaterThan(4);
+    for (const [i, [row, value]] of filled.entries()) {
+      const [symbol, time, side, low, high, usd, sum, distance] = lines[i]!;
+      const centre = edgeOf(field.ledger, row + 0.5);
+      expect([symbol, side]).toEqual(["TEST", centre < close ? "long" : "short"]);
+      expect(Date.parse(time!)).toBe(field.bars.time[t]);
+      expect([Number(low), Number(high)]).toEqual([edgeOf(field.ledger, row), edgeOf(field.ledger, row + 1)]);
+      expect(Number(usd)).toBeCloseTo(value, 2);
+      const between = filled.filter(([r]) =>
+        centre < close ? r >= row && r < split(field, close) : r <= row && r >= split(field, close),
+      );
+      expect(Number(sum)).toBeCloseTo(
+        between.reduce((total, [, v]) => total + v, 0),
+        1,
+      );
+      expect(Number(distance)).toBeCloseTo(centre / close - 1, 5);
+    }
+  });
+
+  test("a hostile symbol stays one cell of text", async () => {
+    const csv = levelsCsv(await golden('=cmd|"/c calc",1'), 3);
+    expect(csv.split("\r\n")[1]).toMatch(/^"'=cmd\|""\/c calc"",1",/);
+  });
+});
+
+const split = (field: Field, close: number): number =>
+  Array.from({ length: field.ledger.rows }, (_, r) => r).findIndex((r) => edgeOf(field.ledger, r + 0.5) >= close);
+
+test("a selection has its candles and its centres, both ends included", async () => {
+  const field = await golden();
+  const { time } = field.bars;
+  const centre = (row: number): number => edgeOf(field.ledger, row + 0.5);
+  const box = { time_from: time[4]!, time_to: time[9]!, price_low: centre(3), price_high: centre(14) };
+  const [head, ...lines] = parsed([...selectionCsv(field, box)].join(""));
+  expect(head).toEqual(["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd"]);
+  let wanted = 0;
+  for (let t = 4; t <= 9; t++) for (let r = 3; r <= 14; r++) wanted += field.column(t)[r]! > 0 ? 1 : 0;
+  expect(lines.length).toBe(wanted);
+  expect(wanted).toBeGreaterThan(10);
+  const times = lines.map((line) => Date.parse(line[1]!));
+  expect([Math.min(...times), Math.max(...times)]).toEqual([time[4], time[9]]);
+  const lows = lines.map((line) => Number(line[3]));
+  expect(Math.min(...lows)).toBeGreaterThanOrEqual(edgeOf(field.ledger, 3));
+  expect(Math.max(...lows)).toBeLessThanOrEqual(edgeOf(field.ledger, 14));
+});
+
+test.each([
+  ["BTCUSDT", /^liqwidget-BTCUSDT-/],
+  ["../../etc/passwd", /^liqwidget-etc-passwd-/],
+  ['<img src=x onerror="x">', /^liqwidget-img-src-x-onerror-x-/],
+  ["", /^liqwidget-[^-]*-?levels-/],
+  ["x".repeat(500), /^liqwidget-x{40}-/],
+])("a file about %j has a name that is one", async (symbol, wanted) => {
+  const name = fileName(await golden(symbol), "levels", "csv");
+  expect(name).toMatch(wanted);
+  expect(name).toMatch(/^[A-Za-z0-9-]+-levels-\d{8}T\d{4}Z\.csv$/);
+});

@@ -1,0 +1,11 @@
+"""The whole application in one call: data controls, the heatmap, panels that share its state.
+
+It may import everything; nothing imports it. Bokeh is loaded here and nowhere else.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("jupyter_bokeh") is None:
+    raise ModuleNotFoundError(
+        'lw.explore needs the extra "app" (jupyter_bokeh missing here): pip install "liqwidget[app]"'
+    )

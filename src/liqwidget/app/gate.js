@@ -1,0 +1,73 @@
+// Makes BokehJS present in the page before the first view that needs it, without a CDN.
+
+const inflate = (bytes) =>
+  new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+
+async function provide(model) {
+  const version = model.get("version");
+  if (window.Bokeh?.version === version && window.Bokeh.Models?.get?.("DataTable", null)) return;
+  // One load a page and version, however many views ask at once.
+  window.liqwidgetBokeh ??= {};
+  window.liqwidgetBokeh[version] ??= (async () => {
+    const script = document.createElement("script");
+    script.textContent = await inflate(model.get("_library"));
+    document.head.append(script);
+    script.remove();
+  })();
+  await window.liqwidgetBokeh[version];
+}
+
+/** Have the kernel send what the panels are now; a kernel that is busy or dead does not keep them from being drawn. */
+function freshened(model, milliseconds = 5000) {
+  return new Promise((done) => {
+    const heard = (message) => {
+      if (message?.type !== "fresh") return;
+      clearTimeout(timer);
+      model.off("msg:custom", heard);
+      done();
+    };
+    const timer = setTimeout(() => heard({ type: "fresh" }), milliseconds);
+    model.on("msg:custom", heard);
+    model.send({ type: "fresh" });
+  });
+}
+
+const isDark = () => document.body.dataset.jpThemeLight === "false";
+
+function render({ model, el, signal }) {
+  el.classList.add("liq-app-panels");
+  const ended = new AbortController();
+  signal?.addEventListener("abort", () => ended.abort());
+  const tell = () => {
+    if (model.get("dark") === isDark()) return;
+    model.set("dark", isDark());
+    model.save_changes();
+  };
+  const theme = new MutationObserver(tell);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  tell();
+  const views = [];
+  (async () => {
+    try {
+      await Promise.all([provide(model), freshened(model)]);
+      for (const reference of model.get("children")) {
+        const child = await model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
+        const view = await model.widget_manager.create_view(child);
+        if (ended.signal.aborted) return view.remove();
+        views.push(view);
+        el.append(view.el);
+        view.trigger("displayed");
+      }
+      el.dataset.ready = "true";
+    } catch (error) {
+      el.append(`The panels could not be drawn: ${error.message ?? error}. The heatmap above works without them.`);
+    }
+  })();
+  return () => {
+    ended.abort();
+    theme.disconnect();
+    for (const view of views) view.remove();
+  };
+}
+
+export default { render };

@@ -1,0 +1,35 @@
+// Sends a chosen file in pieces, the next one when the last has arrived: a single large message would close the socket.
+
+const PIECE = 1 << 20;
+
+function render({ model, el, signal }) {
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  const name = document.createElement("span");
+  el.classList.add("liq-app-upload");
+  input.type = "file";
+  input.accept = ".csv,.gz,.parquet,.zip";
+  name.textContent = "Choose a file …";
+  label.append(input, name);
+  el.append(label);
+  let file = null;
+  let turn = 0;
+  input.addEventListener("change", () => {
+    file = input.files[0] ?? null;
+    if (!file) return;
+    name.textContent = file.name;
+    turn += 1;
+    model.send({ type: "begin", name: file.name, size: file.size, turn });
+  });
+  const answer = async (message) => {
+    if (message?.type !== "next" || message.turn !== turn || !file) return;
+    const piece = await file.slice(message.from, message.from + PIECE).arrayBuffer();
+    if (message.turn === turn) model.send({ type: "piece", from: message.from, turn }, undefined, [piece]);
+  };
+  model.on("msg:custom", answer);
+  const end = () => model.off("msg:custom", answer);
+  signal?.addEventListener("abort", end);
+  return end;
+}
+
+export default { render };

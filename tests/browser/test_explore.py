@@ -1,0 +1,188 @@
+"""The application in a real JupyterLab: the first paint, the sliders, loading, errors, cancelling, clusters, themes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from test_live import connect
+
+import liqwidget as lw
+from exchange import Exchange, History, vices
+from loopback import MINUTE
+
+pytestmark = pytest.mark.browser
+
+APP = "import liqwidget as lw\napp = lw.explore()\napp"
+READY = "() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'"
+# What BokehJS holds in the page, not what Python has sent.
+BARS = """() => {
+  const models = Bokeh.documents.flatMap((document) => [...document._all_models.values()]);
+  const sources = models.filter((model) => model.type === 'ColumnDataSource' && model.data.tier !== undefined);
+  if (sources.length !== 1) return null;
+  const { usd, tier } = sources[0].data;
+  return { usd: [...usd].reduce((a, b) => a + b, 0), tiers: [...new Set(tier)] };
+}"""
+INK = """() => Bokeh.documents.flatMap((document) => [...document._all_models.values()])
+  .find((model) => model.type === 'LinearAxis').major_label_text_color"""
+PLACES = """() => {
+  const app = document.querySelector('.liq-app').getBoundingClientRect();
+  const parts = [...document.querySelectorAll('.liq-app-card, .liq-app-line > *, .liq')];
+  const out = parts.map((part) => [part.className, part.getBoundingClientRect()])
+    .filter(([_, box]) => box.width > 0 && (box.right > app.right + 1 || box.left < app.left - 1));
+  const cards = [...document.querySelectorAll('.liq-app-card')].map((card) => card.getBoundingClientRect().left);
+  return { out: out.map(([name]) => name), columns: new Set(cards).size };
+}"""
+MIX = "with app.heatmap._lock: print(app.heatmap.density.column(-1).sum())"
+
+
+@pytest.fixture
+def explorer(notebook, lab):
+    """Open the application, and wait for its panels. At the end: no error in the page, and no one else was asked."""
+    opened = []
+
+    def start(*before: str):
+        session = notebook(*before, APP, height=2300)
+        session.page.wait_for_function(READY, timeout=20_000)
+        opened.append(session)
+        return session
+
+    yield start
+    for session in opened:
+        assert session.page.problems == []
+        # The list is the browser's own, and does not begin before the page did.
+        asked = session.page.evaluate("() => performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert len(asked) > 10
+        assert [url for url in asked if not url.startswith((lab.url("").split("/lab")[0], "data:", "blob:"))] == []
+
+
+def said(session, text: str) -> None:
+    """Wait until these words stand beside the button."""
+    session.page.locator(".liq-app-said", has_text=text).wait_for(timeout=30_000)
+
+
+def choose(session, source: str) -> None:
+    session.page.locator(".liq-app-source").get_by_role("button", name=source, exact=True).click()
+
+
+def load(session) -> None:
+    session.page.get_by_role("button", name="Load", exact=True).click()
+
+
+def bars_of(session, usd: float) -> None:
+    """Wait until the bars in the page add up to this."""
+    session.page.wait_for_function(
+        f"(usd) => {{ const bars = ({BARS})(); return bars && Math.abs(bars.usd / usd - 1) < 1e-5; }}",
+        arg=usd,
+        timeout=20_000,
+    )
+
+
+def test_the_sample_is_there_and_its_panels_follow_the_widget(explorer):
+    session = explorer()
+    page = session.page
+    assert "simulated market" in page.locator(".liq-badges").inner_text()
+    shown = page.locator(".liq-app").inner_text()
+    for word in ("Reading", "Liquidation map", "Context", "Clusters", "Self-check", "2102.04591", "estimate"):
+        assert word in shown
+    assert page.locator(".liq-app-panels canvas").count() >= 4
+    before = page.evaluate(BARS)
+    bars_of(session, float(session.python(MIX)))
+
+    page.get_by_role("button", name="hot", exact=True).click()
+    page.wait_for_function(f"() => ({BARS})()?.tiers.includes('25x')", timeout=20_000)
+    bars_of(session, float(session.python(MIX)))
+    assert page.evaluate(BARS)["usd"] != pytest.approx(before["usd"], rel=1e-3)
+
+    low = float(session.python("with app.heatmap._lock: print(app.heatmap.density.clusters(top=12).price_low.min())"))
+    page.locator(".liq-app-panels .slick-header-column", has_text="from").click()
+    row = page.locator(".liq-app-panels .slick-row").first
+    row.locator(".slick-cell", has_text=f"{low:,.0f}").first.click()
+    page.locator(".liq-outline:visible").wait_for(timeout=15_000)
+    assert float(session.python("print(app.heatmap.selection['price_low'])")) == low
+
+    light = page.evaluate(INK)
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
+    page.wait_for_function(f"(light) => ({INK})() !== light", arg=light, timeout=20_000)
+
+    # A page that is loaded anew shows what is now, and not what was when the panels were made.
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.goto(page.url.split("&reset")[0])
+    page.wait_for_function(READY, timeout=60_000)
+    bars_of(session, float(session.python(MIX)))
+    assert page.evaluate(INK) != light
+
+
+def test_files_errors_widths_and_the_end(explorer, tmp_path):
+    session = explorer("from ipywidgets.widgets.widget import _instances\nbefore = set(_instances)")
+    page = session.page
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    for width, columns in ((900, 1), (420, 1), (1500, 2)):
+        page.set_viewport_size({"width": width, "height": 2300})
+        page.wait_for_function(f"(columns) => ({PLACES})().columns === columns", arg=columns, timeout=10_000)
+        assert page.evaluate(PLACES)["out"] == []
+
+    lw.load_sample().candles.tail(400).reset_index().to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    choose(session, "File")
+    path = session.page.locator(".liq-app-path input")
+    path.fill(str(tmp_path / "mine.csv"))
+    path.press("Tab")
+    load(session)
+    said(session, "400 candles")
+    session.until("view.source.field.ledger.columns === 400")
+    bars_of(session, float(session.python(MIX)))
+    revision = session.revision()
+    path.fill(str(tmp_path / "bad.csv"))
+    path.press("Tab")
+    load(session)
+    said(session, "candles:")
+    assert session.page.locator(".liq-app-error [role=alert]").count() == 1
+    assert session.view("view.source.field.ledger.columns") == 400
+    assert session.revision() == revision
+
+    frame = lw.load_sample().candles.reset_index()
+    frame["note"] = "x" * 1_500  # more than two pieces of a megabyte
+    large = tmp_path / "mine & <b>yours.csv"
+    frame.to_csv(large, index=False)
+    assert large.stat().st_size > 2.5 * 2**20
+    choose(session, "Upload")
+    session.page.locator(".liq-app-upload input").set_input_files(str(large))
+    said(session, "2,016 candles of BTCUSDT")
+    assert session.python("print(app.market.simulated)").strip() == "False"
+    assert session.page.locator(".liq-app-upload b").count() == 0
+    assert session.python("app.close(); print(set(_instances) == before)").strip() == "True"
+
+
+@pytest.fixture
+def exchange():
+    now = int(time.time() * 1000)
+    with Exchange(History.make(now // MINUTE * MINUTE - 3 * 1440 * MINUTE, 3 * 1440, seed=4)) as server:
+        yield server
+        assert not server.violations
+
+
+def test_a_venue_and_a_fetch_that_is_cancelled(explorer, exchange):
+    session = explorer(connect(exchange))
+    choose(session, "Venue")
+    days = session.page.locator(".liq-app-days input")
+    days.fill("1")
+    days.press("Tab")
+    load(session)
+    said(session, "candles of BTCUSDT")
+    assert session.python("print(app.market.exchange)").strip() == "binance"
+    session.until("view.source.field.bars.about.exchange === 'binance'")
+    columns = session.view("view.source.field.ledger.columns")
+    assert 280 < columns <= 288
+
+    exchange.set_vices([vices.Mute(path="klines")])
+    days.fill("2")
+    days.press("Tab")
+    load(session)
+    said(session, " of ")
+    assert session.view("view.source.field.ledger.columns") == columns
+    assert session.python("print(6 * 7)").strip() == "42"  # the kernel is free meanwhile
+    session.page.get_by_role("button", name="Cancel", exact=True).click()
+    said(session, "Cancelled")
+    assert session.view("view.source.field.ledger.columns") == columns
+    assert session.page.get_by_role("button", name="Load", exact=True).is_enabled()
