@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import os
 import re
 import shutil
@@ -206,3 +207,8 @@ def test_the_version_is_the_project_s() -> None:
 def test_this_environment_runs_the_checkout_itself() -> None:
     assert Path(liqwidget.__file__).parent == ROOT / "src" / "liqwidget"
     assert sysconfig.get_python_version() >= "3.11"
+
+
+def test_the_bundle_is_small() -> None:
+    bundle = (ROOT / "src" / "liqwidget" / "static" / "index.js").read_bytes()
+    assert len(gzip.compress(bundle, 9)) <= 90_000
