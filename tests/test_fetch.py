@@ -200,6 +200,16 @@ def test_a_listing_is_not_asked_for_again_and_again(history, exchange, at) -> No
     assert len(pages) <= len(windows) + 6  # the gap, the listing, and the one before: twice each
 
 
+def test_a_stale_copy_of_a_candle_that_ended_is_asked_for_again(monkeypatch, tmp_path) -> None:
+    now = START + 60 * MINUTE - 1000
+    wrong = [vices.RepeatedEdge().on(times=2, per_url=True), vices.TooMany().on(probability=0.3, times=2)]
+    exchange = Exchange(History.make(START, 60), vices=wrong, now_ms=now)
+    with exchange, connected(exchange, monkeypatch, tmp_path):
+        market = lw.fetch("BTCUSDT", "binance", "1m", start=time(START))
+        wanted = expected(exchange.history, "binance", "1m", START, exchange.now())
+        same(market, wanted[: len(market)], "close")
+
+
 @st.composite
 def worlds(draw):
     """A history with gaps, a venue, some vices that a right client survives, and what is asked for."""

@@ -111,6 +111,7 @@ def test_the_sample_is_there_and_its_panels_follow_the_widget(explorer):
     page.wait_for_function(READY, timeout=60_000)
     bars_of(session, float(session.python(MIX)))
     assert page.evaluate(INK) != light
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
 
 
 def test_files_errors_widths_and_the_end(explorer, tmp_path):

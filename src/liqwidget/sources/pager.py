@@ -107,8 +107,11 @@ class Pager:
             part = Part(part.span, Rows.joined([part.rows, other.rows], self.series.columns).tidy(self.what), part.now)
         return part
 
-    async def _pages(self, window: Span, now: int) -> Part:
-        """Return one window's rows, page by page where there are more than a page."""
+    async def _pages(self, window: Span, now: int, again: int = _AGAIN) -> Part:
+        """Return one window's rows, page by page where there are more than a page.
+
+        Rows of one time that differ, such as a stale copy of a candle that has ended since, are asked for `again`.
+        """
         start, end = window
         parts: list[Rows] = []
         while start < end:
@@ -126,7 +129,12 @@ class Pager:
                 end = int(parts[-1].time.min())
             else:
                 start = int(parts[-1].time.max()) + (self.size if self.series.periods else 1)
-        rows = Rows.joined(parts, self.series.columns).tidy(self.what)
+        try:
+            rows = Rows.joined(parts, self.series.columns).tidy(self.what)
+        except ParseError:
+            if not again:
+                raise
+            return await self._pages(window, now, again - 1)
         if self.kind in FORMING:
             rows = rows.taken(rows.time + self.size + SETTLE <= now)
             if (rows.time % self.size != 0).any():
