@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ParseError
 from .client import Client
@@ -19,6 +19,7 @@ from .venue import Kind, Query, Series
 
 FORMING: tuple[Kind, ...] = ("candles", "mark", "taker")  # rows that are not final before their step is over
 SETTLE = 1_000  # ms after its end in which a candle may still change
+T = TypeVar("T")
 _AGAIN = 2  # times that a short window is asked for again
 
 
@@ -147,7 +148,7 @@ class Pager:
         return len(part.rows) < -(-end // self.size) - -(-start // self.size)
 
 
-async def together(jobs: Iterable[Coroutine[Any, Any, Part]]) -> list[Part]:
+async def together(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Return the results of all jobs, run at once; the first error ends the others and is raised by itself."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from concurrent.futures import wait
@@ -20,6 +19,7 @@ from .client import Client
 from .clock import CLOCK
 from .hyperliquid import VENUE, native
 from .limits import Limits
+from .pager import together
 from .progress import Bar, Progress
 from .thread import in_thread
 from .venue import Request, number
@@ -169,13 +169,9 @@ async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bo
         counted.done += 1
         counted.rows = len(found)
 
-    try:
-        with Limits(folder(None)) as limits:
-            async with Client(VENUE, limits, trust_env=trust_env) as client, asyncio.TaskGroup() as group:
-                for address in addresses:
-                    group.create_task(one(client, address))
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    with Limits(folder(None)) as limits:
+        async with Client(VENUE, limits, trust_env=trust_env) as client:
+            await together(one(client, address) for address in addresses)
     names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
     frame = pd.DataFrame(found, columns=list(names)).sort_values("notional", ascending=False, ignore_index=True)
     mark = float(np.median(marks)) if marks else float("nan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from .cache import Store, folder
 from .client import Client
 from .clock import CLOCK
 from .limits import Limits
-from .pager import FORMING, SETTLE, Pager, Part
+from .pager import FORMING, SETTLE, Pager, Part, together
 from .progress import Progress
 from .rows import Rows, Span, covered
 from .span import Wanted
@@ -107,11 +106,9 @@ class Task:
         pagers = [(wish, hole, self._pager(client, wish)) for wish, hole in jobs]
         self.progress.total = sum(len(pager.windows(*hole)) for _, hole, pager in pagers)
         try:
-            async with asyncio.TaskGroup() as group:
-                for wish, hole, pager in pagers:
-                    group.create_task(self._read(wish, pager, hole))
-        except BaseExceptionGroup as errors:
-            raise self._explained(errors.exceptions[0]) from None
+            await together(self._read(wish, pager, hole) for wish, hole, pager in pagers)
+        except DataError as error:
+            raise self._explained(error) from None
         finally:
             for wish in self.wishes:
                 wish.keep()
@@ -202,9 +199,9 @@ class Task:
                 raise
             wish.why = str(error)
 
-    def _explained(self, error: BaseException) -> BaseException:
+    def _explained(self, error: DataError) -> DataError:
         cached = next(len(wish.cached) for wish in self.wishes if wish.kind == "candles")
-        if isinstance(error, DataError) and cached:
+        if cached:
             return type(error)(f"{error} The cache has {cached:,} of these candles: offline=True shows them.")
         return error
 
