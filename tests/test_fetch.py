@@ -181,6 +181,27 @@ def test_an_empty_page_is_asked_for_again(history, monkeypatch, tmp_path) -> Non
             same(lw.fetch("BTCUSDT", venue, days=2), expected(history, venue, "5m", NOW - 2 * DAY))
 
 
+@pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
+def test_snapshots_that_come_late_are_there_the_next_time(venue, history, monkeypatch, tmp_path) -> None:
+    exchange = Exchange(history, vices=[vices.Late()], now_ms=NOW)
+    with exchange, connected(exchange, monkeypatch, tmp_path):
+        early = lw.fetch("BTCUSDT", venue, days=1)
+        wanted = expected(history, venue, "5m", NOW - DAY)
+        same(early, wanted, "close")
+        assert early.carried["open_interest"] in (2, 3)
+        exchange.set_vices([])
+        exchange.advance(5 * MINUTE)
+        same(lw.fetch("BTCUSDT", venue, days=1), expected(history, venue, "5m", NOW + 5 * MINUTE - DAY, exchange.now()))
+
+
+@pytest.mark.parametrize("by_s", [-90.0, 90.0])
+def test_a_venue_whose_clock_is_off(by_s, history, monkeypatch, tmp_path) -> None:
+    exchange = Exchange(history, vices=[vices.ClockSkew(by_s=by_s)], now_ms=NOW)
+    with exchange, connected(exchange, monkeypatch, tmp_path):
+        market = lw.fetch("BTCUSDT", "binance", "1m", days=0.5)
+    same(market, expected(history, "binance", "1m", NOW - DAY // 2, NOW + int(by_s * 1000)))
+
+
 def test_what_fails_beside_the_candles_is_said(history, monkeypatch, tmp_path) -> None:
     broken = vices.ServerError(status=500).on(path="openInterestHist")
     with Exchange(history, vices=[broken], now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
