@@ -1,17 +1,16 @@
 /** One view, without Jupyter: chart, readout and controls around a source. */
 
-import { attachBrush } from "./brush";
-import { type Box, Chart, type Hover } from "./chart";
+import { Chart, type Hover } from "./chart";
 import { Controls } from "./controls";
 import { h, setText } from "./dom";
 import { type Placed, placeMarks } from "./events";
+import { Header } from "./header";
 import { startHeartbeat } from "./heartbeat";
 import type { Bars } from "./ledger";
-import { Legend, outsideText } from "./legend";
+import { Legend } from "./legend";
 import { LookBar } from "./look";
-import { Pill } from "./pill";
+import { Outline } from "./outline";
 import { Readout } from "./readout";
-import { SaveMenu } from "./save";
 import type { Source } from "./settings";
 import { COLOURS, GROUND, hostTheme, type Theme, watchTheme } from "./theme";
 
@@ -23,10 +22,6 @@ export function mount(source: Source, host: HTMLElement, signal: AbortSignal): v
 class View {
   readonly #root: HTMLElement;
   readonly #plot = h("div", { class: "liq-plot", tabindex: 0, role: "img" });
-  readonly #outline = h("div", { class: "liq-outline", hidden: true, "aria-hidden": "true" });
-  readonly #title = h("div", { class: "liq-title" });
-  readonly #badges = h("div", { class: "liq-badges" });
-  readonly #message = h("div", { class: "liq-message", role: "status" });
   readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
   readonly #labels = [
     h("div", { class: "liq-label" }, "volume, coins"),
@@ -36,10 +31,10 @@ class View {
   readonly #controls: Controls;
   readonly #look: LookBar;
   readonly #legend = new Legend();
-  readonly #pill: Pill;
+  readonly #header: Header;
+  readonly #outline: Outline;
   #chart: Chart | null = null;
   #hover: Hover | null = null;
-  #box: Box | null = null;
   #onScreen = true;
   #stale = false;
   #painted = 0;
@@ -54,20 +49,12 @@ class View {
   ) {
     this.#controls = new Controls(source, signal);
     this.#look = new LookBar(source, signal);
-    this.#pill = new Pill(() => source.live, signal);
+    this.#header = new Header(source, this.#legend, this, signal);
+    this.#outline = new Outline(source, signal);
     this.#controls.element.append(this.#look.element);
-    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline, this.#wait];
+    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline.element, this.#wait];
     const frame = h("div", { class: "liq-frame" }, this.#plot, ...over);
-    const head = h(
-      "div",
-      { class: "liq-header" },
-      this.#title,
-      this.#pill.element,
-      this.#badges,
-      this.#message,
-      this.#fitButtons(),
-    );
-    this.#root = h("div", { class: "liq" }, head, frame, this.#controls.element);
+    this.#root = h("div", { class: "liq" }, this.#header.element, frame, this.#controls.element);
     Object.assign(this.#root, { liqwidget: this });
     host.append(this.#root);
     signal.addEventListener("abort", () => this.#remove());
@@ -77,10 +64,8 @@ class View {
     source.on("tail", () => this.#picture(source.tailFrom), signal);
     source.on("settings", () => this.#settings(), signal);
     source.on("status", () => this.#status(), signal);
-    source.on("selection", () => this.#selection(), signal);
     source.on("marks", () => this.#marks(), signal);
     source.on("positions", () => this.#chart?.drawProfile(), signal);
-    source.on("live", () => this.#pill.update(), signal);
     startHeartbeat(source, signal);
     watchTheme(() => this.#theme(), signal);
     this.#settings();
@@ -98,22 +83,7 @@ class View {
 
   /** What is said of the data and of the marks over it. */
   get words(): string[] {
-    return [...Array.from(this.#badges.children, (badge) => badge.textContent ?? ""), ...this.#legend.words];
-  }
-
-  #fitButtons(): HTMLElement {
-    const button = (text: string, fit: () => void): HTMLElement => {
-      const element = h("button", { type: "button", class: "liq-button" }, text);
-      element.addEventListener("click", fit, { signal: this.signal });
-      return element;
-    };
-    return h(
-      "div",
-      { class: "liq-fit" },
-      button("fit candles", () => this.#chart?.fitCandles()),
-      button("fit levels", () => this.#chart?.fitLevels()),
-      new SaveMenu(this.source, this, this.signal).element,
-    );
+    return this.#header.words;
   }
 
   /** Names of the lower panes, kept at their tops. */
@@ -203,14 +173,7 @@ class View {
       COLOURS[this.theme],
     );
     this.#picture(0);
-    const pane = this.#chart.pane;
-    if (pane !== null) {
-      const toBox = (rect: { x0: number; y0: number; x1: number; y1: number }): Box | null => {
-        const now = field();
-        return now === null ? null : (this.#chart?.boxAt(now, rect) ?? null);
-      };
-      attachBrush(pane, toBox, (box) => this.#brushed(box), this.signal);
-    }
+    this.#outline.attach(this.#chart);
   }
 
   #picture(from: number): void {
@@ -220,28 +183,11 @@ class View {
     const { about } = bars;
     this.#wait.hidden = true;
     this.#chart.show(bars, from);
-    setText(this.#title, [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · "));
+    this.#header.showTitle();
     this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
     this.#marks();
-    this.#selection();
+    this.#outline.follow();
     this.#settings();
-  }
-
-  /** What a reader has to know about the numbers; part of it depends on the mix. */
-  #showBadges(): void {
-    const { field } = this.source;
-    if (field === null) return;
-    const { about } = field.bars;
-    const beyond = field.weights.reduce((sum, weight, i) => sum + weight * (field.ledger.beyond[i] ?? 0), 0);
-    const texts = ["estimate, not a forecast", ...about.notices];
-    if (beyond >= 0.005) texts.push(`${Math.round(beyond * 100)} % of the notional has levels beyond these rows`);
-    const badges = texts.map((text) => h("span", { class: "liq-badge" }, text));
-    const outside = this.source.marks === null ? "" : outsideText(this.source.marks);
-    if (outside !== "") badges.push(h("span", { class: "liq-badge" }, outside));
-    if (this.source.saved) badges.push(h("span", { class: "liq-badge" }, "saved page: nothing is live"));
-    if (about.simulated) badges.unshift(h("span", { class: "liq-badge liq-loud" }, "simulated market"));
-    if (this.#badges.textContent !== badges.map((badge) => badge.textContent).join(""))
-      this.#badges.replaceChildren(...badges);
   }
 
   #settings(): void {
@@ -257,8 +203,7 @@ class View {
   #status(): void {
     const { state, message } = this.source.status;
     this.#root.dataset.state = state;
-    setText(this.#message, message);
-    this.#message.hidden = message === "";
+    this.#header.showStatus();
     if (this.source.field === null && message !== "") setText(this.#wait, message);
     this.#controls.update();
   }
@@ -282,11 +227,11 @@ class View {
   }
 
   #afterPaint(changed: boolean): void {
-    this.#outlineAt();
+    this.#outline.place();
     this.#placeLabels();
     if (!changed) return;
     this.#look.update();
-    this.#showBadges();
+    this.#header.showBadges();
     this.#root.dataset.rev = String(++this.#painted);
     this.#showReadout();
   }
@@ -312,7 +257,7 @@ class View {
     this.#legend.showMarks(settings.bubbles ? marks : null, field?.bars.about.simulated === true);
     this.#look.updateMarks();
     this.#chart?.drawBubbles();
-    this.#showBadges();
+    this.#header.showBadges();
     this.#showReadout();
   }
 
@@ -320,60 +265,6 @@ class View {
     const view = this.#chart?.columnsInView;
     const time = this.source.field?.bars.time;
     if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });
-  }
-
-  #brushed(box: Box | null): void {
-    const time = this.source.field?.bars.time;
-    this.#box = box;
-    this.#outlineAt();
-    if (time === undefined) return;
-    this.source.select(
-      box && {
-        time_from: time[box.columnFrom]!,
-        time_to: time[box.columnTo]!,
-        price_low: box.priceLow,
-        price_high: box.priceHigh,
-      },
-    );
-  }
-
-  /** Follow a selection that was set elsewhere. */
-  #selection(): void {
-    const { selection, field } = this.source;
-    if (field === null) return;
-    const { time } = field.bars;
-    const before = (ms: number): number => {
-      let low = 0;
-      for (let high = time.length; low < high; ) {
-        const middle = (low + high) >> 1;
-        if (time[middle]! <= ms) low = middle + 1;
-        else high = middle;
-      }
-      return low - 1;
-    };
-    this.#box = selection && {
-      columnFrom: Math.max(before(selection.time_from), 0),
-      columnTo: Math.max(before(selection.time_to), 0),
-      priceLow: selection.price_low,
-      priceHigh: selection.price_high,
-    };
-    this.#outlineAt();
-  }
-
-  #outlineAt(): void {
-    const { field } = this.source;
-    const pane = this.#chart?.pane;
-    const rect = this.#box && field && this.#chart?.rectOf(field, this.#box);
-    this.#outline.hidden = !rect;
-    if (!rect || !pane) return;
-    const { width, height } = this.#chart!.api.paneSize(0);
-    const x0 = Math.min(Math.max(rect.x0, 0), width);
-    const x1 = Math.min(Math.max(rect.x1, 0), width);
-    const y0 = Math.min(Math.max(rect.y0, 0), height);
-    const y1 = Math.min(Math.max(rect.y1, 0), height);
-    this.#outline.style.transform = `translate(${x0}px, ${y0}px)`;
-    this.#outline.style.width = `${x1 - x0}px`;
-    this.#outline.style.height = `${y1 - y0}px`;
   }
 
   #remove(): void {
