@@ -40,14 +40,18 @@ export const COLOURS: Record<Theme, Colours> = {
   },
 };
 
-/** The host's theme: JupyterLab, VS Code and marimo say it; otherwise the page's own background tells. */
+/** Where hosts say it, on body or html: Jupyter; marimo and VS Code in classes; Colab; pages of documentation. */
+const SAYS = ["data-jp-theme-light", "class", "data-vscode-theme-kind", "theme", "data-theme"];
+
+/** The host's theme: Jupyter, VS Code, marimo and Colab say it; otherwise the page's own background tells. */
 export function hostTheme(element: Element): Theme {
   const { body, documentElement } = document;
   const jupyter = body.dataset.jpThemeLight;
   if (jupyter !== undefined) return jupyter === "false" ? "dark" : "light";
-  const names = `${body.className} ${documentElement.className} ${documentElement.dataset.theme ?? ""} ${body.dataset.vscodeThemeKind ?? ""}`;
-  if (/\bdark\b|vscode-dark/.test(names)) return "dark";
-  if (/\blight\b|vscode-light/.test(names)) return "light";
+  const names = [body, documentElement].flatMap((node) => SAYS.map((name) => node.getAttribute(name))).join(" ");
+  if (/\bdark\b/.test(names)) return "dark";
+  if (/\blight\b/.test(names)) return "light";
+  if (names.includes("vscode-high-contrast")) return "dark"; // its light sister says light as well
   for (let at: Element | null = element; at !== null; at = at.parentElement) {
     const parts = getComputedStyle(at)
       .backgroundColor.match(/[\d.]+/g)
@@ -63,7 +67,7 @@ export function hostTheme(element: Element): Theme {
 export function watchTheme(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
   for (const node of [document.body, document.documentElement]) {
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
+    observer.observe(node, { attributes: true, attributeFilter: SAYS });
   }
   signal.addEventListener("abort", () => observer.disconnect());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed, { signal });

@@ -49,6 +49,8 @@ def free_port() -> int:
 class Lab:
     """A JupyterLab of its own home, serving one folder."""
 
+    module = "jupyterlab"
+
     def __init__(self, folder: Path, home: Path, dark: bool = False, env: dict[str, str] | None = None) -> None:
         self.folder, self.token, self.port = folder, secrets.token_hex(16), free_port()
         settings = dict(SETTINGS)
@@ -67,7 +69,7 @@ class Lab:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         }
         self.log = (home / "lab.log").open("wb")
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+        command = [sys.executable, "-m", self.module, "--no-browser", "--allow-root", "--expose-app-in-browser"]
         options = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.port,
