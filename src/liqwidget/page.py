@@ -177,22 +177,33 @@ class Pages(anywidget.AnyWidget):
         return made if isinstance(made, tuple) else (made, {})
 
     def _ipython_display_(self, **_: Any) -> None:
-        """Show the view, and after it the picture, which hides itself next to a living view.
-
-        They are two outputs because JupyterLab shows one kind of data of each: in a notebook that was opened again it
-        would choose the view that is gone, and say "model not found". Both could be one once front ends fall back.
-        """
-        from IPython import display
-
-        show: Any = display.display
-        data, metadata = self._view()
-        show(data, metadata=metadata, raw=True)
-        if not _captured():
-            show({"text/html": self._still_html(), "text/plain": ""}, raw=True)
+        display_with_picture(self._view(), self)
 
     def _still_html(self) -> str:
         more = "A picture of the widget as it was shown; with a kernel, run the cell again for its controls."
         return f"<style>{_NOTEBOOK_CSS}</style>{self._still().html(more)}"
+
+
+def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], heatmap: Pages) -> None:
+    """Show a view, and after it a heatmap's picture, which hides itself next to a living view.
+
+    They are two outputs because JupyterLab shows one kind of data of each: in a notebook that was opened again it
+    would choose the view that is gone, and say "model not found". Both could be one once front ends fall back.
+
+    Parameters
+    ----------
+    view
+        Mime bundle and metadata of what holds the heatmap.
+    heatmap
+        What the picture is of.
+    """
+    from IPython import display
+
+    show: Any = display.display
+    data, metadata = view
+    show(data, metadata=metadata, raw=True)
+    if not _captured():
+        show({"text/html": heatmap._still_html(), "text/plain": ""}, raw=True)
 
 
 def _captured() -> bool:

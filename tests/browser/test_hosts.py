@@ -186,6 +186,16 @@ def test_marimo_as_a_page(marimo):
         for view in (bare, wrapped):
             view.until(f"root.dataset.theme === '{theme}' && document.body.dataset.theme === '{theme}'")
     assert page.locator(".liq-still").count() == 0
+    # In marimo's shadow tree the document does not know which element has the focus.
+    box = bare.root.locator(".liq-box").nth(2)
+    box.click(click_count=3)
+    page.keyboard.type("12.5")
+    assert box.input_value() == "12.5"  # not rewritten under the hand
+    span = "(() => { const r = view.chart.api.timeScale().getVisibleLogicalRange(); return r.to - r.from; })()"
+    bare.root.locator(".liq-plot").click(position={"x": 300, "y": 100})
+    before = bare.get(span)
+    page.mouse.wheel(0, -200)
+    bare.until(f"{span} < {before}")
     assert (page.problems, asked_elsewhere(page)) == ([], [])
 
 

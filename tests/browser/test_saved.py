@@ -347,9 +347,10 @@ def check_picture(page, html):
     assert page.locator(".liq").count() == 0
 
 
-def test_a_notebook_that_nbconvert_runs_shows_the_picture(playwright, tmp_path):
+@pytest.mark.parametrize("shown", ["lw.LiquidationHeatmap(lw.load_sample())", "lw.explore()"])
+def test_a_notebook_that_nbconvert_runs_shows_the_picture(playwright, tmp_path, shown):
     path = tmp_path / "made.ipynb"
-    write_notebook(path, "import liqwidget as lw\nhm = lw.LiquidationHeatmap(lw.load_sample())\nhm")
+    write_notebook(path, f"import liqwidget as lw\n{shown}")
     # With the state of the widget in the file a page that has the network shows the widget; this one has none.
     html = convert(path, tmp_path, "--execute")
     with chromium(playwright, 1200, 900) as page:

@@ -11,6 +11,7 @@ import ipywidgets
 from ..density import auto_decay_rate
 from ..errors import InputError
 from ..market import Market
+from ..page import display_with_picture
 from ..simulate import load_sample
 from ..widget import LiquidationHeatmap
 from .cluster_panel import ClusterPanel
@@ -123,6 +124,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         heatmap.market = market
         if automatic:
             heatmap.decay_rate = "auto"
+
+    def _ipython_display_(self, **_: Any) -> None:
+        """Show the application, and a picture for where no kernel is."""
+        display_with_picture((self._repr_mimebundle_(), {}), self.heatmap)
 
     def close(self) -> None:
         """End what runs, and close every widget of the application, the heatmap too."""
