@@ -37,7 +37,7 @@ def test_profile_splits_at_the_close_and_accumulates_away_from_it(density: lw.De
 def test_clusters_are_disjoint_bright_runs_largest_first(density: lw.Density) -> None:
     column = density.values[:, 60].astype(float)
     c = density.clusters(at=60, top=100, bright=0.25)
-    assert list(c.columns) == ["side", "price_low", "price_high", "peak_price", "notional", "distance"]
+    assert list(c.columns) == ["side", "price_low", "price_high", "peak_price", "notional", "distance", "to_reach"]
     assert (np.diff(c["notional"]) <= 0).all()
     bright = column >= 0.25 * column.max()
     assert c["notional"].sum() == pytest.approx(column[bright].sum())
@@ -47,6 +47,9 @@ def test_clusters_are_disjoint_bright_runs_largest_first(density: lw.Density) ->
         assert row.notional == pytest.approx(column[inside].sum())
         assert (row.distance < 0) == (row.side == "long")
         assert row.distance == pytest.approx(row.peak_price / density.close[60] - 1)
+        low, high = sorted([density.close[60], row.price_high if row.side == "long" else row.price_low])
+        between = (density.grid.centres > low) & (density.grid.centres < high)
+        assert row.to_reach == pytest.approx(column[between].sum())
     assert len(density.clusters(top=2)) == 2
 
 

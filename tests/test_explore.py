@@ -335,6 +335,16 @@ def test_panels_follow_the_heatmap(application, sample) -> None:
     assert "5.0 h" in app._check.value
 
 
+def test_panels_follow_candles_that_anybody_appends(application, sample) -> None:
+    app = application(sample)
+    last = sample.candles.iloc[-1:]
+    candle = last.set_axis((last.index + sample.interval).rename("time"))
+    candle = candle.assign(close=last["high"].iloc[0] * 1.01, high=last["high"].iloc[0] * 1.02)
+    shown_after(app, lambda: app.heatmap.append(candle))
+    assert f"{candle['close'].iloc[0]:,.8g}" in app._about.value
+    assert app._map._price.location == candle["close"].iloc[0]
+
+
 def test_the_candle_is_the_last_one_in_view(application, sample) -> None:
     app = application(sample)
     ms = sample.candles.index.as_unit("ms").asi8

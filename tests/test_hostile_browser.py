@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import math
 import tracemalloc
 
@@ -20,7 +21,7 @@ KEPT = ("_esm", "_css", "_bars", "_events", "_positions", "_presets", "_live", "
 NUMBERS = st.one_of(
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=True, allow_infinity=True),
-    st.sampled_from([0, 1, -1, 1e-300, 1e300, 0.5, 50, 100, True]),
+    st.sampled_from([0, 1, -1, 1e-300, 1e300, 0.5, 50, 100, True, 10**400]),
 )
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(["auto", "5", "1e9", "NaN", "plasma", "<img src=x onerror=x>"]))
 JSON = st.recursive(
@@ -58,12 +59,24 @@ def hm():
 def states(hm):
     """Return updates: of traits that may be written with values that may be right, and of anything with anything."""
     anything = st.sampled_from(sorted([*hm.keys, "comm", "__class__", "_lock", "set_state", "nothing"]))
-    right = st.fixed_dictionaries({}, optional=ALMOST)
+    right = st.fixed_dictionaries({}, optional={name: st.one_of(*[good] * 7, JSON) for name, good in ALMOST.items()})
     return st.one_of(right, right, st.dictionaries(anything, JSON, max_size=5))
 
 
 def send(hm, data, buffers=()):
-    """Deliver a message as the kernel does."""
+    """Deliver a message as the kernel does; what ipywidgets would only log is raised."""
+    failed = logging.Handler(logging.WARNING)
+    failed.emit = lambda record: failures.append(record.getMessage())
+    failures: list[str] = []
+    hm.log.addHandler(failed)
+    try:
+        _deliver(hm, data, buffers)
+    finally:
+        hm.log.removeHandler(failed)
+    assert failures == []
+
+
+def _deliver(hm, data, buffers):
     hm._handle_msg({"content": {"comm_id": hm.comm.comm_id, "data": data}, "buffers": list(buffers), "metadata": {}})
 
 
@@ -138,6 +151,26 @@ def test_a_flood_leaves_memory_flat(hm):
     finally:
         tracemalloc.stop()
     check(hm)
+
+
+NASTY = [10**400, -(10**400), math.nan, math.inf, True, None, [], {}, b"", "", "NaN", [[]], {"": {}}, {"5": 10**400}]
+
+
+@pytest.mark.parametrize("name", sorted(WRITABLE))
+def test_no_nasty_value_gets_in_or_raises(hm, name):
+    before = getattr(hm, name)
+    meant = {
+        "selection": None,
+        "visible": None,
+        "leverage_mix": None,
+        "swept": True,
+        "bubbles": True,
+    }  # all right there
+    for bad in [*NASTY, NASTY[:4], {"time_from": 10**400, "time_to": 1}]:
+        if name not in meant or bad is not meant[name]:
+            send(hm, {"method": "update", "state": {name: bad}, "buffer_paths": []})
+            assert getattr(hm, name) == before, bad
+            assert name in hm._status["message"]
 
 
 def test_deep_json_is_refused_like_any_other(hm):

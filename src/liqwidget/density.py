@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from math import isfinite, log
-from numbers import Real
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .finite import is_finite
 from .grid import Floats, PriceGrid
 from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
 from .mix import check_mix, shares
@@ -183,7 +183,8 @@ class Density:
         -------
         DataFrame
             ``side``, ``price_low``, ``price_high``, ``peak_price`` (USD), ``notional`` (USD),
-            ``distance`` of the peak from the close as a signed fraction of the close.
+            ``distance`` of the peak from the close as a signed fraction of the close, and ``to_reach``:
+            USD between the close and the cluster's nearer edge.
         """
         import pandas as pd
 
@@ -194,6 +195,7 @@ class Density:
         padded = np.r_[0, side, 0]
         change = np.flatnonzero(np.diff(padded))
         runs = [(a, b) for a, b in pairwise(change) if padded[a + 1] != 0]
+        split = int(np.searchsorted(centre, close))
         found = []
         for a, b in runs:
             peak = a + int(np.argmax(column[a:b]))
@@ -205,9 +207,10 @@ class Density:
                     "peak_price": centre[peak],
                     "notional": column[a:b].sum(),
                     "distance": centre[peak] / close - 1.0,
+                    "to_reach": column[b:split].sum() if side[a] > 0 else column[split:a].sum(),
                 }
             )
-        names = ["side", "price_low", "price_high", "peak_price", "notional", "distance"]
+        names = ["side", "price_low", "price_high", "peak_price", "notional", "distance", "to_reach"]
         frame = pd.DataFrame(found, columns=names)
         return frame.sort_values("notional", ascending=False, ignore_index=True).head(top)
 
@@ -338,7 +341,7 @@ def resolve_decay_rate(decay_rate: object, market: Market, turnover: float = 1.0
 
 def check_decay_rate(value: object) -> float:
     """Return ``value`` as a rate per hour in [0, 1e6], or raise InputError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or not 0 <= float(value) <= 1e6:
+    if not is_finite(value) or not 0 <= float(value) <= 1e6:
         raise InputError(
             f"decay_rate: wanted a rate per hour >= 0 (half-life = ln 2 / rate) or 'auto'; got {str(value)[:40]!r}"
         )

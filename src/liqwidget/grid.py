@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from math import ceil, floor, isfinite, log10
-from numbers import Real
+from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .finite import is_finite
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class PriceGrid:
 
 def check_bin_size(value: object) -> float:
     """Return ``value`` as a positive finite float, or raise InputError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value) or value <= 0:
+    if not is_finite(value) or value <= 0:
         raise InputError(f"bin_size: wanted a positive number of USD; got {str(value)[:40]!r}")
     return float(value)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .finite import is_finite
 from .grid import Floats, Ints, PriceGrid, auto_bin_size, half_bins
 from .margin import level_factors
 
@@ -251,9 +251,9 @@ def build_ledger(
     if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {str(leverage)[:60]}")
     level_factors(tiers, maintenance_rate, fee_rate)  # refuses impossible tiers before any work
-    if not (isinstance(turnover, (int, float)) and isfinite(turnover) and 0 < turnover <= 1):
+    if not (is_finite(turnover) and 0 < turnover <= 1):
         raise InputError(f"turnover: wanted a share in (0, 1]; got {turnover!r}")
-    if not (isinstance(span, (int, float)) and isfinite(span) and 0 <= span < 1):
+    if not (is_finite(span) and 0 <= span < 1):
         raise InputError(f"span: wanted a fraction in [0, 1); got {span!r}")
     low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
     size = auto_bin_size(low, high, span) if bin_size is None else bin_size

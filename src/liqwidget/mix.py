@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .finite import is_finite
 
 #: Shares in percent by tier leverage. What traders really use is not public at any venue:
 #: these are assumptions to be changed, never data.
@@ -75,7 +74,7 @@ def _number(value: object, what: str) -> float:
         text, value = value, _parsed(value)
         if value is None:
             raise InputError(f"leverage_mix: {what} must be a number; got {text[:40]!r}")
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+    if not is_finite(value):
         raise InputError(f"leverage_mix: {what} must be a finite number; got {str(value)[:40]!r}")
     number = float(value)
     return int(number) if number.is_integer() else number

@@ -10,6 +10,7 @@ import numpy as np
 
 from .density import auto_decay_rate
 from .ledger import Ledger
+from .simulate import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Picture:
         """Return the ledger as a frame."""
         meta, arrays = ledger_arrays(self.ledger.merged(self.width), self.age_unit)
         numbers = {"revision": self.revision, "bars": self.bars_revision, "beyond": self._beyond()}
-        return encode_frame("ledger", {**meta, **numbers}, arrays)
+        return encode_frame("ledger", {**meta, **numbers, "settings": self.ledger.settings}, arrays)
 
     def tail(self, market: Market, ledger: Ledger, since: int) -> tuple[Picture, bytes]:
         """Return the picture with the candles from row ``since`` on changed, and the frame that says so."""
@@ -80,6 +81,8 @@ class Picture:
             "decimals": market.price_decimals,
             "width": self.width,
             "candles": len(market),
+            "last": market.candles.index[-1].value // 1_000_000,
+            "origin": _origin(market),
             "notices": self._notices(),
             "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"])
             if "open_interest" in market.candles
@@ -111,6 +114,13 @@ class Picture:
         if market.widened:
             notices.append(f"{market.widened:,} candles widened to hold their open or close")
         return notices
+
+
+def _origin(market: Market) -> str:
+    """Say how the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles."""
+    if is_sample(market):
+        return "sample"
+    return "fetch" if market.origin is not None and market.origin.fetched is not None else ""
 
 
 def merged_candles(candles: pd.DataFrame, width: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 
 from .errors import InputError
-from .traits import is_finite
+from .finite import is_finite
 
 STATES = ("off", "live", "delayed", "disconnected", "stopped")
 MAX_VIEWS = 256
@@ -35,7 +35,7 @@ class Presence(anywidget.AnyWidget):
         Parameters
         ----------
         within
-            Seconds: a view counts while it was heard of in the last so many. Views say every 5 s that they are there,
+            Seconds: a view counts while it was heard of in the last so many. Views say every 4 s that they are there,
             those in hidden tabs once a minute.
 
         Notes
@@ -97,3 +97,4 @@ class Presence(anywidget.AnyWidget):
                 self._views[view] = time.monotonic()  # at the end: the first is the one heard of longest ago
                 if len(self._views) > MAX_VIEWS:
                     del self._views[next(iter(self._views))]
+                self.send({"type": "alive", "view": view})

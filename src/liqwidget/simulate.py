@@ -79,6 +79,15 @@ def load_sample() -> Market:
     return simulate_market().market
 
 
+def is_sample(market: Market) -> bool:
+    """Tell whether a market is the bundled sample, or a run of its candles."""
+    if not market.simulated or not load_sample.cache_info().currsize:  # nobody has it who has not loaded it
+        return False
+    sample, candles = load_sample(), market.candles
+    same = (sample.symbol, sample.exchange) == (market.symbol, market.exchange)
+    return same and bool(sample.candles.loc[candles.index[0] : candles.index[-1]].equals(candles))
+
+
 def simulate_market(
     seed: int = 7,
     candles: int = 2016,

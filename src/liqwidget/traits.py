@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
-from numbers import Real
 from typing import Any
 
 import traitlets
 
 from .density import check_decay_rate, resolve_decay_rate
 from .errors import InputError
+from .finite import is_finite
 from .margin import level_factors
 from .mix import check_mix
 
@@ -100,11 +99,6 @@ class Box(Trait):
             if box[low] > box[high]:
                 raise InputError(f"{self.name}: wanted {low} <= {high}; got {box[low]:g} > {box[high]:g}")
         return box
-
-
-def is_finite(value: object) -> bool:
-    """Tell whether a value is a finite number, and no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def mix_to_json(mix: Mapping[float, float] | None, _widget: object) -> dict[str, float]:

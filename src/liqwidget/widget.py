@@ -20,6 +20,7 @@ from .overlays import Overlays
 from .page import Pages
 from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
 from .presence import Presence
+from .takeaway import Takeaway
 from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class LiquidationHeatmap(Overlays, Presence, Pages):
+class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
     """Price candles in front of the estimated liquidation density, with its controls.
 
     Leverage mix and decay rate act in the browser at once; a new bin size is computed here.
@@ -113,6 +114,8 @@ class LiquidationHeatmap(Overlays, Presence, Pages):
     height = Bounded(560.0, 200.0, 4000.0).tag(sync=True)
     selection = Box("time_from", "time_to", "price_low", "price_high").tag(sync=True)
     visible = Box("time_from", "time_to").tag(sync=True)
+    #: Number of the picture, for whoever in Python follows it: it grows with every candle and every new ledger.
+    _revision = traitlets.Int(1)
 
     def __init__(
         self,
@@ -238,6 +241,7 @@ class LiquidationHeatmap(Overlays, Presence, Pages):
                 self._market = market
                 self._stale_frames = True
                 self.send({"type": "tail"}, [frame])
+                self._revision = self._picture.revision
             self._more_columns()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -296,6 +300,8 @@ class LiquidationHeatmap(Overlays, Presence, Pages):
                     self.send_state("_events")
         elif kind in ("here", "gone"):
             self._hear(content)
+        elif kind == "export":
+            self._hear_ask(content)
 
     def _draw(self, market: Market, mix: Mapping[float, float], bin_size: float, revision: int) -> Picture:
         tiers = sorted({*mix, *(tier for preset in self._possible_presets().values() for tier in preset)})
@@ -319,6 +325,7 @@ class LiquidationHeatmap(Overlays, Presence, Pages):
             self._bin_sizes = self._bins_on_offer()
             if problem:
                 self._status = {"state": "error", "message": problem[:500]}
+        self._revision = picture.revision
 
     def _possible_presets(self) -> dict[str, dict[float, float]]:
         """Return the presets all of whose tiers can exist at this maintenance rate."""

@@ -15,15 +15,17 @@ A frame is self-describing and little-endian::
 header and do not overlap. A reader checks all of it before it builds a view.
 
 ``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC), ``step`` (ms), ``revision``, and for display
-``symbol exchange interval interval_ms simulated decimals width candles notices auto_decay_rate``; sections ``gap``
-u32 [T] (steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T], and f32
-[T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
+``symbol exchange interval interval_ms simulated decimals width candles notices auto_decay_rate``, ``last`` (open time
+of the last candle, ms) and ``origin`` ("sample", "fetch" or "": how the same market can be had again); sections
+``gap`` u32 [T] (steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T],
+and f32 [T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
 
 ``ledger`` (T columns, N entries): meta has ``bin_size`` (USD), ``first`` (row 0 starts at first * bin_size),
-``rows``, ``leverage`` (list, L), ``age_unit`` (hours), ``revision``, ``bars`` (revision of the candles it belongs to)
-and ``beyond`` (share of each tier whose levels lie outside the rows, L); sections ``start`` u32 [T+1], ``row`` u16
-[N], ``tier`` u8 [N], ``notional`` f32 [N], ``sweep`` u16 [T, 2] (rows [a, b)), ``hours`` f32 [T] (since the column
-before), and in merged columns ``age`` u8 [N]: the entry opened ``age * age_unit`` hours before its column's close.
+``rows``, ``leverage`` (list, L), ``age_unit`` (hours), ``revision``, ``bars`` (revision of the candles it belongs to),
+``beyond`` (share of each tier whose levels lie outside the rows, L) and ``settings`` (``maintenance_rate fee_rate
+turnover span`` it was built with); sections ``start`` u32 [T+1], ``row`` u16 [N], ``tier`` u8 [N], ``notional`` f32
+[N], ``sweep`` u16 [T, 2] (rows [a, b)), ``hours`` f32 [T] (since the column before), and in merged columns ``age`` u8
+[N]: the entry opened ``age * age_unit`` hours before its column's close.
 
 ``tail`` (n columns): both kinds of sections and meta of the columns from ``from`` on; ``base`` and ``revision``
 number the picture that it changes and the one that results.

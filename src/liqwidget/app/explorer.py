@@ -29,15 +29,7 @@ from .panel import Panel
 from .scene import scene
 from .selfcheck import self_check
 
-_WATCHED = (
-    "leverage_mix",
-    "decay_rate",
-    "bin_size",
-    "visible",
-    "_bars",
-    "_ledger",
-    "_live",
-)  # _live: candles have come
+_WATCHED = ("leverage_mix", "decay_rate", "visible", "_revision")
 
 
 def explore(market: Market | None = None, *, files: bool = True, uploads: bool = True) -> Explorer:

@@ -176,30 +176,23 @@ def liquidation_map(snapshot: Snapshot, most: int = MAX_BARS) -> LiquidationMap:
 
 
 def cluster_table(snapshot: Snapshot, top: int = 12) -> pd.DataFrame:
-    """Return `Density.clusters` of the candle with what lies before each, and its age.
+    """Return `Density.clusters` of the candle with their ages.
 
     Returns
     -------
     DataFrame
-        ``side``, ``price_low``, ``price_high``, ``peak_price``, ``notional`` (USD), ``distance`` (signed fraction of
-        the close), and ``to_reach``: USD between the close and the cluster's nearer edge; ``age_hours``: how long ago
-        what stands there was opened, on average over its USD.
+        What `Density.clusters` has, and ``age_hours``: how long ago what stands there was opened, on average over its
+        USD.
     """
-    density, ledger = snapshot.density, snapshot.ledger
-    table = density.clusters(0, top=top)
-    column, centre, edges = density.column(0), ledger.grid.centres, ledger.grid.edges
+    table = snapshot.density.clusters(0, top=top)
+    edges = snapshot.ledger.grid.edges
     row, amount, age = _standing(snapshot)
-    to_reach, ages = [], []
+    ages = []
     for cluster in table.itertuples():
-        if cluster.side == "long":
-            between = (centre < snapshot.close) & (centre > cluster.price_high)
-        else:
-            between = (centre > snapshot.close) & (centre < cluster.price_low)
-        to_reach.append(float(column[between].sum()))
         a, b = np.searchsorted(edges, [cluster.price_low, cluster.price_high])
         inside = (row >= a) & (row < b)
         ages.append(float(np.average(age[inside], weights=amount[inside])))
-    return table.assign(to_reach=to_reach, age_hours=ages)
+    return table.assign(age_hours=ages)
 
 
 def usd_text(usd: float) -> str:
