@@ -1,10 +1,12 @@
-/** Taking it with you: the picture as PNG, levels and selection as CSV. */
+/** Taking it with you: the picture as PNG; levels, clusters, grid and selection as CSV. */
 
+import type { Clock } from "./clock";
+import { clustersOf } from "./clusters";
 import { paletteOf, spanOf } from "./colour";
 import type { Field } from "./field";
-import { edgeOf } from "./ledger";
+import { edgeOf, type Ledger } from "./ledger";
 import type { Selection, Settings } from "./settings";
-import { decimalsOf, halfLife, usd, utc } from "./units";
+import { decimalsOf, halfLife, price, usd, utc } from "./units";
 
 /** What nobody may miss on anything that leaves the page. */
 export const WORDS = "estimate, not a forecast";
@@ -27,11 +29,12 @@ function csvText(text: string): string {
 
 const isoOf = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
 
-/** Decimals of edges and centres, so that floats show no noise. */
-const rounded = (value: number, binSize: number): number => Number(value.toFixed(decimalsOf(binSize / 2)));
+/** Edges of a ledger's rows, USD, shape (rows + 1,): fifteen digits show no noise of floats. */
+export const edgesOf = (ledger: Ledger): Float64Array =>
+  Float64Array.from({ length: ledger.rows + 1 }, (_, row) => Number(edgeOf(ledger, row).toPrecision(15)));
 
-/** A float32 in the digits that it has. */
-const exact = (value: number): number => Number(value.toPrecision(8));
+/** Nine digits, which are all that a float32 has. */
+const exact = (value: number): number => Number(value.toPrecision(9));
 
 const LEVELS = ["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd"];
 
@@ -40,41 +43,82 @@ export function levelsCsv(field: Field, column: number): string {
   const { ledger, bars } = field;
   const close = bars.close[column]!;
   const values = field.column(column);
+  const edges = edgesOf(ledger);
+  const centre = (row: number): number => (edges[row]! + edges[row + 1]!) / 2;
   const lines: Value[][] = [];
-  const price = (row: number): number => rounded(edgeOf(ledger, row), ledger.binSize);
-  const split = values.findIndex((_, row) => edgeOf(ledger, row + 0.5) >= close);
+  const split = values.findIndex((_, row) => centre(row) >= close);
   const above = split < 0 ? values.length : split;
   const sums = new Float64Array(values.length);
   for (let r = above - 1, sum = 0; r >= 0; r--) sums[r] = sum += values[r]!;
   for (let r = above, sum = 0; r < values.length; r++) sums[r] = sum += values[r]!;
+  const time = isoOf(bars.time[column]!);
   for (const [row, value] of values.entries()) {
     if (value === 0) continue;
-    const centre = edgeOf(ledger, row + 0.5);
-    const side = centre < close ? "long" : "short";
-    const distance = Number((centre / close - 1).toFixed(6));
-    const time = isoOf(bars.time[column]!);
-    const sum = Number(sums[row]!.toPrecision(9));
-    lines.push([bars.about.symbol, time, side, price(row), price(row + 1), exact(value), sum, distance]);
+    const place = [row < above ? "long" : "short", edges[row]!, edges[row + 1]!];
+    const distance = exact(centre(row) / close - 1);
+    lines.push([bars.about.symbol, time, ...place, exact(value), exact(sums[row]!), distance]);
   }
   return [[...LEVELS, "cumulative_usd", "distance"], ...lines].map(csvLine).join("");
+}
+
+/** The clusters at one candle's close as CSV, largest first. */
+export function clustersCsv(field: Field, column: number): string {
+  const { ledger, bars } = field;
+  const edges = edgesOf(ledger);
+  const head = [...LEVELS.slice(0, 5), "peak_price", "estimate_usd", "distance", "to_reach_usd"];
+  const lines = clustersOf(field.column(column), edges, bars.close[column]!).map((cluster) => [
+    bars.about.symbol,
+    isoOf(bars.time[column]!),
+    cluster.side,
+    edges[cluster.from]!,
+    edges[cluster.to]!,
+    (edges[cluster.peak]! + edges[cluster.peak + 1]!) / 2,
+    exact(cluster.usd),
+    exact(cluster.distance),
+    exact(cluster.toReach),
+  ]);
+  return [head, ...lines].map(csvLine).join("");
 }
 
 /** The levels inside a selection as CSV, candle by candle: as LiquidationHeatmap.selected() gives them. */
 export function* selectionCsv(field: Field, box: Selection): Generator<string> {
   const { ledger, bars } = field;
+  const edges = edgesOf(ledger);
+  // What a row says of its prices is the same at every candle.
+  const prices = Array.from({ length: ledger.rows }, (_, row) => `${edges[row]},${edges[row + 1]}`);
+  const centres = prices.map((_, row) => (edges[row]! + edges[row + 1]!) / 2);
   yield csvLine(LEVELS);
   for (let t = 0; t < ledger.columns; t++) {
     if (bars.time[t]! < box.time_from || bars.time[t]! > box.time_to) continue;
-    const time = isoOf(bars.time[t]!);
+    const start = csvLine([bars.about.symbol, isoOf(bars.time[t]!)]).slice(0, -2);
+    const values = field.column(t);
+    const close = bars.close[t]!;
     let lines = "";
-    for (const [row, value] of field.column(t).entries()) {
-      const centre = edgeOf(ledger, row + 0.5);
-      if (value === 0 || centre < box.price_low || centre > box.price_high) continue;
-      const edges = [row, row + 1].map((edge) => rounded(edgeOf(ledger, edge), ledger.binSize));
-      lines += csvLine([bars.about.symbol, time, centre < bars.close[t]! ? "long" : "short", ...edges, exact(value)]);
+    for (let row = 0; row < values.length; row++) {
+      const centre = centres[row]!;
+      if (values[row] === 0 || centre < box.price_low || centre > box.price_high) continue;
+      lines += `${start},${centre < close ? "long" : "short"},${prices[row]},${exact(values[row]!)}\r\n`;
     }
     if (lines !== "") yield lines;
   }
+}
+
+/** Most rows of a grid as CSV: what a spreadsheet takes in one sheet. */
+export const MAX_GRID_ROWS = 1_000_000;
+
+/** How many rows the grid of some columns has. */
+export function gridRows(field: Field, [from, to]: readonly [number, number]): number {
+  const { rows } = field.ledger;
+  let filled = 0;
+  for (const value of field.values.subarray(from * rows, (to + 1) * rows)) if (value > 0) filled++;
+  return filled;
+}
+
+/** All rows that are not empty of some columns as CSV, candle by candle. */
+export function gridCsv(field: Field, [from, to]: readonly [number, number]): Generator<string> {
+  const { time } = field.bars;
+  const times = { time_from: time[from]!, time_to: time[to]! };
+  return selectionCsv(field, { ...times, price_low: -Infinity, price_high: Infinity });
 }
 
 /** Name of a file about a field: letters, digits, dots and dashes, whatever the symbol is. */
@@ -107,6 +151,7 @@ export interface Shown {
   /** Device pixels of the layers a CSS pixel. */
   ratio: number;
   theme: "light" | "dark";
+  clock: Clock;
   /** First and last column in view. */
   columns: readonly [number, number];
   /** What is said of the data: badges, and what the marks mean. */
@@ -118,7 +163,7 @@ export interface Shown {
  * an estimate.
  */
 export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLCanvasElement {
-  const { canvas: chart, ratio, theme, columns } = shown;
+  const { canvas: chart, ratio, theme, columns, clock } = shown;
   const { about, time } = field.bars;
   const { paper, ink, dim } = PAPERS[theme];
   const canvas = document.createElement("canvas");
@@ -140,11 +185,11 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
     context.fillStyle = colour;
     context.fillText(text, x, y, width - 2 * MARGIN);
   };
-  const [from, to] = columns.map((column) => utc(time[column]!));
+  const [from, to] = columns.map((column) => clock.stamp(time[column]!));
   const title = [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · ");
   write(title || "Liquidation levels", MARGIN, 24, 16, ink);
   write(`Estimated liquidation levels: ${WORDS}${about.simulated ? " · simulated market" : ""}`, MARGIN, 43, 12, ink);
-  write(`candles from ${from} to ${to} UTC · ${mixText(settings)}`, MARGIN, 61, 11, dim);
+  write(`candles from ${from} to ${to} · ${mixText(settings)}`, MARGIN, 61, 11, dim);
   context.drawImage(chart, MARGIN, TOP, chart.width / ratio, height);
   let y = TOP + height + 14;
   const colours = paletteOf(settings.palette);
@@ -157,7 +202,14 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
   y += 12;
   write(usd(span.low), MARGIN, y, 10.5, ink);
   write(`${usd(span.high)}${settings.threshold[1] < 1 ? " or more" : ""}`, MARGIN + bar, y, 10.5, ink, "right");
-  write(`est. USD per bin of ${settings.binSize} · ${settings.scale}`, MARGIN + bar / 2, y, 10.5, dim, "center");
+  write(
+    `est. USD per bin of ${price(settings.binSize, decimalsOf(settings.binSize))} · ${settings.scale}`,
+    MARGIN + bar / 2,
+    y,
+    10.5,
+    dim,
+    "center",
+  );
   for (const line of lines) {
     y += LINE;
     write(line, MARGIN, y, 10.5, dim);

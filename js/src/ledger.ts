@@ -1,6 +1,6 @@
 /** The picture's data as the browser holds it: bars and ledger, and what is read from them cell by cell. */
 
-import type { Frame } from "./wire";
+import { type Frame, MAX_TIME } from "./wire";
 
 /** Candles of T columns; `time` is the open time in ms since 1970 UTC. */
 export interface Bars {
@@ -28,6 +28,12 @@ export interface About {
   /** Candles in one column; 1 unless merged. */
   width: number;
   candles: number;
+  /** Of candles, ms; 0 for one. */
+  intervalMs: number;
+  /** Open time of the last candle, ms since 1970 UTC. */
+  last: number;
+  /** How the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles. */
+  origin: string;
   notices: string[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
@@ -55,6 +61,8 @@ export interface Ledger {
   ageUnit: number;
   /** Share of each tier's notional whose levels lie outside the grid. */
   beyond: number[];
+  /** What it was built with, by Python's names. */
+  settings: Record<string, unknown>;
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value.slice(0, 200) : "");
@@ -92,6 +100,9 @@ export function barsOf(frame: Frame): Bars {
       decimals: whole(meta.decimals, 0, 12),
       width: whole(meta.width, 1, 2 ** 31),
       candles: whole(meta.candles, 1, 2 ** 31),
+      intervalMs: typeof meta.interval_ms === "number" ? meta.interval_ms / whole(meta.width, 1, 2 ** 31) : 0,
+      last: whole(meta.last, time.at(-1)!, MAX_TIME),
+      origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
@@ -118,6 +129,7 @@ export function ledgerOf(frame: Frame): Ledger {
     age: (arrays.age as Uint8Array | undefined) ?? null,
     ageUnit: meta.age_unit as number,
     beyond: Array.isArray(meta.beyond) ? meta.beyond.map((share) => (typeof share === "number" ? share : 0)) : [],
+    settings: (meta.settings ?? {}) as Record<string, unknown>,
   };
 }
 

@@ -1,11 +1,13 @@
 /** The Jupyter model as a Source. The only file that spells trait names. */
 
+import { Asking, NO_ANSWER } from "./asking";
 import type { Marks } from "./events";
 import { Field } from "./field";
+import { isOver, type KernelState, KernelWatch } from "./kernel";
 import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "./ledger";
 import { Overlay } from "./overlay";
 import type { Positions } from "./positions";
-import type { SourceEvent, Status, Visible } from "./settings";
+import type { SourceEvent, Status, TableName, Visible } from "./settings";
 import { type Live, readSettings, type Selection, type Settings, type Source } from "./settings";
 import { decodeFrame, WireError } from "./wire";
 
@@ -17,6 +19,8 @@ export interface AnyModel {
   send(content: unknown): void;
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
+  /** In Jupyter's pages it knows the kernel. */
+  readonly widget_manager?: unknown;
 }
 
 const TRAITS: Record<keyof Settings, string> = {
@@ -56,6 +60,8 @@ export class JupyterSource implements Source {
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #overlay: Overlay;
+  readonly #watch: KernelWatch;
+  readonly #asking: Asking;
   #last: unknown = null;
   #heard: number | null = null;
   readonly #listeners = new Map<SourceEvent, Set<() => void>>();
@@ -69,6 +75,12 @@ export class JupyterSource implements Source {
       troubled: () => this.#emit("status"),
       lost: () => this.#resync(),
     });
+    this.#watch = new KernelWatch(
+      () => this.model.widget_manager,
+      () => this.#kernelChanged(),
+      signal,
+    );
+    this.#asking = new Asking(signal);
     this.#last = this.live.last;
     this.#listen("change:_live", () => this.#listenToFeed(), signal);
     this.#listen("change:_events", () => this.#overlay.takeMarks(this.model.get("_events")), signal);
@@ -142,8 +154,18 @@ export class JupyterSource implements Source {
     };
   }
 
+  get kernel(): KernelState {
+    return this.#watch.state;
+  }
+
   here(view: string): void {
+    this.#watch.asked();
     this.#say({ type: "here", view });
+  }
+
+  ask(what: TableName, visible: Visible): Promise<Uint8Array> {
+    if (this.kernel !== "answers" && this.kernel !== "busy") return Promise.reject(new Error(NO_ANSWER));
+    return this.#asking.ask((id) => this.#say({ type: "export", id, what, ...visible }));
   }
 
   gone(view: string): void {
@@ -284,11 +306,13 @@ export class JupyterSource implements Source {
   }
 
   #message(content: unknown, buffers: unknown): void {
+    if (isRecord(content) && content.type === "alive") this.#watch.answered();
     if (!isRecord(content) || !Array.isArray(buffers)) return;
     const data = buffers[0] as DataView | undefined;
     // Tails change each other's result: they are taken in one after the other.
     if (content.type === "tail") this.#tails = this.#tails.then(() => this.#append(data));
     else if (content.type === "events") this.#overlay.addMarks(data);
+    else if (content.type === "file") this.#asking.answer(content, data);
     else return;
     this.#hear();
   }
@@ -299,6 +323,17 @@ export class JupyterSource implements Source {
     if (last !== this.#last) this.#hear();
     this.#last = last;
     this.#emit("live");
+  }
+
+  /** Nobody answers a bin size any more: the slider goes back to the picture's. */
+  #kernelChanged(): void {
+    if (isOver(this.kernel) && this.pendingBin !== null && this.field !== null) {
+      this.pendingBin = null;
+      this.#wantedBin = null;
+      this.model.set(TRAITS.binSize, this.field.ledger.binSize);
+      this.#emit("status");
+    }
+    this.#emit("kernel");
   }
 
   #hear(): void {

@@ -54,6 +54,7 @@ export class PageSource implements Source {
   readonly tailFrom = 0;
   readonly pendingBin = null;
   readonly live = OFF;
+  readonly kernel = "answers";
   readonly presets: Facts["presets"];
   status: Status = { state: "loading", message: "" };
   settings: Settings;

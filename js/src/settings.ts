@@ -3,6 +3,7 @@
 import { PALETTES, type PaletteName, SCALES, type ScaleName } from "./colour";
 import type { Marks } from "./events";
 import type { Field } from "./field";
+import type { KernelState } from "./kernel";
 import type { Positions } from "./positions";
 
 export interface Settings {
@@ -74,6 +75,8 @@ export interface Visible {
   time_to: number;
 }
 
+export type TableName = "grid" | "levels" | "clusters" | "selection";
+
 /** How the live feed is, as Python says it; "off": there is none. */
 export interface Live {
   state: "off" | "live" | "delayed" | "disconnected" | "stopped";
@@ -88,7 +91,16 @@ export interface Live {
   heard: number | null;
 }
 
-export type SourceEvent = "picture" | "tail" | "settings" | "status" | "selection" | "marks" | "positions" | "live";
+export type SourceEvent =
+  | "picture"
+  | "tail"
+  | "settings"
+  | "status"
+  | "selection"
+  | "marks"
+  | "positions"
+  | "live"
+  | "kernel";
 
 /** Where a view gets its picture from and puts its settings: a Jupyter model, or anything else. */
 export interface Source {
@@ -109,12 +121,16 @@ export interface Source {
   /** True positions, or null where there are none. */
   readonly positions: Positions | null;
   readonly live: Live;
+  /** Whether the kernel answers. */
+  readonly kernel: KernelState;
   /** The picture is a saved one: nobody computes finer bins or sends candles. */
   readonly saved?: boolean;
   set(changes: Partial<Settings>): void;
   select(selection: Selection | null): void;
   show(visible: Visible): void;
   /** Say that a view is there, or has gone. */
+  /** Have Python make a table as a Parquet file; rejects with words. Not there where no kernel is. */
+  ask?(what: TableName, visible: Visible): Promise<Uint8Array>;
   here(view: string): void;
   gone(view: string): void;
   on(event: SourceEvent, callback: () => void, signal: AbortSignal): void;

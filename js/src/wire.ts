@@ -10,7 +10,7 @@ type Kind = "bars" | "ledger" | "tail" | "events" | "positions";
 type Meta = Record<string, unknown>;
 
 /** Last millisecond of a JavaScript date. */
-const MAX_TIME = 8.64e15;
+export const MAX_TIME = 8.64e15;
 const MAX_HEADER = 65_536;
 const MAX_SECTION = 256 * 1024 * 1024;
 const MAX_RATIO = 1032; // deflate makes at most this many bytes of one: nothing is allocated for a lie

@@ -30,7 +30,7 @@ function importsOf(source: string): { from: string; typeOnly: boolean }[] {
 }
 
 const PURE = ["wire", "ledger", "replay", "field", "lod", "colour", "place", "units", "settings"]
-  .concat("events", "positions", "overlay", "merge")
+  .concat("events", "positions", "overlay", "merge", "clusters", "snippet")
   .map((name) => `${name}.ts`);
 const SEES_MODEL = ["index.ts", "model.ts"];
 const CHART = ["chart.ts", "panes.ts"];
@@ -46,6 +46,7 @@ const rules: Record<string, (file: string, source: string) => boolean> = {
     ),
   "only model spells trait names": (file, source) =>
     file === "model.ts" ||
+    file === "snippet.ts" || // writes Python
     !/\b(_bars|_ledger|_status|_presets|_bin_sizes|_events|_positions|_live|leverage_mix|decay_rate)\b|["`]change:/.test(
       withoutComments(source),
     ),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { csvLine, fileName, levelsCsv, selectionCsv } from "../src/export";
+import { clustersOf } from "../src/clusters";
+import { clustersCsv, csvLine, edgesOf, fileName, gridCsv, gridRows, levelsCsv, selectionCsv } from "../src/export";
 import { Field } from "../src/field";
-import { type Bars, barsOf, edgeOf, ledgerOf } from "../src/ledger";
+import { type Bars, barsOf, edgeOf, type Ledger, ledgerOf } from "../src/ledger";
 import { decodeFrame } from "../src/wire";
 import { bytesOf } from "./golden";
 
@@ -105,4 +106,44 @@ test.each([
   const name = fileName(await golden(symbol), "levels", "csv");
   expect(name).toMatch(wanted);
   expect(name).toMatch(/^[A-Za-z0-9-]+-levels-\d{8}T\d{4}Z\.csv$/);
+});
+
+test("clusters are lines with their sums, and the symbol stays a cell", async () => {
+  const field = await golden("=1+1");
+  const at = 6;
+  const [head, ...lines] = parsed(clustersCsv(field, at));
+  expect(head).toEqual(
+    "symbol,time_utc,side,price_low,price_high,peak_price,estimate_usd,distance,to_reach_usd".split(","),
+  );
+  const found = clustersOf(field.column(at), edgesOf(field.ledger), field.bars.close[at]!);
+  expect(lines.length).toBe(found.length);
+  for (const [i, { side, from, to, usd, toReach }] of found.entries()) {
+    const [symbol, time, ...cells] = lines[i]!;
+    expect([symbol, Date.parse(time!), cells[0]]).toEqual([`"'=1+1"`, field.bars.time[at], side]);
+    expect(cells.slice(1, 3).map(Number)).toEqual([edgeOf(field.ledger, from), edgeOf(field.ledger, to)]);
+    expect(Number(cells[4])).toBeCloseTo(usd, 3);
+    expect(Number(cells[6])).toBeCloseTo(toReach, 3);
+  }
+});
+
+test("a grid is every row that is not empty of the columns in view, as many as were counted", async () => {
+  const field = await golden();
+  const parts = [...gridCsv(field, [3, 8])];
+  const [, ...lines] = parsed(parts.join(""));
+  expect(parts.length).toBe(7); // a head, and one a column
+  expect(lines.length).toBe(gridRows(field, [3, 8]));
+  const sum = lines.reduce((total, line) => total + Number(line[5]), 0);
+  let wanted = 0;
+  for (let t = 3; t <= 8; t++) wanted += field.column(t).reduce((a, b) => a + b, 0);
+  expect(sum / wanted).toBeCloseTo(1, 6);
+});
+
+test.each([0.1, 0.3, 1e-8, 2.5, 1 / 3])("edges of bins of %d are the nearest numbers to their decimals", (binSize) => {
+  const ledger = { binSize, first: 12345, rows: 300 } as Ledger;
+  const edges = edgesOf(ledger);
+  expect(edges.length).toBe(301);
+  for (const [row, edge] of edges.entries()) {
+    expect(Math.abs(edge - (12345 + row) * binSize)).toBeLessThanOrEqual(4 * Number.EPSILON * edge);
+    expect(String(edge).replace(/\D/g, "").replace(/^0+/, "").length).toBeLessThanOrEqual(binSize === 1 / 3 ? 15 : 9);
+  }
 });

@@ -25,7 +25,15 @@ export interface GoldenCoarser {
   densities: GoldenDensity[];
 }
 
+export interface GoldenClusters {
+  at: number;
+  close: number;
+  /** As lists: side, price_low, price_high, peak_price, notional, distance, to_reach. */
+  rows: [string, number, number, number, number, number, number][];
+}
+
 export const expected: {
+  clusters: Record<string, GoldenClusters[]>;
   coarser: Record<string, GoldenCoarser>;
   frames: Record<string, GoldenFrame>;
   densities: Record<string, GoldenDensity[]>;

@@ -169,6 +169,7 @@ describe("one cell taken apart", () => {
       age: Uint8Array.of(2, 0),
       ageUnit: 0.5,
       beyond: [],
+      settings: {},
     };
     expect(cellOf(ledger, Float64Array.of(1), 0, 2, 0)).toEqual({
       byTier: Float64Array.of(400),

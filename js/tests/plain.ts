@@ -60,6 +60,7 @@ export const anyLedger = (merged: fc.Arbitrary<boolean> = fc.boolean()): fc.Arbi
           age: size.merged ? Uint8Array.from(entries, (e) => e.age) : null,
           ageUnit: size.merged ? 0.01 : 0,
           beyond: [],
+          settings: {},
         };
       });
     });

@@ -67,6 +67,7 @@ describe("the replay", () => {
       age: null,
       ageUnit: 0,
       beyond: [],
+      settings: {},
     };
     // Half closes within 2 h; the 5 h before the first column touch nothing.
     expect([...run(ledger, Float64Array.of(1), Math.LN2 / 2)]).toEqual([8, 4, 1, 2]);
