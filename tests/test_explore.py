@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -502,6 +503,12 @@ def test_a_venue(application, sample, exchange) -> None:
     assert (app.market.exchange, app.market.interval_label) == ("binance", "15m")
     assert len(app.market) == 95  # a day ago, the first quarter of an hour had begun
     assert app.controls.bar.value > 0
+    yesterday = (app.market.candles.index[-1] - timedelta(days=1)).date()
+    app.controls.until.value, app.controls.days.value = yesterday, 0.5
+    assert "candles of BTCUSDT" in loaded(app, app.controls._wish())
+    times = app.market.candles.index
+    assert f"{times[0]:%Y-%m-%d %H:%M}" == f"{yesterday} 12:00"
+    assert f"{times[-1]:%Y-%m-%d %H:%M}" == f"{yesterday} 23:45"
 
 
 def test_a_venue_that_refuses_keeps_the_picture(application, sample) -> None:

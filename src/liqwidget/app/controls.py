@@ -47,7 +47,8 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         )
         self.exchange = ipywidgets.Dropdown(options=list(VENUES), value="binance", description="exchange")
         self.interval = ipywidgets.Dropdown(options=list(INTERVALS), value="5m", description="interval")
-        self.days = ipywidgets.BoundedFloatText(value=7.0, min=0.04, max=MAX_DAYS, step=1.0, description="days back")
+        self.days = ipywidgets.BoundedFloatText(value=7.0, min=0.04, max=MAX_DAYS, step=1.0, description="days")
+        self.until = ipywidgets.DatePicker(description="until", tooltip="Last day, UTC; empty: now")
         self.path = ipywidgets.Text(
             placeholder="candles.csv, or a folder of archive files", description="path", continuous_update=False
         )
@@ -61,7 +62,7 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self.source.observe(lambda _change: self._show_fields(), "value")
         self.exchange.observe(lambda _change: self._offer_intervals(), "value")
         self._fields = {
-            "venue": (self.symbol, self.exchange, self.interval, self.days),
+            "venue": (self.symbol, self.exchange, self.interval, self.days, self.until),
             "upload": (self.symbol, self.upload) if self.upload else (),
             "path": (self.symbol, self.path),
         }
@@ -70,7 +71,7 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self.add_class("liq-app-line")
         self.said.add_class(_SAID)
         self.source.add_class("liq-app-source")
-        for name in ("symbol", "exchange", "interval", "days", "path"):
+        for name in ("symbol", "exchange", "interval", "days", "until", "path"):
             field = getattr(self, name)
             field.add_class(f"liq-app-{name}")
             field.layout.width = "auto"
@@ -108,7 +109,7 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
     def _wish(self) -> Wish:
         kind, symbol = self.source.value, self._label()
         if kind == "venue":
-            return Venue(symbol, self.exchange.value, self.interval.value, float(self.days.value))
+            return Venue(symbol, self.exchange.value, self.interval.value, float(self.days.value), self.until.value)
         if kind == "upload":
             if self._uploaded is None:
                 raise InputError("upload: a file was wanted; none has arrived. Choose one first.")

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ class Cancelled(Exception):  # noqa: N818  # a wish, no error
 
 @dataclass(frozen=True)
 class Venue:
-    """What to fetch: as `liqwidget.fetch` takes it."""
+    """What to fetch: as `liqwidget.fetch` takes it; so many days, the last of them `until` (UTC), or up to now."""
 
     symbol: str
     exchange: str
     interval: str
     days: float
+    until: date | None = None
 
     def load(self, job: Job) -> Market:
         """Return the market; the job's cancel ends the fetch, and what had come is in the cache."""
@@ -37,7 +39,8 @@ class Venue:
         def told(done: int, total: int, rows: int) -> None:
             job.say(done, total, f"pages, {rows:,} rows")
 
-        wanted = fetch_async(self.symbol, self.exchange, self.interval, days=self.days, progress=told)
+        end = None if self.until is None else self.until + timedelta(days=1)
+        wanted = fetch_async(self.symbol, self.exchange, self.interval, end=end, days=self.days, progress=told)
         market: Market = asyncio.run(job.until_cancelled(wanted))
         return market
 
