@@ -9,20 +9,23 @@ import {
   type ISeriesApi,
   type Logical,
   type MouseEventParams,
+  type TickMarkType,
   type Time,
 } from "lightweight-charts";
 import { Bubbles, type Layout } from "./bubbles";
+import type { Clock } from "./clock";
 import type { Placed, Realised } from "./events";
 import type { Field } from "./field";
 import { Heatmap, type HeatmapInput, layoutOf, type PaneSize } from "./heatmap";
 import type { Bars } from "./ledger";
 import { edgeOf } from "./ledger";
+import type { Rows } from "./lod";
 import { Panes, seconds } from "./panes";
 import { apply, invert } from "./place";
 import type { Positions } from "./positions";
 import { Profile, profileWidth } from "./profile";
 import type { Colours } from "./theme";
-import { price, utc } from "./units";
+import { price } from "./units";
 
 /** Whole columns and prices. */
 export interface Box {
@@ -47,10 +50,12 @@ export interface ChartInput {
   /** How much larger than the estimate positions are drawn; null where none are. */
   outlined(scale: number | null): void;
   painted(changed: boolean): void;
-  hovered(hover: Hover | null): void;
+  /** `byHand`: a pointer has moved, not the chart under it. */
+  hovered(hover: Hover | null, byHand: boolean): void;
   scrolled(): void;
   /** Whether the chart shows its maker's logo itself; a page that does not says it in words. */
   readonly logo: boolean;
+  readonly clock: Clock;
 }
 
 export class Chart {
@@ -63,10 +68,11 @@ export class Chart {
   /** The view is the fitted one until a hand moves it. */
   #fitted = true;
   readonly #bubbles = new Bubbles();
-  readonly #profile = new Profile();
+  readonly #profile: Profile;
   #size: PaneSize | null = null;
   #drawnEarly = 0;
   #drawAgain = false;
+  #text = 11;
 
   constructor(
     readonly element: HTMLElement,
@@ -74,6 +80,7 @@ export class Chart {
     private colours: Colours,
   ) {
     const { width, height } = element.getBoundingClientRect();
+    this.#profile = new Profile(input.clock);
     this.heatmap = new Heatmap(input.heatmap, (changed, size) => {
       this.#size = size;
       this.drawBubbles();
@@ -93,8 +100,8 @@ export class Chart {
       timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, minBarSpacing: 0.02 },
       grid: { vertLines: { visible: false }, horzLines: { visible: false } },
       handleScale: { mouseWheel: false },
-      handleScroll: { mouseWheel: false },
-      localization: { timeFormatter: (time: Time) => `${utc((time as number) * 1000)} UTC` },
+      // A finger that moves up or down scrolls the page.
+      handleScroll: { mouseWheel: false, vertTouchDrag: false },
     });
     this.#candles = this.api.addSeries(CandlestickSeries, {
       borderVisible: false,
@@ -112,8 +119,9 @@ export class Chart {
     this.#candles.attachPrimitive(this.heatmap);
     element.append(this.#profile.canvas);
     this.#panes = new Panes(this.api);
+    this.retime();
     this.recolour(colours);
-    this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event)));
+    this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event), event.sourceEvent !== undefined));
     this.api.timeScale().subscribeVisibleLogicalRangeChange(() => input.scrolled());
   }
 
@@ -240,7 +248,7 @@ export class Chart {
       layout: {
         background: { type: ColorType.Solid, color: "transparent" }, // the heat lies below
         textColor: colours.text,
-        fontSize: 11,
+        fontSize: this.#text,
         attributionLogo: this.input.logo,
         panes: { separatorColor: colours.line, separatorHoverColor: colours.line, enableResize: true },
       },
@@ -257,6 +265,36 @@ export class Chart {
     });
     this.#panes.recolour(colours);
     if (this.#bars !== null) this.#panes.update(this.#bars, colours, 0, 0);
+  }
+
+  /** The clock has been set to another zone. */
+  retime(): void {
+    const { clock } = this.input;
+    const ms = (time: Time): number => (time as number) * 1000;
+    this.api.applyOptions({
+      localization: { timeFormatter: (time: Time) => clock.stamp(ms(time)) },
+      timeScale: {
+        tickMarkFormatter: (time: Time, type: TickMarkType) => clock.tick(ms(time), type < 3),
+        tickMarkMaxCharacterLength: clock.local ? 11 : 8,
+      },
+    });
+    this.drawProfile();
+  }
+
+  /** Write in letters of this size, CSS pixels, as the page around does; and move as little as its reader wants. */
+  adapt(text: number, still: boolean): void {
+    this.api.applyOptions({ kineticScroll: { touch: !still } });
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#profile.text = (text * 10) / 11;
+    this.api.applyOptions({ layout: { fontSize: text } });
+  }
+
+  /** Cross hairs over a cell as over a pointer; null: none. */
+  point(at: Hover | null): void {
+    const time = at === null ? undefined : this.#bars?.time[at.column];
+    if (at?.price == null || time === undefined) this.api.clearCrosshairPosition();
+    else this.api.setCrosshairPosition(at.price, seconds(time), this.#candles);
   }
 
   /** Let wheel and pinch act on the chart, or leave them to the page. */
@@ -278,8 +316,13 @@ export class Chart {
     context.drawImage(this.heatmap.canvas, 0, 0);
     context.globalCompositeOperation = "source-over";
     const profile = this.#profile.canvas;
-    context.drawImage(profile, Math.round(Number.parseFloat(profile.style.left) * ratioX), 0);
+    context.drawImage(profile, Math.round(this.clear * ratioX), 0);
     return { canvas, ratio: ratioX };
+  }
+
+  /** Width of the price pane that neither the profile nor its labels take. */
+  get clear(): number {
+    return Number.parseFloat(this.#profile.canvas.style.left) || 0;
   }
 
   /** The price pane's element, once it is laid out. */
@@ -316,6 +359,16 @@ export class Chart {
     const last = (this.#bars?.time.length ?? 0) - 1;
     if (range === null || last < 0) return null;
     return [Math.min(Math.max(Math.round(range.from), 0), last), Math.min(Math.max(Math.round(range.to), 0), last)];
+  }
+
+  /** Rows whose centres are in view. */
+  get rowsInView(): Rows | null {
+    const { field } = this.input.heatmap();
+    const range = this.api.priceScale("right").getVisibleRange();
+    if (field === null || range === null) return null;
+    const { first, binSize, rows } = field.ledger;
+    const row = (price: number): number => Math.min(Math.max(Math.ceil(price / binSize - first - 0.5), 0), rows);
+    return { from: row(range.from), to: row(range.to) };
   }
 
   remove(): void {

@@ -1,11 +1,9 @@
 /** The control deck: leverage mix, decay rate, bin size. All native inputs. */
 
-import { h, setText } from "./dom";
+import { h, setText, unique } from "./dom";
+import { isOver } from "./kernel";
 import type { Source } from "./settings";
 import { decimalsOf, halfLife, price } from "./units";
-
-/** Ties a label to its input; never read back. */
-const unique = (): string => `liq-${Math.random().toString(36).slice(2, 12)}`;
 
 /** Slowest and fastest decay on the slider, per hour: half-lives of 90 days and 30 minutes. */
 const SLOWEST = Math.LN2 / (90 * 24);
@@ -133,12 +131,13 @@ export class Controls {
     for (const name of Object.keys(source.presets)) {
       this.#presets.append(h("button", { type: "button", class: "liq-button", "data-preset": name }, name));
     }
+    source.on("kernel", () => this.update(), signal);
     this.update();
   }
 
   /** Show the settings; a field that is being typed into is left alone. */
   update(): void {
-    const { settings, field, pendingBin } = this.source;
+    const { settings, field, pendingBin, kernel } = this.source;
     this.#showMix(settings.leverageMix);
     this.#decay.value = String(positionOfDecay(settings.decayRate));
     const rate = settings.decayRate === 0 ? "0" : settings.decayRate.toPrecision(3);
@@ -149,14 +148,16 @@ export class Controls {
     this.#auto.setAttribute("aria-pressed", String(auto !== null && Math.abs(settings.decayRate - auto) < 1e-9));
     const size = pendingBin ?? settings.binSize;
     const sizes = this.#sizes();
+    this.#bin.disabled = isOver(kernel);
     this.#bin.max = String(sizes.length - 1);
     this.#bin.value = String(sizes.indexOf(size));
     const share =
       field === null
         ? ""
         : ` · ${((size / field.bars.close[field.bars.close.length - 1]!) * 100).toPrecision(2)} % of price`;
-    setText(this.#binText, `$${price(size, decimalsOf(size))}${share}${pendingBin === null ? "" : " · computing …"}`);
-    this.#bin.setAttribute("aria-valuetext", `${size} dollars`);
+    const dollars = price(size, decimalsOf(size));
+    setText(this.#binText, `$${dollars}${share}${pendingBin === null ? "" : " · computing …"}`);
+    this.#bin.setAttribute("aria-valuetext", `${dollars} dollars`);
   }
 
   /** Sizes on the slider: the 1-2-5 steps on offer, and the present one whatever it is. */
@@ -174,7 +175,7 @@ export class Controls {
       bar.value = String(share);
       bar.style.setProperty("--fill", `${share}%`);
       bar.setAttribute("aria-valuetext", `${share.toFixed(1)} percent`);
-      if (document.activeElement !== box || this.#anchor?.tier !== tier) box.value = String(Number(share.toFixed(1)));
+      if (!box.matches(":focus") || this.#anchor?.tier !== tier) box.value = String(Number(share.toFixed(1)));
     }
     const same = (preset: Record<string, number>): boolean => {
       const wanted = percentOf(preset);

@@ -3,7 +3,7 @@
 type Child = Node | string;
 type Props = Record<string, string | number | boolean | undefined>;
 
-const FOCUSABLE = new Set(["input", "button", "select"]);
+const FOCUSABLE = new Set(["input", "button", "select", "summary"]);
 
 /** Make an element with attributes and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -22,6 +22,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   element.append(...children);
   return element;
 }
+
+/** A name that ties an element to another one; never read back. */
+export const unique = (): string => `liq-${Math.random().toString(36).slice(2, 12)}`;
 
 /** Put text into an element only where it differs: layout is not touched for nothing. */
 export function setText(element: Element, text: string): void {

@@ -1,6 +1,7 @@
 /** The line above the chart: what is shown, what a reader has to know of it, and the buttons. */
 
 import { h, setText } from "./dom";
+import type { Help } from "./help";
 import { type Legend, outsideText } from "./legend";
 import { Pill } from "./pill";
 import { SaveMenu, type Viewed } from "./save";
@@ -16,9 +17,10 @@ export class Header {
     private readonly source: Source,
     private readonly legend: Legend,
     view: Viewed,
+    help: Help,
     private readonly signal: AbortSignal,
   ) {
-    const pill = new Pill(() => source.live, signal);
+    const pill = new Pill(() => source.live, view.clock, signal);
     source.on("live", () => pill.update(), signal);
     const buttons = h(
       "div",
@@ -26,6 +28,7 @@ export class Header {
       this.#button("fit candles", () => view.chart?.fitCandles()),
       this.#button("fit levels", () => view.chart?.fitLevels()),
       new SaveMenu(source, view, signal).element,
+      help.button,
     );
     this.element = h("div", { class: "liq-header" }, this.#title, pill.element, this.#badges, this.#message, buttons);
   }

@@ -1,17 +1,23 @@
 /** One view, without Jupyter: chart, readout and controls around a source. */
 
+import { Banner } from "./banner";
 import { Chart, type Hover } from "./chart";
+import { Clock, clockSwitch } from "./clock";
 import { Controls } from "./controls";
-import { h, setText } from "./dom";
+import { Cursor } from "./cursor";
+import { h, setText, unique } from "./dom";
 import { type Placed, placeMarks } from "./events";
 import { Header } from "./header";
 import { startHeartbeat } from "./heartbeat";
+import { Help } from "./help";
 import type { Bars } from "./ledger";
 import { Legend } from "./legend";
 import { LookBar } from "./look";
 import { Outline } from "./outline";
-import { Readout } from "./readout";
+import { factsOf, Readout, sentenceOf } from "./readout";
 import type { Source } from "./settings";
+import { Speech } from "./speak";
+import { LevelTable } from "./table";
 import { COLOURS, GROUND, hostTheme, type Theme, watchTheme } from "./theme";
 
 /** Show a source inside `host` until the signal aborts. */
@@ -21,20 +27,35 @@ export function mount(source: Source, host: HTMLElement, signal: AbortSignal): v
 
 class View {
   readonly #root: HTMLElement;
-  readonly #plot = h("div", { class: "liq-plot", tabindex: 0, role: "img" });
+  readonly clock = new Clock();
+  readonly #hint = h("div", { id: unique(), hidden: true }, "Arrow keys move over the cells. Question mark: all keys.");
+  readonly #plot = h("div", {
+    class: "liq-plot",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "heatmap",
+    "aria-describedby": this.#hint.id,
+  });
   readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
   readonly #labels = [
     h("div", { class: "liq-label" }, "volume, coins"),
     h("div", { class: "liq-label" }, "open interest, coins"),
   ];
-  readonly #readout = new Readout();
+  readonly #readout = new Readout(this.clock);
   readonly #controls: Controls;
   readonly #look: LookBar;
   readonly #legend = new Legend();
   readonly #header: Header;
   readonly #outline: Outline;
+  readonly #cursor: Cursor;
+  readonly #speech: Speech;
+  readonly #table: LevelTable;
+  readonly #switch: HTMLElement;
+  readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #chart: Chart | null = null;
   #hover: Hover | null = null;
+  /** Size of the widget's letters, CSS pixels. */
+  #letters = 12;
   #onScreen = true;
   #stale = false;
   #painted = 0;
@@ -49,12 +70,24 @@ class View {
   ) {
     this.#controls = new Controls(source, signal);
     this.#look = new LookBar(source, signal);
-    this.#header = new Header(source, this.#legend, this, signal);
+    const help = new Help(signal);
+    this.#header = new Header(source, this.#legend, this, help, signal);
     this.#outline = new Outline(source, signal);
+    this.#speech = new Speech(signal);
+    const keyed = (at: Hover | null): void => this.#keyed(at);
+    this.#cursor = new Cursor(source, this.#plot, this.#outline, keyed, () => help.open(), signal);
+    this.#table = new LevelTable(
+      () => ({ field: source.field, column: this.#column, rows: this.#chart?.rowsInView ?? null }),
+      this.clock,
+      signal,
+    );
+    this.#switch = clockSwitch(this.clock, () => this.#retime(), signal);
     this.#controls.element.append(this.#look.element);
-    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline.element, this.#wait];
-    const frame = h("div", { class: "liq-frame" }, this.#plot, ...over);
-    this.#root = h("div", { class: "liq" }, this.#header.element, frame, this.#controls.element);
+    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline.element];
+    const frame = h("div", { class: "liq-frame" }, this.#plot, ...over, this.#cursor.element, this.#switch, this.#wait);
+    const banner = new Banner(source, signal).element;
+    const parts = [this.#header.element, banner, frame, this.#controls.element, this.#table.element];
+    this.#root = h("div", { class: "liq" }, ...parts, this.#speech.element, help.element, this.#hint);
     Object.assign(this.#root, { liqwidget: this });
     host.append(this.#root);
     signal.addEventListener("abort", () => this.#remove());
@@ -98,17 +131,27 @@ class View {
     for (const [i, label] of this.#labels.entries()) label.hidden = i + 1 >= panes.length;
     const bottom = this.source.settings.height - (panes[0]?.getHeight() ?? 0) + 5;
     this.#legend.element.style.bottom = `${bottom}px`;
+    if (this.#chart === null) return;
+    const { api, clear } = this.#chart;
+    this.#readout.fit(clear, api.paneSize(0).width, this.#letters);
+    const axis = api.timeScale().height();
+    const { style } = this.#switch;
+    style.width = `${api.priceScale("right").width()}px`;
+    style.height = `${axis}px`;
+    style.top = `${this.source.settings.height - axis}px`;
   }
 
   #observe(frame: HTMLElement): void {
     const resize = new ResizeObserver(() => {
       const { width, height } = this.#plot.getBoundingClientRect();
       if (width < 2 || height < 2) return; // not laid out, or scrolled out of JupyterLab's window
-      this.#root.classList.toggle("liq-narrow", width < 720);
       if (this.#chart === null) this.#start();
       else this.#chart.resize(width, height);
+      this.#adapt();
     });
     resize.observe(this.#plot);
+    resize.observe(this.#header.element); // which changes with the size of letters
+    this.#still.addEventListener("change", () => this.#adapt(), { signal: this.signal });
     const sight = new IntersectionObserver(([entry]) => {
       this.#onScreen = entry?.isIntersecting ?? true;
       if (this.#onScreen && this.#stale) this.#invalidate();
@@ -133,15 +176,14 @@ class View {
     );
     this.#plot.addEventListener("focus", () => this.#chart?.takeWheel(true), { signal });
     this.#plot.addEventListener("blur", () => this.#chart?.takeWheel(false), { signal });
-    this.#plot.addEventListener("keydown", (event) => event.key === "Escape" && this.#plot.blur(), { signal });
     this.#plot.addEventListener(
       "wheel",
       (event) => {
-        const focused = document.activeElement === this.#plot;
+        const focused = this.#plot.matches(":focus");
         if (focused || event.ctrlKey) this.#chart?.release();
         this.#chart?.takeWheel(focused || event.ctrlKey);
         if (event.ctrlKey && !focused)
-          requestAnimationFrame(() => this.#chart?.takeWheel(document.activeElement === this.#plot));
+          requestAnimationFrame(() => this.#chart?.takeWheel(this.#plot.matches(":focus")));
       },
       { capture: true, passive: true, signal },
     );
@@ -157,23 +199,26 @@ class View {
           const { palette, scale, threshold, swept, opacity } = source.settings;
           return { field: field(), look: { palette, scale, threshold, swept }, opacity, ground: GROUND };
         },
-        profileColumn: () => Math.min(this.#hover?.column ?? Infinity, (field()?.ledger.columns ?? 0) - 1),
+        profileColumn: () => this.#column,
         placed: () => this.#placedMarks(),
         positions: () => source.positions,
         outlined: (scale) => this.#legend.showPositions(source.positions, scale),
         painted: (changed) => this.#afterPaint(changed),
-        hovered: (hover) => {
-          this.#hover = hover;
-          this.#showReadout();
-          this.#chart?.drawProfile();
+        hovered: (hover, byHand) => {
+          // The last hand wins; what the chart does by itself moves no cursor.
+          if (this.#cursor.shown && !byHand) return;
+          this.#cursor.hide();
+          this.#point(hover);
         },
         scrolled: () => this.#scrolled(),
         logo: source.saved !== true,
+        clock: this.clock,
       },
       COLOURS[this.theme],
     );
     this.#picture(0);
     this.#outline.attach(this.#chart);
+    this.#cursor.attach(this.#chart);
   }
 
   #picture(from: number): void {
@@ -220,6 +265,40 @@ class View {
     this.#chart?.recolour(COLOURS[name]);
   }
 
+  /** Column whose levels are shown beside the chart. */
+  get #column(): number {
+    return Math.min(this.#hover?.column ?? Infinity, (this.source.field?.ledger.columns ?? 0) - 1);
+  }
+
+  /** A pointer or the cursor is over a cell, or over none. */
+  #point(hover: Hover | null): void {
+    this.#hover = hover;
+    this.#showReadout();
+    this.#chart?.drawProfile();
+    this.#table.update();
+  }
+
+  /** The keys have moved the cursor: what a pointer would show is said as well. */
+  #keyed(at: Hover | null): void {
+    this.#point(at);
+    const { field } = this.source;
+    const facts = at?.price == null || field === null ? null : factsOf(field, at.column, at.price, this.clock);
+    this.#speech.say(facts === null ? "" : sentenceOf(facts));
+  }
+
+  #retime(): void {
+    this.#chart?.retime();
+    this.#showReadout();
+    this.#table.update();
+  }
+
+  /** Follow the size of the page's letters and the wish for stillness. */
+  #adapt(): void {
+    this.#letters = Number.parseFloat(getComputedStyle(this.#root).fontSize);
+    this.#root.classList.toggle("liq-narrow", this.#plot.clientWidth < 60 * this.#letters);
+    this.#chart?.adapt((this.#letters * 11) / 12, this.#still.matches);
+  }
+
   /** Ask for one repaint in the coming frame; out of sight, remember that one is due. */
   #invalidate(): void {
     this.#stale = !this.#onScreen;
@@ -228,7 +307,9 @@ class View {
 
   #afterPaint(changed: boolean): void {
     this.#outline.place();
+    this.#cursor.place();
     this.#placeLabels();
+    this.#table.update();
     if (!changed) return;
     this.#look.update();
     this.#header.showBadges();
@@ -262,6 +343,7 @@ class View {
   }
 
   #scrolled(): void {
+    this.#cursor.follow();
     const view = this.#chart?.columnsInView;
     const time = this.source.field?.bars.time;
     if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });

@@ -3,6 +3,7 @@
 import { attachBrush } from "./brush";
 import type { Box, Chart } from "./chart";
 import { h } from "./dom";
+import type { Field } from "./field";
 import type { Source } from "./settings";
 
 export class Outline {
@@ -26,10 +27,11 @@ export class Outline {
       const { field } = this.source;
       return field && chart.boxAt(field, rect);
     };
-    attachBrush(pane, toBox, (box) => this.#brushed(box), this.signal);
+    attachBrush(pane, toBox, (box) => this.choose(box), this.signal);
   }
 
-  #brushed(box: Box | null): void {
+  /** Select a box, or nothing. */
+  choose(box: Box | null): void {
     const time = this.source.field?.bars.time;
     this.#box = box;
     this.place();
@@ -60,18 +62,27 @@ export class Outline {
   /** Put the outline where its box lies now. */
   place(): void {
     const { field } = this.source;
-    const rect = this.#box && field && this.#chart?.rectOf(field, this.#box);
-    this.element.hidden = !rect;
-    if (!rect) return;
-    const { width, height } = this.#chart!.api.paneSize(0);
-    const x0 = Math.min(Math.max(rect.x0, 0), width);
-    const x1 = Math.min(Math.max(rect.x1, 0), width);
-    const y0 = Math.min(Math.max(rect.y0, 0), height);
-    const y1 = Math.min(Math.max(rect.y1, 0), height);
-    this.element.style.transform = `translate(${x0}px, ${y0}px)`;
-    this.element.style.width = `${x1 - x0}px`;
-    this.element.style.height = `${y1 - y0}px`;
+    this.element.hidden = !this.#box || !field || !putBox(this.element, this.#chart, field, this.#box);
   }
+}
+
+/** Put an element over the part of a box that is in view, at least this large; false where none is. */
+export function putBox(element: HTMLElement, chart: Chart | null, field: Field, box: Box, least = 0): boolean {
+  const rect = chart?.rectOf(field, box);
+  if (!rect) return false;
+  const pane = chart!.api.paneSize(0);
+  const side = (from: number, to: number, size: number): [number, number] => {
+    const room = Math.max(least - (to - from), 0) / 2;
+    const start = Math.min(Math.max(from - room, 0), size);
+    return [start, Math.min(Math.max(to + room, 0), size) - start];
+  };
+  const [x, width] = side(rect.x0, rect.x1, pane.width);
+  const [y, height] = side(rect.y0, rect.y1, pane.height);
+  const { style } = element;
+  style.transform = `translate(${x}px, ${y}px)`;
+  style.width = `${width}px`;
+  style.height = `${height}px`;
+  return width > 0 && height > 0;
 }
 
 /** The last column that begins at or before a time; the first where none does. */

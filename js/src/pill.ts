@@ -1,8 +1,9 @@
 /** The pill in the header: whether a live feed runs, told by the page's own clock. */
 
+import { Clock } from "./clock";
 import { h, setText } from "./dom";
 import type { Live } from "./settings";
-import { duration, utc } from "./units";
+import { duration } from "./units";
 
 /** Updates that may be missing before the feed is called delayed. */
 const PATIENCE = 3;
@@ -17,14 +18,14 @@ export interface PillFacts {
 }
 
 /** Read the feed at a moment of the page's clock; a kernel that is silent for too long is delayed, whatever it said. */
-export function pillOf(live: Live, now: number): PillFacts {
+export function pillOf(live: Live, now: number, clock = new Clock()): PillFacts {
   // The kernel's clock may be another one: what was seen to come here is dated by this page's.
   const at = live.heard ?? live.last;
   const age = at === null ? null : Math.max(now - at, 0);
   const late = age !== null && age > PATIENCE * live.everyMs;
   const state = live.state === "live" && late ? "delayed" : live.state;
   const ago = age === null ? "" : duration(Math.floor(age / 1000) / 3600);
-  const since = live.since === null ? "" : ` since ${utcShort(live.since, now)} UTC`;
+  const since = live.since === null ? "" : ` since ${shortly(clock.stamp(live.since), now - live.since)}`;
   const why = live.message === "" ? "" : `: ${live.message}`;
   if (state === "off") return { state, text: "", spoken: "" };
   if (state === "live") {
@@ -37,8 +38,7 @@ export function pillOf(live: Live, now: number): PillFacts {
 }
 
 /** Time of day, with the date where that is another day. */
-const utcShort = (ms: number, now: number): string =>
-  Math.abs(now - ms) < 20 * HOUR ? utc(ms).slice(11) : utc(ms).slice(5);
+const shortly = (stamp: string, ago: number): string => stamp.slice(Math.abs(ago) < 20 * HOUR ? 11 : 5);
 
 export class Pill {
   readonly #text = h("span", { "aria-hidden": "true" });
@@ -57,6 +57,7 @@ export class Pill {
    */
   constructor(
     private readonly live: () => Live,
+    private readonly clock: Clock,
     signal: AbortSignal,
   ) {
     const timer = setInterval(() => document.hidden || this.update(), 1000);
@@ -66,7 +67,7 @@ export class Pill {
   }
 
   update(): void {
-    const { state, text, spoken } = pillOf(this.live(), Date.now());
+    const { state, text, spoken } = pillOf(this.live(), Date.now(), this.clock);
     this.element.hidden = state === "off";
     this.element.dataset.state = state;
     setText(this.#text, text);

@@ -1,9 +1,10 @@
 /** The side profile: what stands at one candle's close, against price, with cumulative curves. */
 
+import type { Clock } from "./clock";
 import type { Field } from "./field";
 import { type PaneSize, sized } from "./heatmap";
 import { type Positions, stepsOf } from "./positions";
-import { usd, utc } from "./units";
+import { usd } from "./units";
 
 /** Width that the profile takes from a pane, CSS pixels. */
 export const profileWidth = (paneWidth: number): number => Math.round(Math.min(Math.max(paneWidth * 0.15, 64), 190));
@@ -15,6 +16,10 @@ const TRUE = "#ffffff";
 /** Its own canvas over the price pane's right end: hovering repaints this one and leaves the chart alone. */
 export class Profile {
   readonly canvas = document.createElement("canvas");
+  /** Size of the labels, CSS pixels. */
+  text = 10;
+
+  constructor(private readonly clock: Clock) {}
 
   /**
    * Draw one column of a field, and the outline of positions over it; `yOf` gives the CSS pixel of a row's lower edge.
@@ -29,11 +34,16 @@ export class Profile {
     positions: Positions | null = null,
   ): number | null {
     const width = profileWidth(size.width);
-    const right = width + 4;
+    const { ledger, bars } = field;
+    const { text } = this;
+    const time = bars.time[column];
+    const at = time === undefined ? "" : this.clock.stamp(time).slice(5);
+    const letter = 0.6 * text;
+    // A profile that is narrower than its labels leaves them their room.
+    const right = Math.max(width, at.length * letter) + 4;
     this.canvas.style.left = `${size.width - right}px`;
     const context = sized(this.canvas, { ...size, width: right });
-    if (context === null || column < 0 || column >= field.ledger.columns) return null;
-    const { ledger, bars } = field;
+    if (context === null || column < 0 || column >= ledger.columns) return null;
     const bottom = yOf(0);
     const unit = bottom - yOf(1);
     const close = bars.close[column]!;
@@ -47,7 +57,7 @@ export class Profile {
     let shorts = 0;
     for (let r = 0; r < split; r++) longs += values[r]!;
     for (let r = split; r < ledger.rows; r++) shorts += values[r]!;
-    const gradient = context.createLinearGradient(0, 0, 28, 0);
+    const gradient = context.createLinearGradient(right - width - 4, 0, right - width + 24, 0);
     gradient.addColorStop(0, "rgba(10, 8, 24, 0)");
     gradient.addColorStop(1, "rgba(10, 8, 24, 0.72)");
     context.fillStyle = gradient;
@@ -62,10 +72,10 @@ export class Profile {
       curve(context, split, lastRow, 1, SHORT, cap);
     }
     const peak = positions === null ? 0 : outline(context, positions);
-    context.font = "10px system-ui, sans-serif";
+    context.font = `${text}px system-ui, sans-serif`;
     context.textAlign = "right";
-    label(context, `standing ${utc(bars.time[column]!).slice(5)}`, 14, "#b3afc6");
-    label(context, `short Σ ${usd(shorts)}`, 29, SHORT);
+    label(context, width < (at.length + 9) * letter ? at : `standing ${at}`, text * 1.4, "#b3afc6");
+    label(context, `short Σ ${usd(shorts)}`, text * 2.9, SHORT);
     label(context, `long Σ ${usd(longs)}`, size.height - 8, LONG);
     return peak > 0 ? (most > 0 ? most / peak : 1) : null;
 
@@ -142,12 +152,12 @@ export class Profile {
       return peak;
     }
 
-    function label(c: CanvasRenderingContext2D, text: string, y: number, colour: string): void {
+    function label(c: CanvasRenderingContext2D, words: string, y: number, colour: string): void {
       c.fillStyle = "rgba(10, 8, 24, 0.75)";
-      const w = c.measureText(text).width;
-      c.fillRect(right - w - 10, y - 10, w + 8, 14);
+      const w = c.measureText(words).width;
+      c.fillRect(right - w - 10, y - text, w + 8, text * 1.4);
       c.fillStyle = colour;
-      c.fillText(text, right - 6, y);
+      c.fillText(words, right - 6, y);
     }
   }
 }

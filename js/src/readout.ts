@@ -1,11 +1,13 @@
 /** What is under the crosshair, in words and numbers. */
 
 import type { Hover } from "./chart";
+import type { Clock } from "./clock";
 import { h, setText } from "./dom";
 import type { Realised } from "./events";
 import type { Field } from "./field";
 import { edgeOf, rowOf } from "./ledger";
-import { decimalsOf, duration, percent, price, usd, utc } from "./units";
+import { rangeText } from "./table";
+import { duration, percent, price, usd } from "./units";
 
 /** The facts of one cell; amounts are estimates. */
 export interface CellFacts {
@@ -20,7 +22,7 @@ export interface CellFacts {
 }
 
 /** Say what stands at a price at one candle's close; null outside the grid. */
-export function factsOf(field: Field, column: number, level: number): CellFacts | null {
+export function factsOf(field: Field, column: number, level: number, clock: Clock): CellFacts | null {
   const { ledger, bars } = field;
   const row = rowOf(ledger, level);
   if (row < 0 || row >= ledger.rows) return null;
@@ -31,10 +33,9 @@ export function factsOf(field: Field, column: number, level: number): CellFacts 
   let between = 0;
   if (centre < close) for (let r = row; r < ledger.rows && edgeOf(ledger, r + 0.5) < close; r++) between += values[r]!;
   else for (let r = row; r >= 0 && edgeOf(ledger, r + 0.5) > close; r--) between += values[r]!;
-  const decimals = Math.max(decimalsOf(ledger.binSize), 0);
   return {
-    time: `${utc(bars.time[column]!)} UTC`,
-    bin: `${price(edgeOf(ledger, row), decimals)} – ${price(edgeOf(ledger, row + 1), decimals)}`,
+    time: clock.stamp(bars.time[column]!),
+    bin: rangeText(ledger, row),
     side: centre < close ? "long" : centre > close ? "short" : "at the close",
     distance: percent(centre / close - 1),
     estimate: usd(values[row]!),
@@ -45,6 +46,13 @@ export function factsOf(field: Field, column: number, level: number): CellFacts 
       .filter(({ share }) => share >= 0.005)
       .sort((a, b) => b.share - a.share),
   };
+}
+
+/** The facts of a cell in one sentence, to be said aloud. */
+export function sentenceOf({ time, bin, estimate, side, distance }: CellFacts): string {
+  const what =
+    estimate === "$0" ? "nothing stands here" : `estimate ${estimate}${side === "at the close" ? "" : ` ${side}`}`;
+  return `${time}, ${bin.replace("–", "to")}, ${what}, ${distance} from the close`;
 }
 
 /** What has been liquidated near here, against what is estimated to stand. */
@@ -70,9 +78,17 @@ export class Readout {
   readonly #close = h("span");
   readonly #cell = h("div", { class: "liq-cell" });
 
-  constructor() {
+  constructor(private readonly clock: Clock) {
     const candle = h("div", { class: "liq-candle" }, this.#time, this.#range, this.#close);
     this.element = h("div", { class: "liq-readout", "aria-hidden": "true" }, candle, this.#cell);
+  }
+
+  /** Stay clear of the profile's labels: beside them, or below them where that is too narrow; CSS pixels. */
+  fit(clear: number, width: number, letters: number): void {
+    const { style } = this.element;
+    const beside = clear > 14 * letters;
+    style.top = `${beside ? 8 : 3.4 * letters}px`;
+    style.maxWidth = `${(beside ? clear : width) - 16}px`;
   }
 
   /** Show a cell, or the last candle when nothing is hovered. */
@@ -82,10 +98,10 @@ export class Readout {
     const t = Math.min(hover?.column ?? bars.time.length - 1, bars.time.length - 1);
     const p = (value: number): string => price(value, bars.about.decimals);
     const move = percent(bars.close[t]! / bars.open[t]! - 1);
-    setText(this.#time, `${utc(bars.time[t]!)} UTC  `);
+    setText(this.#time, `${this.clock.stamp(bars.time[t]!)}  `);
     setText(this.#range, `O ${p(bars.open[t]!)}  H ${p(bars.high[t]!)}  L ${p(bars.low[t]!)}  `);
     setText(this.#close, `C ${p(bars.close[t]!)}  ${move}`);
-    const facts = hover?.price == null ? null : factsOf(field, t, hover.price);
+    const facts = hover?.price == null ? null : factsOf(field, t, hover.price, this.clock);
     this.#cell.hidden = facts === null;
     if (facts === null) return;
     const bright = h("strong", {}, facts.estimate);

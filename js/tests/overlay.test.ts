@@ -8,6 +8,7 @@ import { bytesOf } from "./golden";
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 function overlay() {
@@ -109,6 +110,8 @@ test("the legend says what it is, and that sums of venues are lower bounds", () 
 
 test("a view says that it is there at once and again, and that it is gone, once", () => {
   vi.useFakeTimers();
+  const page = Object.assign(new EventTarget(), { hidden: true });
+  vi.stubGlobal("document", page);
   const said: [string, string][] = [];
   const over = new AbortController();
   const source = {
@@ -122,8 +125,14 @@ test("a view says that it is there at once and again, and that it is gone, once"
   expect(said.every(([, view]) => view.length > 0 && view.length <= 64)).toBe(true);
   vi.advanceTimersByTime(10_500);
   expect(said.filter(([what, view]) => what === "here" && view === said[0]![1]).length).toBe(3);
+  page.dispatchEvent(new Event("visibilitychange"));
+  page.hidden = false;
+  expect(said.length).toBe(6);
+  page.dispatchEvent(new Event("visibilitychange"));
   const before = said.length;
+  expect(before).toBe(8); // who comes back asks at once
   over.abort();
+  page.dispatchEvent(new Event("visibilitychange"));
   vi.advanceTimersByTime(60_000);
   expect(said.slice(before)).toEqual([
     ["gone", said[0]![1]],

@@ -73,6 +73,12 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def session_of():
+    """Makes a session of a page that a test has opened by itself."""
+    return Session
+
+
+@pytest.fixture(scope="session")
 def playwright():
     from playwright.sync_api import sync_playwright
 

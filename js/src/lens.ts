@@ -1,0 +1,61 @@
+/** Moving and zooming what is in view: for the keyboard, where a hand would drag and turn the wheel. */
+
+import type { Chart, Hover } from "./chart";
+import type { Field } from "./field";
+import { profileWidth } from "./profile";
+
+/** Cells in view at most zoom. */
+const LEAST = 8;
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+const moved = ({ from, to }: Range, by: number): Range => ({ from: from + by, to: to + by });
+
+/** A range scaled around a point in it, between `least` and `most` long. */
+export function scaled({ from, to }: Range, factor: number, at: number, least: number, most: number): Range {
+  const kept = Math.min(Math.max(at, from), to);
+  const share = Math.min(Math.max((to - from) * factor, least), most) / (to - from);
+  return { from: kept - (kept - from) * share, to: kept + (to - kept) * share };
+}
+
+/** How far the range [from, to] has to go to hold [a, b] with room beside it; 0 where it does. */
+export function wayTo({ from, to }: Range, a: number, b: number): number {
+  const room = Math.max(to - from - (b - a), 0) / 10;
+  return a < from ? a - from - room : b > to ? b - to + room : 0;
+}
+
+/** Bring a cell into view, no further than needed. */
+export function reveal(chart: Chart, field: Field, { column, price }: Hover): void {
+  const time = chart.api.timeScale();
+  const columns = time.getVisibleLogicalRange();
+  const width = chart.api.paneSize(0).width;
+  if (columns === null || price === null) return;
+  // The profile lies over the last columns.
+  const covered = ((columns.to - columns.from) * (profileWidth(width) + 6)) / width;
+  const across = wayTo({ from: columns.from, to: columns.to - covered }, column - 0.5, column + 0.5);
+  if (across !== 0) time.setVisibleLogicalRange(moved(columns, across));
+  const prices = chart.api.priceScale("right");
+  const levels = prices.getVisibleRange();
+  const half = field.ledger.binSize / 2;
+  const up = levels === null ? 0 : wayTo(levels, price - half, price + half);
+  if (up !== 0) prices.setVisibleRange(moved(levels!, up));
+  if (across !== 0 || up !== 0) chart.release();
+}
+
+/** Show fewer cells (factor below 1) or more around a cell, or around the middle. */
+export function zoom(chart: Chart, field: Field, factor: number, at: Hover | null): void {
+  const time = chart.api.timeScale();
+  const prices = chart.api.priceScale("right");
+  const columns = time.getVisibleLogicalRange();
+  const levels = prices.getVisibleRange();
+  if (columns === null || levels === null) return;
+  const { binSize, rows } = field.ledger;
+  const column = at?.column ?? (columns.from + columns.to) / 2;
+  const price = at?.price ?? (levels.from + levels.to) / 2;
+  chart.release();
+  time.setVisibleLogicalRange(scaled(columns, factor, column, LEAST, field.ledger.columns * 1.25));
+  prices.setVisibleRange(scaled(levels, factor, price, LEAST * binSize, rows * binSize));
+}
