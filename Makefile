@@ -11,14 +11,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo test bench lint build screenshots clean
+.PHONY: help bundle demo voila test bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | test | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | test | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
 	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) $(NO_BROWSER) \
 		--allow-root --log-level=ERROR
+
+voila: PORT = 8866
+voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints where. docs/deploy.md: on a server
+	$(PY) -m liqwidget.serve notebooks/dashboard.ipynb --port=$(PORT)
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
@@ -53,7 +57,7 @@ clean:
 .venv/.%: pyproject.toml .venv/.python | bundle
 	$(PY) -m pip install --quiet --editable '.[$*]'
 	@# Nobody asked for news: in .venv alone, JupyterLab does not offer any.
-	$(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
+	! $(PY) -c 'import jupyterlab' 2>/dev/null || $(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	@touch $@
 
 .venv/.bench: .venv/.dev

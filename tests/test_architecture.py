@@ -19,16 +19,17 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 # Every module may import those of the lines above it, and those of its own line that its own line has before it.
 ORDER = [
     ["errors"],
-    ["columns", "origin", "candles", "liquidations", "grid", "mix", "margin", "brackets"],
+    ["finite", "columns", "origin", "candles", "liquidations", "grid", "mix", "margin", "brackets"],
     ["market", "book", "simulate", "sources"],
     ["ledger"],
     ["replay", "density"],
     ["wire"],
-    ["picture", "still"],
+    ["picture", "still", "tables"],
     ["events"],
     ["analysis"],
-    ["traits", "presence", "overlays", "page", "widget"],
+    ["traits", "presence", "overlays", "page", "takeaway", "widget"],
     ["app"],
+    ["serve"],
 ]
 RANK = {name: (line, place) for line, names in enumerate(ORDER) for place, name in enumerate(names)}
 

@@ -185,6 +185,11 @@ export class Chart {
     });
   }
 
+  /** Whether all columns are in view, as they were fitted. */
+  get fitted(): boolean {
+    return this.#fitted;
+  }
+
   resize(width: number, height: number): void {
     this.api.resize(width, height);
     if (this.#fitted) this.#fitTime();

@@ -36,13 +36,22 @@ export function reveal(chart: Chart, field: Field, { column, price }: Hover): vo
   // The profile lies over the last columns.
   const covered = ((columns.to - columns.from) * (profileWidth(width) + 6)) / width;
   const across = wayTo({ from: columns.from, to: columns.to - covered }, column - 0.5, column + 0.5);
-  if (across !== 0) time.setVisibleLogicalRange(moved(columns, across));
+  if (across !== 0) {
+    chart.release();
+    time.setVisibleLogicalRange(moved(columns, across));
+  }
+  const half = field.ledger.binSize / 2;
+  revealPrices(chart, price - half, price + half);
+}
+
+/** Bring prices into view, no further than needed; the lower ones where there is no room for all. */
+export function revealPrices(chart: Chart, low: number, high: number): void {
   const prices = chart.api.priceScale("right");
   const levels = prices.getVisibleRange();
-  const half = field.ledger.binSize / 2;
-  const up = levels === null ? 0 : wayTo(levels, price - half, price + half);
-  if (up !== 0) prices.setVisibleRange(moved(levels!, up));
-  if (across !== 0 || up !== 0) chart.release();
+  const up = levels === null ? 0 : wayTo(levels, low, high);
+  if (up === 0) return;
+  chart.release();
+  prices.setVisibleRange(moved(levels!, up));
 }
 
 /** Show fewer cells (factor below 1) or more around a cell, or around the middle. */
@@ -58,4 +67,14 @@ export function zoom(chart: Chart, field: Field, factor: number, at: Hover | nul
   chart.release();
   time.setVisibleLogicalRange(scaled(columns, factor, column, LEAST, field.ledger.columns * 1.25));
   prices.setVisibleRange(scaled(levels, factor, price, LEAST * binSize, rows * binSize));
+}
+
+/** Bring these columns into view, and no others; prices stay as they are. */
+export function showColumns(chart: Chart, field: Field, from: number, to: number): void {
+  const width = chart.api.paneSize(0).width;
+  // The profile lies over what is right of the last column.
+  const beside = to < field.ledger.columns - 1 ? 0 : profileWidth(width);
+  const room = ((to - from + 1) * beside) / Math.max(width - beside, 1);
+  chart.release();
+  chart.api.timeScale().setVisibleLogicalRange({ from: from - 0.4, to: to + 0.4 + room });
 }

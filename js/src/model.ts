@@ -59,6 +59,8 @@ export class JupyterSource implements Source {
   #read: { bars: DataView | null; ledger: DataView | null } = { bars: null, ledger: null };
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** What was written last: another value comes from elsewhere. */
+  #written = new Map<string, unknown>();
   readonly #overlay: Overlay;
   readonly #watch: KernelWatch;
   readonly #asking: Asking;
@@ -93,6 +95,7 @@ export class JupyterSource implements Source {
     }
     this.#listen("change:_status", () => this.#settleBin(), signal);
     this.#listen("change:selection", () => this.#emit("selection"), signal);
+    this.#listen("change:visible", () => this.#seen(), signal);
     for (const trait of Object.values(TRAITS)) this.#listen(`change:${trait}`, () => this.#tune(), signal);
     this.#listen("msg:custom", (content: unknown, buffers: unknown) => this.#message(content, buffers), signal);
     signal.addEventListener("abort", () => {
@@ -183,7 +186,12 @@ export class JupyterSource implements Source {
     this.#trailing("selection", selection);
   }
 
-  show(visible: Visible): void {
+  get visible(): Visible | null {
+    const value = this.model.get("visible");
+    return isRecord(value) ? (value as unknown as Visible) : null;
+  }
+
+  show(visible: Visible | null): void {
     this.#trailing("visible", visible);
   }
 
@@ -202,12 +210,19 @@ export class JupyterSource implements Source {
     for (const callback of [...(this.#listeners.get(event) ?? [])]) callback();
   }
 
+  #seen(): void {
+    if (this.model.get("visible") === this.#written.get("visible")) return;
+    clearTimeout(this.#timers.get("visible"));
+    this.#emit("visible");
+  }
+
   /** Small JSON that only the kernel reads: written once the hand has rested. */
   #trailing(name: string, value: unknown): void {
     clearTimeout(this.#timers.get(name));
     this.#timers.set(
       name,
       setTimeout(() => {
+        this.#written.set(name, value);
         this.model.set(name, value);
         this.model.save_changes();
       }, TRAILING_MS),

@@ -12,8 +12,9 @@ import { startHeartbeat } from "./heartbeat";
 import { Help } from "./help";
 import type { Bars } from "./ledger";
 import { Legend } from "./legend";
+import { showColumns } from "./lens";
 import { LookBar } from "./look";
-import { Outline } from "./outline";
+import { columnBefore, Outline } from "./outline";
 import { factsOf, Readout, sentenceOf } from "./readout";
 import type { Source } from "./settings";
 import { Speech } from "./speak";
@@ -58,6 +59,7 @@ class View {
   #letters = 12;
   #onScreen = true;
   #stale = false;
+  #isFirst = true;
   #painted = 0;
   #bubbles = true;
   /** Where the marks stand, and of which bars. */
@@ -98,6 +100,7 @@ class View {
     source.on("settings", () => this.#settings(), signal);
     source.on("status", () => this.#status(), signal);
     source.on("marks", () => this.#marks(), signal);
+    source.on("visible", () => this.#follow(), signal);
     source.on("positions", () => this.#chart?.drawProfile(), signal);
     startHeartbeat(source, signal);
     watchTheme(() => this.#theme(), signal);
@@ -228,6 +231,8 @@ class View {
     const { about } = bars;
     this.#wait.hidden = true;
     this.#chart.show(bars, from);
+    if (this.#isFirst && this.source.visible !== null) this.#follow();
+    this.#isFirst = false;
     this.#header.showTitle();
     this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
     this.#marks();
@@ -346,7 +351,19 @@ class View {
     this.#cursor.follow();
     const view = this.#chart?.columnsInView;
     const time = this.source.field?.bars.time;
-    if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });
+    if (this.#chart?.fitted) this.source.show(null);
+    else if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });
+  }
+
+  /** Show the times that the source names. */
+  #follow(): void {
+    const { visible, field } = this.source;
+    if (field === null || this.#chart === null) return;
+    if (visible === null) this.#chart.fitCandles();
+    else {
+      const { time } = field.bars;
+      showColumns(this.#chart, field, columnBefore(time, visible.time_from), columnBefore(time, visible.time_to));
+    }
   }
 
   #remove(): void {

@@ -4,6 +4,7 @@ import { attachBrush } from "./brush";
 import type { Box, Chart } from "./chart";
 import { h } from "./dom";
 import type { Field } from "./field";
+import { revealPrices } from "./lens";
 import type { Source } from "./settings";
 
 export class Outline {
@@ -15,7 +16,7 @@ export class Outline {
     private readonly source: Source,
     private readonly signal: AbortSignal,
   ) {
-    source.on("selection", () => this.follow(), signal);
+    source.on("selection", () => this.#point(), signal);
   }
 
   /** Let the hand select on a chart's price pane. */
@@ -44,6 +45,14 @@ export class Outline {
         price_high: box.priceHigh,
       },
     );
+  }
+
+  /** A selection that was made elsewhere may lie out of view. */
+  #point(): void {
+    this.follow();
+    if (this.#chart !== null && this.#box !== null) {
+      revealPrices(this.#chart, this.#box.priceLow, this.#box.priceHigh);
+    }
   }
 
   /** Follow a selection that was set elsewhere, or other columns. */

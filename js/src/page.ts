@@ -9,7 +9,15 @@ import { mount } from "./mount";
 import { Overlay } from "./overlay";
 import type { Positions } from "./positions";
 import type { Status } from "./settings";
-import { type Live, readSettings, type Selection, type Settings, type Source, type SourceEvent } from "./settings";
+import {
+  type Live,
+  readSettings,
+  type Selection,
+  type Settings,
+  type Source,
+  type SourceEvent,
+  type Visible,
+} from "./settings";
 import { decodeFrame, type Frame, WireError } from "./wire";
 
 /** What a page carries besides its frames. */
@@ -17,6 +25,7 @@ export interface Facts {
   settings: Settings;
   presets: Record<string, Record<string, number>>;
   selection: Selection | null;
+  visible: Visible | null;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -31,6 +40,7 @@ export function readFacts(text: string): Facts {
     settings: readSettings((name) => settings[name]),
     presets: isRecord(read.presets) ? (read.presets as Facts["presets"]) : {},
     selection: isRecord(read.selection) ? (read.selection as unknown as Selection) : null,
+    visible: isRecord(read.visible) ? (read.visible as unknown as Visible) : null,
   };
 }
 
@@ -59,6 +69,7 @@ export class PageSource implements Source {
   status: Status = { state: "loading", message: "" };
   settings: Settings;
   selection: Selection | null;
+  visible: Visible | null;
   binSizes: number[] = [];
   #bars: Bars | null = null;
   #ledger: Ledger | null = null;
@@ -71,6 +82,7 @@ export class PageSource implements Source {
     this.settings = facts.settings;
     this.presets = facts.presets;
     this.selection = facts.selection;
+    this.visible = facts.visible;
     this.#overlay = new Overlay({
       changed: (what) => this.#emit(what),
       troubled: () => this.#fail(this.#overlay.problem),
@@ -132,7 +144,9 @@ export class PageSource implements Source {
     this.selection = selection;
   }
 
-  show(): void {}
+  show(visible: Visible | null): void {
+    this.visible = visible;
+  }
 
   here(): void {}
 

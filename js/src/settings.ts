@@ -100,7 +100,8 @@ export type SourceEvent =
   | "marks"
   | "positions"
   | "live"
-  | "kernel";
+  | "kernel"
+  | "visible";
 
 /** Where a view gets its picture from and puts its settings: a Jupyter model, or anything else. */
 export interface Source {
@@ -127,7 +128,10 @@ export interface Source {
   readonly saved?: boolean;
   set(changes: Partial<Settings>): void;
   select(selection: Selection | null): void;
-  show(visible: Visible): void;
+  /** Times to show; null: all of them. Views follow it when it is set elsewhere. */
+  readonly visible: Visible | null;
+  /** Say what a view shows; null: all there is. */
+  show(visible: Visible | null): void;
   /** Say that a view is there, or has gone. */
   /** Have Python make a table as a Parquet file; rejects with words. Not there where no kernel is. */
   ask?(what: TableName, visible: Visible): Promise<Uint8Array>;

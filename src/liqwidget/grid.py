@@ -86,6 +86,12 @@ def check_bin_size(value: object) -> float:
     return float(value)
 
 
+def decimals_of(step: float) -> int:
+    """Return the decimals that multiples of a step need, 0 to 12: 250 none, 0.25 two."""
+    exponent = Decimal(repr(float(step))).normalize().as_tuple().exponent
+    return min(max(-int(exponent), 0), 12)
+
+
 def half_bins(price: Floats, bin_size: float) -> Floats:
     """Return prices in half bins; what lies within rounding of an edge or centre is put exactly on it.
 

@@ -159,7 +159,7 @@ class Pages(anywidget.AnyWidget):
     def _facts(self) -> dict[str, Any]:
         settings = {name: getattr(self, trait) for name, trait in _SETTINGS.items()}
         settings["leverageMix"] = mix_to_json(self.leverage_mix, self)
-        return {"settings": settings, "presets": self._presets, "selection": self.selection}
+        return {"settings": settings, "presets": self._presets, "selection": self.selection, "visible": self.visible}
 
     def _still(self) -> Still:
         with self._lock:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .grid import decimals_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -208,7 +210,7 @@ def _caption(market: Market, bottom: float, top: float) -> str:
 def _clusters(density: Density, top: int = 5) -> list[tuple[str, ...]]:
     """Return the largest clusters of the last candle in words, under their column names."""
     names = ("side", "price from", "price to", "estimated USD", "from close")
-    decimals = max(0, -int(np.floor(np.log10(density.grid.bin_size))))
+    decimals = decimals_of(density.grid.bin_size)
     return [
         names,
         *(

@@ -83,7 +83,8 @@ class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
         Box chosen with shift-drag: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), ``price_low``,
         ``price_high`` (USD), or None. :meth:`selected` gives its levels.
     visible
-        Times in view: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), or None.
+        Times in view: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), or None: all of them. Set it to move
+        the view.
     bubbles
         Whether realised liquidations are drawn where there are some.
 
@@ -145,6 +146,7 @@ class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
         mix = check_mix(leverage_mix)
         size = self._auto_bin(market) if bin_size is None else self._check_bin(bin_size)
         self._picture = self._draw(market, mix, size, revision=1)
+        self._has_own_layout = "layout" not in traits
         super().__init__(
             _bars=self._picture.bars_frame(),
             _ledger=self._picture.ledger_frame(),
@@ -243,6 +245,13 @@ class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
                 self.send({"type": "tail"}, [frame])
                 self._revision = self._picture.revision
             self._more_columns()
+
+    def close(self) -> None:
+        """Close the widget with its views, and the layout that was made for it, which ipywidgets would keep."""
+        is_open = self.comm is not None
+        super().close()
+        if is_open and self._has_own_layout:
+            self.layout.close()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser wrote, if it may write it and the value is valid; else send the old value back."""

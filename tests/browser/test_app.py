@@ -100,6 +100,8 @@ def test_the_sample_is_there_and_its_panels_follow_the_widget(explorer):
     row.locator(".slick-cell", has_text=f"{low:,.0f}").first.click()
     page.locator(".liq-outline:visible").wait_for(timeout=15_000)
     assert float(session.python("print(app.heatmap.selection['price_low'])")) == low
+    # The chart has moved to it.
+    page.wait_for_function("() => document.querySelector('.liq-outline').getBoundingClientRect().height > 2")
 
     light = page.evaluate(INK)
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")

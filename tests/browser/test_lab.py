@@ -15,6 +15,7 @@ import pytest
 from lab import READY
 from PIL import Image
 from render import differences, palette, pooled, steps
+from test_bubbles import says
 
 pytestmark = pytest.mark.browser
 
@@ -316,6 +317,24 @@ def test_shift_drag_selects_a_box(notebook):
     assert float(low) * 0.5 < box["price_low"] < box["price_high"]
     session.python("hm.selection = None")
     session.page.locator(".liq-outline").wait_for(state="hidden")
+
+
+def test_the_times_in_view_are_python_s_too(notebook):
+    session = notebook(SAMPLE, WIDGET)
+    session.python("ms = market.candles.index.as_unit('ms').asi8")
+    assert session.python("print(hm.visible)").strip() == "None"  # all of them
+    session.python("hm.visible = {'time_from': float(ms[500]) + 1, 'time_to': float(ms[699])}")
+    session.until("view.chart.columnsInView.join() === '500,699'")
+    session.page.locator(".liq-plot").focus()
+    session.page.keyboard.press("End")
+    session.until("view.chart.columnsInView[1] === 2015")
+    shown = session.view("view.chart.columnsInView.map((t) => view.source.field.bars.time[t])")
+    says(session, "[hm.visible['time_from'], hm.visible['time_to']]", str([float(ms) for ms in shown]))
+    session.python("hm.visible = None")
+    session.until("view.chart.fitted && view.chart.columnsInView.join() === '0,2015'")
+    session.page.get_by_role("button", name="fit levels").click()
+    says(session, "hm.visible", "None")
+    assert session.page.problems == []
 
 
 def test_live_candles_arrive_as_tails(notebook):

@@ -100,7 +100,7 @@ def exported(hm, what, folder):
 def test_a_notebook_s_menu_gives_python_s_tables_and_the_view_as_python(notebook, tmp_path):
     session = notebook(MAKE + "hm")
     page, hm = session.page, made()
-    session.view("view.chart.api.timeScale().setVisibleLogicalRange({from: 100, to: 400})")
+    session.view("(view.chart.release(), view.chart.api.timeScale().setVisibleLogicalRange({from: 100, to: 400}))")
     session.until("view.chart.columnsInView.join() === '100,400'")
     time = session.view("view.chart.columnsInView.map((t) => view.source.field.bars.time[t])")
     hm.visible = dict(zip(("time_from", "time_to"), time, strict=True))

@@ -15,13 +15,14 @@ from bokeh.models import (
     TableColumn,
 )
 
+from .plot import price_format
+
 ROW = 26
-_PRICE = "0,0[.]00[0000]"
 _COLUMNS = (
     ("side", "side", None, 52),
-    ("price_low", "from", _PRICE, 76),
-    ("price_high", "to", _PRICE, 76),
-    ("peak_price", "peak", _PRICE, 76),
+    ("price_low", "from", "0,0", 76),
+    ("price_high", "to", "0,0", 76),
+    ("peak_price", "peak", "0,0", 76),
     ("notional", "USD", "0.00a", 76),
     ("distance", "distance", "+0.0%", 74),
     ("to_reach", "USD before", "0.00a", 84),
@@ -78,8 +79,11 @@ class ClusterPanel:
             stylesheets=[InlineStyleSheet(css=_SHEET)],
         )
 
-    def show(self, table: pd.DataFrame) -> None:
+    def show(self, table: pd.DataFrame, bin_size: float) -> None:
         """Show a table of `liqwidget.app.levels.cluster_table`; nothing is sent where nothing changed."""
+        for column in self.model.columns:
+            if "price" in column.field:
+                column.formatter.format = price_format(bin_size)
         data = {name: table[name].tolist() for name, *_ in _COLUMNS}
         if data != self._source.data:
             if self._source.selected.indices:

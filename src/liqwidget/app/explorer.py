@@ -161,8 +161,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         at_ms = float(now.ledger.time[now.at].astype("datetime64[ms]").astype(float))
         with self._drawing:
             self._shown, self._table = now, table
-            self._map.show(drawn, now.ledger.leverage.tolist())
-            self._clusters.show(table)
+            self._map.show(drawn, now.ledger.leverage.tolist(), now.ledger.bin_size)
+            self._clusters.show(table, now.ledger.bin_size)
             if before is None or before.market is not now.market:
                 self._context.show(context_series(now.market), at_ms)
             else:

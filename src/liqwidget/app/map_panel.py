@@ -17,7 +17,7 @@ from bokeh.plotting import figure
 
 from .ink import LIGHT, Ink, tier_colours
 from .levels import LiquidationMap
-from .plot import bare_figure, recolour
+from .plot import bare_figure, price_format, recolour
 
 HEIGHT = 380
 
@@ -52,23 +52,14 @@ class MapPanel:
         self.model.xaxis.axis_label = "price, USD"
         self.model.yaxis.axis_label = "estimated USD in a bar"
         self.model.add_layout(LinearAxis(y_range_name="cumulative", axis_label="cumulative from the price"), "right")
-        self.model.xaxis.formatter = NumeralTickFormatter(format="0,0[.]00[00]")
+        self.model.xaxis.formatter = NumeralTickFormatter(format="0,0")
         for axis in self.model.yaxis:
             axis.formatter = NumeralTickFormatter(format="0[.]0a")
-        self.model.add_tools(
-            HoverTool(
-                renderers=[quads],
-                tooltips=[
-                    ("price", "@left{0,0[.]00} to @right{0,0[.]00}"),
-                    ("tier", "@tier"),
-                    ("estimate", "@usd{0.00a} USD"),
-                    ("side", "@side"),
-                ],
-            )
-        )
+        self._hover = HoverTool(renderers=[quads])
+        self.model.add_tools(self._hover)
         self.recolour(LIGHT)
 
-    def show(self, shown: LiquidationMap, tiers: Any) -> None:
+    def show(self, shown: LiquidationMap, tiers: Any, bin_size: float) -> None:
         """Show a map.
 
         Parameters
@@ -77,7 +68,17 @@ class MapPanel:
             What to draw.
         tiers
             All tiers of the ledger, so that each keeps its colour whatever the mix.
+        bin_size
+            Of the ledger, USD: prices have its decimals.
         """
+        form = price_format(bin_size)
+        self.model.xaxis.formatter.format = form
+        self._hover.tooltips = [
+            ("price", f"@left{{{form}}} to @right{{{form}}}"),
+            ("tier", "@tier"),
+            ("estimate", "@usd{0.00a} USD"),
+            ("side", "@side"),
+        ]
         self._bars.data = bar_columns(shown, tuple(tiers))
         for side, curve in curve_columns(shown).items():
             self._curves[side].data = curve

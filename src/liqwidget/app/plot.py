@@ -7,6 +7,7 @@ from typing import Any
 from bokeh.models import Axis, Grid, NoOverlap
 from bokeh.plotting import figure
 
+from ..grid import decimals_of
 from .ink import Ink
 
 
@@ -28,6 +29,12 @@ def bare_figure(height: int, **options: Any) -> figure:
     plot.min_width = 120
     plot.xaxis.major_label_policy = NoOverlap()
     return plot
+
+
+def price_format(bin_size: float) -> str:
+    """Return Bokeh's format of a price that is an edge or a centre of a bin."""
+    decimals = decimals_of(bin_size / 2)
+    return "0,0" + ("." + "0" * decimals if decimals else "")
 
 
 def recolour(plot: figure, ink: Ink) -> None:

@@ -98,11 +98,13 @@ def scene(market: Market, density: Density, at: int = -1) -> Scene:
         named = " and ".join(words.values()) or "no large cluster near the price"
         return Scene("few", f"Too few candles to tell a trend from a range: {named}.", numbers)
     if now.kind == "trend":
-        return _of_trend(now, near, words, numbers)
+        return _of_trend(now, near, words, numbers, market.price_decimals)
     return _of_range(now, words, numbers)
 
 
-def _of_trend(now: Regime, near: dict[str, Cluster | None], words: dict[str, str], numbers: Numbers) -> Scene:
+def _of_trend(
+    now: Regime, near: dict[str, Cluster | None], words: dict[str, str], numbers: Numbers, decimals: int
+) -> Scene:
     beyond, behind, extreme = ("above", "below", now.high) if now.move > 0 else ("below", "above", now.low)
     start = f"Trend ({now.move:+.1%} over {now.hours:.0f} h)"
     ahead = near[beyond]
@@ -112,7 +114,9 @@ def _of_trend(now: Regime, near: dict[str, Cluster | None], words: dict[str, str
         numbers["past_extreme"] = past
         name = "high" if beyond == "above" else "low"
         place = f"{past:.1%} beyond the {name}" if past > 0 else f"at the {name}"
-        text = f"{start}, large cluster of {usd_text(ahead['usd'])} {place} of {extreme:,.6g}: fuel if it breaks."
+        text = (
+            f"{start}, large cluster of {usd_text(ahead['usd'])} {place} of {extreme:,.{decimals}f}: fuel if it breaks."
+        )
         return Scene("fuel", text, numbers)
     if behind in words:
         return Scene("behind", f"{start}, {words[behind]}, behind the move: fuel if it turns.", numbers)

@@ -1,0 +1,5 @@
+"""Start the server: `python -m liqwidget.serve NOTEBOOK`."""
+
+from .server import Dashboard
+
+Dashboard.launch_instance()

@@ -1,0 +1,148 @@
+"""The server: Voila with other defaults, only the routes that a page uses, and only for its own hosts."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_core.paths import jupyter_config_path
+from jupyter_server.base.handlers import FileFindHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyter_server.utils import url_path_join
+from tornado.web import OutputTransform
+from traitlets import Float, Integer, List, Unicode, default
+from traitlets.config import Config
+from voila.app import Voila
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import AllowListFileHandler, MultiStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+from .channel import VisitorChannel
+from .kernels import Kernels, VisitorKernel
+from .settings import CONNECTION, ENVIRONMENT, SETTINGS, policy
+from .visits import FOLDER, ExtensionFiles, PageFiles, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
+
+ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+
+
+class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
+    """One notebook for strangers."""
+
+    description = Unicode("Serve one notebook as a page for strangers: python -m liqwidget.serve NOTEBOOK")
+    examples = Unicode("python -m liqwidget.serve dashboard.ipynb --port=8866 --host=maps.example.org")
+
+    hosts = List(
+        Unicode(), ["localhost", "127.0.0.1"], help="Names that the server goes by; requests for others are refused."
+    ).tag(config=True)
+    max_visitors = Integer(20, min=1, help="Kernels at once; who comes when all are taken is asked to wait.").tag(
+        config=True
+    )
+    frame_ancestors = Unicode("'self'", help="Which sites may show the page in a frame (a CSP source list).").tag(
+        config=True
+    )
+    max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
+    message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
+    traffic_rate = Float(16 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
+
+    aliases = {  # noqa: RUF012  # traitlets wants it so
+        "port": "Voila.port",
+        "ip": "Voila.ip",
+        "base_url": "Voila.base_url",
+        "host": "Dashboard.hosts",
+        "visitors": "Dashboard.max_visitors",
+        "memory": "VisitorKernel.memory_mb",
+        "forgotten": "MappingKernelManager.cull_idle_timeout",
+        "gone": "Kernels.cull_gone_timeout",
+        "pool": "VoilaConfiguration.default_pool_size",
+    }
+    classes = [*Voila.classes, Kernels, VisitorKernel]  # noqa: RUF012
+
+    @default("config_file_paths")
+    def _default_config_file_paths(self) -> list[str]:
+        """Jupyter's folders, and not whatever folder the server is started in."""
+        return list(jupyter_config_path())
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Begin with our settings; voila.json, voila.py and the command line come after them."""
+        self.update_config(Config(SETTINGS))
+        super().initialize(argv)
+        if not str(self.notebook_path or "").endswith(".ipynb"):
+            raise SystemExit("Name one notebook: python -m liqwidget.serve NOTEBOOK.ipynb")
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        if self.voila_configuration.page_config_hook is None:
+            self.voila_configuration.page_config_hook = self._page_config
+
+    def _page_config(self, config: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Spare the browser what the page has no use for, and name early what it will need.
+
+        Where no text of the notebook has a formula, MathJax has an empty stand-in: 17 files and 0.9 MB less. The pieces
+        of Voila's front end are asked for at once, instead of when its first script has run.
+        """
+        notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
+        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        if not any(mark in text for text in texts for mark in ("$", "\\(", "\\[", "\\begin")):
+            config.update(fullMathjaxUrl=f"{config['fullStaticUrl']}/no-formulas.js", mathjaxConfig="")
+        return {**config, "early": _pieces(self.static_paths)}
+
+    def setup_template_dirs(self) -> None:
+        """Our page before Voila's; what it is made of lies with the scripts."""
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(FOLDER))
+        self.static_paths.insert(0, str(FOLDER / "static"))
+
+    def init_settings(self) -> dict[str, Any]:
+        """Bound what is read. Nobody has a cookie here that another site could have a browser send: no XSRF token."""
+        settings: dict[str, Any] = super().init_settings()
+        return {**settings, "websocket_max_message_size": self.max_message, "disable_check_xsrf": True}
+
+    def init_handlers(self) -> list[Any]:
+        """Keep of Voila's routes those that are named here, for our hosts; what it adds one day is not served."""
+        channel = {
+            "messages": (self.message_rate, 3 * self.message_rate),
+            "traffic": (self.traffic_rate, 4 * self.traffic_rate),
+        }
+        kept: dict[type, tuple[type, dict[str, Any]]] = {
+            KernelHandler: (VisitorKernelInfo, {}),
+            VoilaKernelWebsocketHandler: (VisitorChannel, channel),
+            VoilaShutdownKernelHandler: (VoilaShutdownKernelHandler, {}),
+            MultiStaticFileHandler: (PageFiles, {}),
+            FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
+            TornadoVoilaHandler: (VisitorPage, {"max_visitors": self.max_visitors}),
+        }
+        if self.voila_configuration.file_allowlist:
+            kept[AllowListFileHandler] = (AllowListFileHandler, {})
+        rules: list[Any] = [(url_path_join(self.server_url, "/voila/api/touched/" + ID), Touched)]
+        for pattern, handler, *options in super().init_handlers():
+            if handler in kept:
+                ours, more = kept[handler]
+                given = {**(options[0] if options else {}), **more}
+                if handler is MultiStaticFileHandler:
+                    given.pop("default_filename")
+                rules.append((pattern, ours, given))
+        rules.append((".*", Refused, {"status": 404}))
+        names = "|".join(re.escape(name.lower()) for name in self.hosts)
+        self.app.add_handlers(rf"(?i:{names})$", rules)
+        return [(".*", Refused, {"status": 403})]
+
+    def listen(self) -> None:
+        """Listen, with bounds on each connection and our headers on each answer."""
+        self.app.listen = partial(self.app.listen, **CONNECTION)
+        transform: type[OutputTransform] = sealed(policy(self.frame_ancestors))
+        self.app.add_transform(transform)
+        super().listen()
+
+
+def _pieces(folders: list[str]) -> list[str]:
+    """Return the names of the scripts that Voila's first script loads, as far as they are there."""
+    for folder in map(Path, folders):
+        if (folder / "voila.js").is_file():
+            numbers = re.findall(r"\.e\((\d+)\)", (folder / "voila.js").read_text(encoding="utf-8"))
+            names = [f"{number}.voila.js" for number in dict.fromkeys(numbers)]
+            return [name for name in names if (folder / name).is_file()]
+    return []

@@ -1,0 +1,121 @@
+"""The page that `make voila` serves, in a real Chromium: first paint, sliders, requests, errors, leaving, waiting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from lab import PAINTED, chromium, find_chromium, write_notebook
+
+from served import DASHBOARD, Served
+
+pytestmark = pytest.mark.browser
+
+PANELS = "() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'"
+# Voila 0.5 carries code of JupyterLab 4.2 and says so of each extension that was built for another.
+HARMLESS = re.compile(r"(Unsatisfied version|No satisfying version|\[ Federation Runtime \] Version) ")
+PIXELS = "() => document.querySelector('.liq canvas').toDataURL()"
+MOVE = """() => {
+  const bar = document.querySelector('.liq-bar[data-tier="10"]');
+  bar.value = '90';
+  bar.dispatchEvent(new Event('input', { bubbles: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    server = Served(DASHBOARD, tmp_path_factory.mktemp("home"), "--visitors=2")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def visit(playwright):
+    """Open a page of a browser of its own; what it asks for and says is written down."""
+    stack = []
+
+    def start(url: str, width: int = 1300, height: int = 900):
+        manager = chromium(playwright, width, height)
+        page = manager.__enter__()
+        stack.append(manager)
+        page.asked, page.said = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda m: page.said.append(m.text) if m.type in ("warning", "error") else None)
+        page.goto(url, wait_until="commit")
+        return page
+
+    yield start
+    for manager in stack:
+        manager.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, width: int) -> None:
+    served.wait_until(served.heated)
+    page = visit(served.url, width)
+    page.wait_for_selector("#wait:has-text('Preparing the picture')")
+    page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    page.wait_for_selector("#wait", state="detached")
+    page.wait_for_function(PANELS, timeout=30_000)
+    assert page.title() == "Liquidation heatmap"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    before, revision = page.evaluate(PIXELS), page.locator(".liq").get_attribute("data-rev")
+    page.evaluate(MOVE)
+    page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
+    assert page.evaluate(PIXELS) != before
+
+    assert page.problems == []
+    assert [text for text in page.said if not HARMLESS.match(text)] == []
+    assert len(page.asked) > 50
+    own = (served.url, f"ws://{served.host}/", "data:", f"blob:{served.url}")
+    assert [url for url in page.asked if not url.startswith(own)] == []
+    html = page.content()
+    assert "lw.explore" not in html
+    assert "import liqwidget" not in html
+
+    kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    page.goto("about:blank")
+    served.wait_until(lambda: served.get(f"/api/kernels/{kernel}")[0] == 404)
+
+
+def test_who_finds_no_place_reads_so_and_gets_one_when_it_is_free(served: Served, visit) -> None:
+    first, second = visit(served.url), visit(served.url)
+    for page in (first, second):
+        page.wait_for_selector("#jupyter-config-data", state="attached", timeout=60_000)
+    third = visit(served.url)
+    third.wait_for_selector("h1:has-text('All places are taken')")
+    assert third.problems == [
+        "Failed to load resource: the server responded with a status of 503 (Service Unavailable)"
+    ]
+    first.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    first.goto("about:blank")
+    served.wait_until(lambda: third.goto(served.url, wait_until="commit").status == 200)
+
+
+def test_a_cell_that_fails_shows_no_traceback_and_a_page_that_is_forgotten_ends(tmp_path, visit) -> None:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    cells = (
+        "import sys\nprint('a warning of the server', file=sys.stderr)\nprint('all is well')",
+        "lurking = 'words of the server'\nraise ValueError(lurking)",
+        "print('not reached')",
+    )
+    notebook = write_notebook(tmp_path / "broken.ipynb", *cells)
+    given = ["--VoilaConfiguration.preheat_kernel=False", "--forgotten=5", "--MappingKernelManager.cull_interval=1"]
+    server = Served(notebook, tmp_path / "home", *given)
+    try:
+        page = visit(server.url)
+        page.wait_for_selector("text=There was an error when executing cell", timeout=60_000)
+        page.wait_for_selector("#wait", state="detached")
+        assert page.locator("text=all is well").count() == 1
+        html = page.content()
+        for word in ("lurking", "of the server", "Traceback", "ValueError", "not reached", "ipykernel"):
+            assert word not in html
+        server.wait_until(lambda: "its page is forgotten" in server.said())
+        server.wait_until(lambda: server.kernels() == [])
+    finally:
+        server.stop()

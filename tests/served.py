@@ -1,0 +1,105 @@
+"""A real Voila as liqwidget serves it, for tests and benchmarks: its own home, a free port, its processes at hand."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DASHBOARD = ROOT / "notebooks" / "dashboard.ipynb"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Served:
+    """`python -m liqwidget.serve` on one notebook, up and with its pool of heated kernels filled."""
+
+    def __init__(self, notebook: Path, home: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        places = {
+            "HOME": "home",
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "IPYTHONDIR": "ipython",
+            "LIQWIDGET_CACHE": "cache",
+        }
+        for name in places.values():
+            (home / name).mkdir(parents=True, exist_ok=True)
+        path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+        self.log = (home / "serve.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "liqwidget.serve", str(notebook), f"--port={self.port}", *options],
+            env={**os.environ, **{k: str(home / v) for k, v in places.items()}, "PYTHONPATH": path, **(env or {})},
+            cwd=home,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        self.wait_until(self._answers, 60)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}/"
+
+    def said(self) -> str:
+        """All that the server has logged."""
+        return Path(self.log.name).read_text(errors="replace")
+
+    def kernels(self) -> list[int]:
+        """Process ids of the kernels there are now."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        ids = [int(word) for path in children for word in path.read_text().split()]
+        return [pid for pid in ids if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def get(self, path: str, method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], bytes]:
+        """Ask with this very path; nothing is tidied on the way."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            line.putheader("Host", host or self.host)
+            line.endheaders()
+            answer = line.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        finally:
+            line.close()
+
+    def wait_until(self, condition, seconds: float = 30.0):
+        """Wait for a condition outside the page; there is nothing to subscribe to."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if value := condition():
+                return value
+            time.sleep(0.05)
+        raise TimeoutError(f"{getattr(condition, '__name__', condition)} did not come true:\n{self.said()[-3000:]}")
+
+    def heated(self) -> bool:
+        """Whether the pool is filled, so that a visitor finds a kernel that has run the notebook's start."""
+        return self.said().count("is filled with") > self.said().count("Using pre-heated kernel")
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/voila/static/dashboard.js")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
