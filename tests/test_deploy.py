@@ -335,10 +335,11 @@ def test_the_memory_of_a_kernel_is_bounded_and_it_yields_to_the_server(served: S
 
 
 def test_kernels_end_soon_when_nobody_is_there(served: Served, onlooker: Onlooker, hostile: Visitor) -> None:
+    hostile.socket.close()
+    served.wait_until(lambda: len(served.kernels()) == 2)  # whatever it has sent
     left, never = Visitor(served), served.get("/")
     left.socket.close()
     assert never[0] == 200
-    hostile.socket.close()
     served.wait_until(lambda: served.get(f"/api/kernels/{left.kernel}")[0] == 404)
     served.wait_until(lambda: len(served.kernels()) == 2)  # the onlooker's and the heated one
     assert served.get(f"/api/kernels/{onlooker.visitor.kernel}")[0] == 200

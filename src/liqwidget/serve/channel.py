@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tornado.iostream import StreamBufferFullError
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler, read_header_from_binary_message
 
 from .message import PROTOCOL, MessageRefusedError, judge
@@ -21,6 +22,8 @@ MOST_OPENED = 100
 #: Messages that the kernel has not done with, whose answers would pile up in it; and seconds that the next one waits.
 MOST_UNDONE, LONGEST_WAIT = 64, 5.0
 MOST_PINGS = 100
+#: Seconds that a page may say more than it may.
+MOST_OWING = 10
 #: Bytes for a visitor who does not fetch them.
 MOST_WAITING = 16 << 20
 
@@ -30,12 +33,15 @@ class Budget:
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst, self.left, self.at = rate, burst, burst, time.monotonic()
+        self.even = self.at  # when nothing was owed last
 
     def spend(self, units: float) -> None:
         """Take units, also those that are not there yet."""
         now = time.monotonic()
         self.left = min(self.left + (now - self.at) * self.rate, self.burst) - units
         self.at = now
+        if self.left >= 0 and units:
+            self.even = now
 
     async def settled(self) -> None:
         """Wait until nothing is owed."""
@@ -48,7 +54,8 @@ class Budget:
 class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc]  # Voila ships no types
     """Refuses what no page sends, lets nobody flood, and forgets who does not listen.
 
-    Too many messages or bytes are not refused but read later: the visitor's own line fills up, and nobody else's.
+    Too many messages or bytes are not refused but read later: the visitor's own line fills up, and nobody else's. Who
+    goes on all the same is cut off.
     """
 
     def initialize(self, messages: tuple[float, float], traffic: tuple[float, float]) -> None:
@@ -56,6 +63,7 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         self.messages, self.traffic = Budget(*messages), Budget(*traffic)
         self.opened = self.pings = 0
         self.undone = 0.0
+        self.is_cut = False
 
     async def get(self, kernel_id: str) -> None:
         """Refuse before anything is prepared for it."""
@@ -85,6 +93,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
 
     async def on_message(self, frame: bytes | str) -> None:
         """Pass on what a page may say, once it may."""
+        if self.is_cut:  # tornado hands over what it has read before
+            return
         try:
             kind = judge(frame)
             self.opened += kind == "comm_open"
@@ -101,7 +111,10 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         until = time.monotonic() + LONGEST_WAIT
         while self.undone >= MOST_UNDONE and time.monotonic() < until:
             await asyncio.sleep(0.01)
-        if self.connection is not None:
+        if self.undone >= MOST_UNDONE or time.monotonic() - self.messages.even > MOST_OWING:
+            # Not read to its end: what is on the line already could keep the kernel for many minutes.
+            self.cut("A visitor's page says too much")
+        elif self.connection is not None:
             self.undone += 1
             super().on_message(frame)
 
@@ -123,9 +136,16 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         try:
             return super().write_message(message, binary)
         except StreamBufferFullError:
-            self.log.warning("A visitor does not fetch what they asked for: closed")
-            self.line.close()
-            return None
+            self.cut("A visitor does not fetch what they asked for")
+        except WebSocketClosedError:  # the kernel's last words
+            pass
+        return None
+
+    def cut(self, why: str) -> None:
+        """End the line without a word on it."""
+        self.log.warning("%s: closed", why)
+        self.is_cut = True
+        self.line.close()
 
     def on_close(self) -> None:
         """Close what was opened; a channel that was refused has nothing."""

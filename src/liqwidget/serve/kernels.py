@@ -103,8 +103,10 @@ class Kernels(AsyncMappingKernelManager):
             over = self.cull_connected and now - kernel.touched > self.cull_idle_timeout
         else:
             kernel.left = now if kernel.left is None else kernel.left
-            busy = kernel.execution_state != "idle"  # its page may still be in the making
-            over = now - max(kernel.left, kernel.touched) > self.cull_gone_timeout * (10 if busy else 1)
+            # Its page may still be in the making. Once there was one, a kernel that seems busy may just have said so
+            # much that its last word was lost.
+            making = kernel.execution_state != "idle" and not kernel.touched
+            over = now - max(kernel.left, kernel.touched) > self.cull_gone_timeout * (10 if making else 1)
         if over:
             self.log.info("Ending kernel %s: its page is %s", kernel_id, "closed" if kernel.left else "forgotten")
             await self.shutdown_kernel(kernel_id)  # type: ignore[no-untyped-call]
