@@ -132,7 +132,7 @@ class Line:
 
 
 @contextmanager
-def _chromium(home: Path, width: int, height: int) -> Iterator[str]:
+def chromium_by_hand(home: Path, width: int, height: int) -> Iterator[str]:
     """Start a Chromium by hand; yields where a debugger may connect."""
     command = [str(find_chromium()), *CHROMIUM_FLAGS, *AWAKE, "--remote-debugging-port=0", f"--user-data-dir={home}"]
     process = subprocess.Popen(
@@ -201,7 +201,7 @@ def run_in_page(
         lab = Lab(home / "work", home / "home", env={"PYTHONPATH": path})
         line = Line(lab)
         try:
-            with _chromium(home / "chromium", *size) as address:
+            with chromium_by_hand(home / "chromium", *size) as address:
                 with sync_playwright() as playwright:
                     browser = playwright.chromium.connect_over_cdp(address)
                     page = browser.contexts[0].pages[0]

@@ -3,7 +3,7 @@
 import { ASK_MS } from "./kernel";
 import type { Source } from "./settings";
 
-/** Say so at once and every 4 s, in hidden tabs as often as the browser lets timers run; and say when it is over. */
+/** Say so at once and when it is due, in hidden tabs as often as the browser lets timers run; and say when it is over. */
 export function startHeartbeat(source: Pick<Source, "here" | "gone">, signal: AbortSignal): void {
   const view = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 12)}`;
   const timer = setInterval(() => source.here(view), ASK_MS);

@@ -1,9 +1,11 @@
 /** Whether the kernel behind a picture answers, and what that means in words. */
 
-/** Views say so often that they are there, and want an answer. */
+/** Views look so often whether there is something to ask. */
 export const ASK_MS = 4_000;
-/** An answer that takes longer is missing: a dead kernel is told of within twice this and a little. */
-const PATIENCE_MS = 4_000;
+/** Where the page's own Jupyter tells of a kernel's end, a question is a sign of life and no more: each costs it work. */
+const REST_MS = 20_000;
+/** An answer that takes longer is missing. */
+const PATIENCE_MS = 3_500;
 
 /** How the page's own Jupyter says the kernel is; "unknown" where there is none to ask. */
 export type Host = "idle" | "busy" | "restarting" | "disconnected" | "dead" | "unknown";
@@ -62,11 +64,25 @@ export function kernelWords(state: KernelState, again: string): string {
   }
 }
 
+/** What is told of changes: a Lumino signal. */
+interface Signal {
+  connect(slot: () => void): void;
+  disconnect(slot: () => void): void;
+}
+
+const isSignal = (value: unknown): value is Signal =>
+  isRecord(value) && typeof value.connect === "function" && typeof value.disconnect === "function";
+
 /** Keeps account of questions and answers. */
 export class KernelWatch {
   state: KernelState = "answers";
   #missingSince: number | null = null;
   #asked = 0;
+  /** When each view asked last. */
+  readonly #views = new Map<string, number>();
+  /** Something has happened to the kernel since it answered. */
+  #doubt = true;
+  #kernel: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -76,9 +92,45 @@ export class KernelWatch {
   constructor(
     private readonly manager: () => unknown,
     private readonly changed: () => void,
-    signal: AbortSignal,
+    private readonly signal: AbortSignal,
   ) {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
+  }
+
+  /** Tell whether a view that wants to ask should. */
+  isDue(view: string, now = Date.now()): boolean {
+    this.#listen();
+    this.#look(now);
+    const told = isSignal((this.#kernel as Record<string, unknown> | null)?.statusChanged);
+    const last = this.#views.get(view) ?? -Infinity;
+    const rests = told && !this.#doubt && this.#missingSince === null && hostOf(this.manager()) === "idle";
+    if (rests && now - last < REST_MS) return false;
+    this.#views.set(view, now);
+    return true;
+  }
+
+  /** Something waits for an answer: ask as soon as there is an occasion. */
+  doubt(): void {
+    this.#doubt = true;
+  }
+
+  /** Hear of the kernel's changes, whichever it is now. */
+  #listen(): void {
+    const manager = this.manager();
+    const kernel = isRecord(manager) ? manager.kernel : null;
+    if (kernel === this.#kernel) return;
+    this.#kernel = kernel;
+    this.#doubt = true;
+    const changes = isRecord(kernel) ? kernel.statusChanged : null;
+    if (!isSignal(changes)) return;
+    const heard = (): void => {
+      const host = hostOf(this.manager());
+      if (host === "idle" || host === "busy") return;
+      this.doubt();
+      this.#look();
+    };
+    changes.connect(heard);
+    this.signal.addEventListener("abort", () => changes.disconnect(heard));
   }
 
   /** A question goes out. */
@@ -95,6 +147,7 @@ export class KernelWatch {
 
   answered(): void {
     this.#missingSince = null;
+    this.#doubt = false;
     this.#look();
   }
 

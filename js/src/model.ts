@@ -162,6 +162,7 @@ export class JupyterSource implements Source {
   }
 
   here(view: string): void {
+    if (!this.#watch.isDue(view)) return;
     this.#watch.asked();
     this.#say({ type: "here", view });
   }
@@ -244,6 +245,7 @@ export class JupyterSource implements Source {
     }
     if (binSize === this.field?.ledger.binSize) return;
     this.pendingBin = binSize;
+    this.#watch.doubt();
     this.model.set(TRAITS.binSize, binSize);
     this.model.save_changes();
     this.#emit("status");

@@ -42,6 +42,7 @@ const shortly = (stamp: string, ago: number): string => stamp.slice(Math.abs(ago
 
 export class Pill {
   readonly #text = h("span", { "aria-hidden": "true" });
+  #timer: ReturnType<typeof setInterval> | undefined;
   /** Only a change of state is announced, not every second. */
   readonly #spoken = h("span", { class: "liq-spoken", role: "status" });
   readonly element = h(
@@ -60,15 +61,17 @@ export class Pill {
     private readonly clock: Clock,
     signal: AbortSignal,
   ) {
-    const timer = setInterval(() => document.hidden || this.update(), 1000);
     document.addEventListener("visibilitychange", () => this.update(), { signal });
-    signal.addEventListener("abort", () => clearInterval(timer));
+    signal.addEventListener("abort", () => clearInterval(this.#timer));
     this.update();
   }
 
   update(): void {
     const { state, text, spoken } = pillOf(this.live(), Date.now(), this.clock);
     this.element.hidden = state === "off";
+    // Seconds are counted where there are some.
+    if (state === "off") this.#timer = void clearInterval(this.#timer);
+    else this.#timer ??= setInterval(() => document.hidden || this.update(), 1000);
     this.element.dataset.state = state;
     setText(this.#text, text);
     setText(this.#spoken, spoken);

@@ -27,11 +27,11 @@ describe("what that means", () => {
   it("waits before it says anything of a host that seems alive", () => {
     for (const host of ["idle", "busy", "unknown"] as const) {
       expect(kernelState(host, null)).toBe("answers");
-      expect(kernelState(host, 3_999)).toBe("answers");
+      expect(kernelState(host, 3_499)).toBe("answers");
     }
-    expect(kernelState("idle", 4_000)).toBe("lost");
-    expect(kernelState("busy", 4_000)).toBe("busy");
-    expect(kernelState("unknown", 4_000)).toBe("silent");
+    expect(kernelState("idle", 3_500)).toBe("lost");
+    expect(kernelState("busy", 3_500)).toBe("busy");
+    expect(kernelState("unknown", 3_500)).toBe("silent");
   });
 
   it("says at once what the host knows", () => {
@@ -49,6 +49,70 @@ describe("what that means", () => {
     }
     expect(isOver("lost") && isOver("ended")).toBe(true);
     expect(isOver("busy") || isOver("silent") || isOver("disconnected")).toBe(false);
+  });
+});
+
+describe("what is due", () => {
+  const told = () => {
+    const slots = new Set<() => void>();
+    const statusChanged = { connect: (f: () => void) => slots.add(f), disconnect: (f: () => void) => slots.delete(f) };
+    const kernel = { status: "idle", connectionStatus: "connected", statusChanged };
+    const change = (status: string): void => {
+      kernel.status = status;
+      for (const slot of slots) slot();
+    };
+    return { manager: { kernel }, change, slots };
+  };
+
+  it("is a question now and then where the host tells of a kernel's end, and each time where nobody does", () => {
+    const host = told();
+    const end = new AbortController();
+    const watch = new KernelWatch(
+      () => host.manager,
+      () => undefined,
+      end.signal,
+    );
+    expect(watch.isDue("a", 0)).toBe(true);
+    watch.answered();
+    expect([watch.isDue("a", 4_000), watch.isDue("b", 4_000)]).toEqual([false, true]); // each view for itself
+    expect([watch.isDue("a", 19_999), watch.isDue("a", 20_000)]).toEqual([false, true]);
+    const alone = new KernelWatch(
+      () => undefined,
+      () => undefined,
+      end.signal,
+    );
+    alone.answered();
+    expect([alone.isDue("a", 0), alone.isDue("a", 1)]).toEqual([true, true]);
+    end.abort();
+  });
+
+  it("is a question as soon as the kernel has been another", () => {
+    const host = told();
+    const end = new AbortController();
+    const states: string[] = [];
+    const watch: KernelWatch = new KernelWatch(
+      () => host.manager,
+      () => states.push(watch.state),
+      end.signal,
+    );
+    watch.isDue("a", 0);
+    watch.answered();
+    host.change("busy");
+    host.change("idle");
+    expect(watch.isDue("a", 1)).toBe(false);
+    host.change("autorestarting");
+    host.change("idle"); // before anyone has looked
+    expect(states).toEqual(["restarting"]);
+    expect(watch.isDue("a", 2)).toBe(true);
+    watch.answered();
+    watch.doubt();
+    expect(watch.isDue("a", 3)).toBe(true);
+    watch.answered();
+    host.change("busy");
+    expect(watch.isDue("a", 4)).toBe(true); // it may be for long
+    expect(host.slots.size).toBe(1);
+    end.abort();
+    expect(host.slots.size).toBe(0);
   });
 });
 
@@ -87,7 +151,7 @@ describe("the watch", () => {
   it("says nothing while answers come, however slowly", () => {
     const { watch, states, stop } = watched({ value: manager("idle") });
     for (let i = 0; i < 20; i++) {
-      vi.advanceTimersByTime(3_500);
+      vi.advanceTimersByTime(3_400);
       watch.answered();
     }
     expect(states).toEqual([]);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 from test_bubbles import SETUP
@@ -37,11 +36,10 @@ def test_a_killed_kernel_is_told_of_within_ten_seconds_and_the_cell_brings_it_ba
     state(session, "answers")
     assert not session.page.locator(".liq-banner").is_visible()
     os.kill(int(session.python("import os; print(os.getpid())")), signal.SIGKILL)
-    begun = time.monotonic()
     session.page.wait_for_function(
         "() => document.querySelector('.liq-banner').checkVisibility()", timeout=WITHIN * 1000
     )
-    words = state(session, "lost", WITHIN - (time.monotonic() - begun))  # JupyterLab starts another one
+    words = state(session, "lost", 20)  # JupyterLab starts another one
     assert "run its cell again" in words
     assert "last picture stays" in words
     assert session.page.locator(".liq-banner").get_attribute("role") == "status"
@@ -97,7 +95,9 @@ def test_a_busy_kernel_one_that_is_cut_off_and_one_that_was_shut_down(notebook):
     )
     assert "trying again" in state(session, "disconnected")
     still_works(session)
-    page.evaluate("() => { const [kernel, create] = window.lost; kernel._createSocket = create; void kernel.reconnect(); }")
+    page.evaluate(
+        "() => { const [kernel, create] = window.lost; kernel._createSocket = create; void kernel.reconnect(); }"
+    )
     state(session, "answers", 20)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     assert "has ended" in state(session, "ended")

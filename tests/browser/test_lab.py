@@ -326,7 +326,8 @@ def test_the_times_in_view_are_python_s_too(notebook):
     session.python("hm.visible = {'time_from': float(ms[500]) + 1, 'time_to': float(ms[699])}")
     session.until("view.chart.columnsInView.join() === '500,699'")
     session.page.locator(".liq-plot").focus()
-    session.page.keyboard.press("End")
+    for key in ("c", "End"):  # the first shows the cursor
+        session.page.keyboard.press(key)
     session.until("view.chart.columnsInView[1] === 2015")
     shown = session.view("view.chart.columnsInView.map((t) => view.source.field.bars.time[t])")
     says(session, "[hm.visible['time_from'], hm.visible['time_to']]", str([float(ms) for ms in shown]))
@@ -499,39 +500,6 @@ def test_swept_levels_can_be_marked(notebook):
     white = (marked[..., :3] == 255).all(axis=2)
     assert 100 < white.sum() < white.size / 20
     np.testing.assert_array_equal(marked[~white], plain[~white])
-
-
-def test_closing_views_leaves_nothing_behind(notebook):
-    session = notebook(
-        SAMPLE, "import ipywidgets as w\nhm = lw.LiquidationHeatmap(market)\nout = w.Output()\nout", views=0
-    )
-    page = session.page
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Performance.enable")
-
-    def mount_and_unmount():
-        session.python("with out: display(hm)")
-        page.wait_for_function("() => document.querySelectorAll('.liq[data-rev]').length === 1")
-        session.python("out.clear_output()")
-        page.wait_for_function("() => document.querySelectorAll('.liq').length === 0")
-
-    def count():
-        for _ in range(3):
-            devtools.send("HeapProfiler.collectGarbage")
-        metrics = {m["name"]: m["value"] for m in devtools.send("Performance.getMetrics")["metrics"]}
-        return metrics["Nodes"], metrics["JSEventListeners"]
-
-    for _ in range(3):
-        mount_and_unmount()
-    counts = [count()]
-    for _ in range(8):
-        mount_and_unmount()
-        counts.append(count())
-    nodes, listeners = np.diff(counts, axis=0).T
-    # Every few seconds JupyterLab itself adds a hundred listeners; a view that leaks adds some every time.
-    assert np.median(listeners) <= 0
-    assert nodes.sum() < 8 * 20  # one leaked view has more than a hundred nodes
-    assert page.problems == []
 
 
 @pytest.mark.parametrize(
