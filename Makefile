@@ -26,7 +26,7 @@ voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints wher
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: js/node_modules/.all .venv/.dev
 	$(PY) -m ruff check .
