@@ -35,8 +35,8 @@ class Presence(anywidget.AnyWidget):
         Parameters
         ----------
         within
-            Seconds: a view counts while it was heard of in the last so many. Views say every 4 to 20 s that they are there,
-            those in hidden tabs once a minute.
+            Seconds: a view counts while it was heard of in the last so many. Views say every 4 to 20 s that they are
+            there, those in hidden tabs once a minute.
 
         Notes
         -----

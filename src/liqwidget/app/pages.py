@@ -45,8 +45,9 @@ def map_html(now: Snapshot, drawn: LiquidationMap) -> str:
     tiers = now.ledger.leverage.tolist()
     which = "last candle" if now.is_last else "last candle in view"
     time = stamp(int(now.ledger.time[now.at].astype("datetime64[ns]").astype("int64")))
+    close = f"{now.close:,.{now.market.price_decimals}f}"
     return (
-        f"Estimated USD still standing at the {which}, {escape(time)} UTC, price {now.close:,.{now.market.price_decimals}f}: "
+        f"Estimated USD still standing at the {which}, {escape(time)} UTC, price {close}: "
         f'<b class="liq-app-long">{usd_text(long)}</b> of longs below, '
         f'<b class="liq-app-short">{usd_text(short)}</b> of shorts above. '
         "The lines are sums from the price outwards, on the right scale. Leverage tiers: "
