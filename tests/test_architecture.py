@@ -20,9 +20,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 ORDER = [
     ["errors"],
     ["finite", "columns", "origin", "candles", "liquidations", "grid", "mix", "margin", "brackets"],
-    ["market", "book", "simulate", "sources"],
+    ["market", "book", "sample", "walk", "traders", "sources"],
     ["ledger"],
-    ["replay", "density"],
+    ["replay", "density", "standing", "truth", "simulator"],
     ["wire"],
     ["picture", "still", "tables"],
     ["events"],

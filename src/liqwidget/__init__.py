@@ -10,6 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis.cascade import Cascade, CascadeCurve, cascade, cascade_curve
+    from .analysis.magnets import MagnetStudy, magnet_study
+    from .analysis.score import Score, score
     from .app.explorer import explore
     from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
     from .density import Density, auto_decay_rate, estimate
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
     from .market import Market
     from .mix import PRESETS
     from .origin import Origin
-    from .simulate import load_sample
+    from .sample import load_sample
+    from .simulator import simulate
     from .sources.archive import read_archive
     from .sources.cache import cache
     from .sources.fetch import fetch, fetch_async
     from .sources.live import follow
     from .sources.positions import hyperliquid_positions
     from .sources.venues import venues
+    from .truth import Simulation
     from .widget import LiquidationHeatmap
 
 __version__ = "0.1.0"
@@ -33,6 +38,8 @@ __version__ = "0.1.0"
 #: In words, not computed: type checkers and editors read it.
 __all__ = [
     "PRESETS",
+    "Cascade",
+    "CascadeCurve",
     "DataError",
     "Density",
     "FetchError",
@@ -40,14 +47,19 @@ __all__ = [
     "Ledger",
     "LiqError",
     "LiquidationHeatmap",
+    "MagnetStudy",
     "Market",
     "Origin",
     "ParseError",
+    "Score",
+    "Simulation",
     "WireError",
     "__version__",
     "auto_decay_rate",
     "build_ledger",
     "cache",
+    "cascade",
+    "cascade_curve",
     "estimate",
     "explore",
     "fetch",
@@ -59,12 +71,17 @@ __all__ = [
     "liquidation_price_in_brackets",
     "load_brackets",
     "load_sample",
+    "magnet_study",
     "read_archive",
+    "score",
+    "simulate",
     "venues",
 ]
 
 _HOME = {
     "PRESETS": "mix",
+    "Cascade": "analysis.cascade",
+    "CascadeCurve": "analysis.cascade",
     "DataError": "errors",
     "Density": "density",
     "FetchError": "errors",
@@ -72,13 +89,18 @@ _HOME = {
     "Ledger": "ledger",
     "LiqError": "errors",
     "LiquidationHeatmap": "widget",
+    "MagnetStudy": "analysis.magnets",
     "Market": "market",
     "Origin": "origin",
     "ParseError": "errors",
+    "Score": "analysis.score",
+    "Simulation": "truth",
     "WireError": "errors",
     "auto_decay_rate": "density",
     "build_ledger": "ledger",
     "cache": "sources.cache",
+    "cascade": "analysis.cascade",
+    "cascade_curve": "analysis.cascade",
     "estimate": "density",
     "explore": "app.explorer",
     "fetch": "sources.fetch",
@@ -89,8 +111,11 @@ _HOME = {
     "liquidation_price": "margin",
     "liquidation_price_in_brackets": "brackets",
     "load_brackets": "brackets",
-    "load_sample": "simulate",
+    "load_sample": "sample",
+    "magnet_study": "analysis.magnets",
     "read_archive": "sources.archive",
+    "score": "analysis.score",
+    "simulate": "simulator",
     "venues": "sources.venues",
 }
 

@@ -272,7 +272,7 @@ def replay(
     rate = check_decay_rate(decay_rate)
     L, P, T = len(ledger.leverage), ledger.grid.rows, len(ledger)
     w = None if weights is None else _check_weights(weights, L)
-    kept = _check_columns(columns, T)
+    kept = check_columns(columns, T)
     planes = 1 if w is not None else L
     if planes * P * len(kept) > MAX_CELLS:
         raise InputError(
@@ -358,7 +358,8 @@ def _check_weights(weights: object, tiers: int) -> Floats:
     return w
 
 
-def _check_columns(columns: npt.ArrayLike | None, T: int) -> npt.NDArray[np.intp]:
+def check_columns(columns: npt.ArrayLike | None, T: int) -> npt.NDArray[np.intp]:
+    """Return candle numbers, increasing, below T; None is all of them."""
     if columns is None:
         return np.arange(T)
     kept = np.array(columns)

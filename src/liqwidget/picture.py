@@ -10,7 +10,7 @@ import numpy as np
 
 from .density import auto_decay_rate
 from .ledger import Ledger
-from .simulate import is_sample
+from .sample import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ..density import auto_decay_rate
 from ..errors import InputError
 from ..market import Market
 from ..page import display_with_picture
-from ..simulate import load_sample
+from ..sample import load_sample
 from ..widget import LiquidationHeatmap
 from .cluster_panel import ClusterPanel
 from .context import context_series, context_words

@@ -150,7 +150,7 @@ def simulate_market(
     its liquidation price; its push on later prices is bounded and fades in hours. Events and positions are timed by
     candle. Left out: brackets, fees, margin top-ups, partial liquidations, mark prices.
     """
-    hours = _interval_hours(interval)
+    hours = interval_hours(interval)
     wanted = {"candles": 100, "traders_per_candle": 4, "price": 100, "open_interest": 1}
     for (name, least), value in zip(wanted.items(), (candles, traders_per_candle, price, open_interest), strict=True):
         if not isinstance(value, Real) or not least <= value < math.inf or (name == "candles" and value % 1):
@@ -173,7 +173,7 @@ def simulate_market(
     book.stand(rng, price, open_interest)
     frame = _trade(rng, script, book, price, open_interest, hours)
     frame.index = times
-    frame["funding_rate"] = _funding(frame["close"], times, hours)
+    frame["funding_rate"] = funding_rates(frame["close"], times, hours)
     positions = book.positions(times, hours)
     lost = positions[positions["outcome"] == "liquidated"].sort_values("ended", kind="stable")
     liquidations = pd.DataFrame(
@@ -291,14 +291,15 @@ def _smooth(values: Floats, rate: float) -> Floats:
     return smoothed[1:]
 
 
-def _funding(close: Any, times: Any, hours: float) -> Any:
+def funding_rates(close: Any, times: Any, hours: float) -> Any:
     """Rate in force at each candle: set every 8 hours from how far the price ran ahead of its day."""
     lead = np.log(close) - np.log(close).ewm(alpha=min(1.0, hours / 16), adjust=False).mean()
     rate = (0.00006 + 0.004 * lead).clip(-0.0004, 0.0006).round(8)
     return rate.groupby(np.asarray(times.floor("8h"))).transform("first").to_numpy()
 
 
-def _interval_hours(interval: str) -> float:
+def interval_hours(interval: str) -> float:
+    """Return the hours of a step such as "5m" or "1h"; refuse any below a minute or above four hours."""
     match = re.fullmatch(r"([1-9]\d{0,2})([mh])", interval) if isinstance(interval, str) else None
     minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= 240:

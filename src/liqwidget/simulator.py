@@ -1,0 +1,322 @@
+"""A simulated market of leveraged traders that obeys the model, and can be made to break it, one habit at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .finite import is_finite
+from .market import Market
+from .mix import check_mix, shares
+from .sample import funding_rates, interval_hours
+from .standing import Standing
+from .traders import CLOSED, Candle, Habits, Traders
+from .truth import Simulation, liquidations_of, positions_of
+from .walk import STEPS, Walk, arrivals_of, walk_of
+
+Floats = NDArray[np.float64]
+
+WARM_UP = 4.0  # holding times before the first candle
+MOST = 50_000_000  # traders
+ROUNDS = 30  # of liquidations that set off others within a candle, at most
+_FLOWS = [f"{what}_{side}" for what in ("opened", "closed", "stopped", "liquidated") for side in ("long", "short")]
+
+
+def simulate(
+    candles: int = 2016,
+    traders: int | None = None,
+    seed: int = 0,
+    *,
+    interval: str = "5m",
+    start: str | pd.Timestamp = "2026-01-05",
+    price: float = 84_000.0,
+    open_interest: float = 90_000.0,
+    leverage_mix: Mapping[float, float] | str | None = None,
+    holding_hours: float = 30.0,
+    volatility: float = 0.025,
+    maintenance_rate: float = 0.004,
+    trend_followers: float = 0.3,
+    contrarians: float = 0.3,
+    size_tail: float = 2.5,
+    size_limit: float = 50.0,
+    churn: float = 0.0,
+    patience: float = 0.0,
+    entries: str = "range",
+    stops: float = 0.0,
+    top_ups: float = 0.0,
+    top_up_margin: float = 1.0,
+    partial: float = 0.0,
+    take_over: float = 0.5,
+    impact: float = 0.0,
+    impact_hours: float = 1.0,
+) -> Simulation:
+    """Simulate leveraged traders one by one, so that an estimate can be held against what is true.
+
+    With the defaults the traders do what the model of this package assumes, and what is left between its estimate and
+    the truth is chance: who came, with which size. The arguments from ``trend_followers`` on are complications; each
+    says which assumption it breaks.
+
+    Parameters
+    ----------
+    candles : int
+        Number of candles, 2 to 1,000,000.
+    traders : int, optional
+        Positions opened in them, at least two a candle (default 20); more arrive when the price moves. Others arrive at
+        the same rate in four holding times before the first candle, which are not published: the market starts with a
+        full book.
+    seed : int
+        Of ``numpy.random.default_rng``; the same arguments give the same market.
+    interval : str
+        Step of the candles, "1m" to "4h".
+    start : str or Timestamp
+        Open time of the first candle; UTC unless it says otherwise.
+    price : float
+        First open, USD.
+    open_interest : float
+        Coins on each side that arrivals and holding times tend to; liquidations keep it below.
+    leverage_mix : mapping or str, optional
+        Leverage to weight (any scale): share of the notional opened; or the name of a preset. Default "balanced".
+    holding_hours : float
+        Mean holding time. Holding times are exponential: the decay rate is its inverse.
+    volatility : float
+        Of log prices, per day. It clusters, and single steps have fat tails.
+    maintenance_rate : float
+        ``m`` of `liqwidget.liquidation_price`.
+    trend_followers, contrarians : float
+        Shares of the traders that go with, and against, the last hours; the rest toss a coin. Breaks nothing in the
+        coins, since each contract has two sides; but the smaller crowd holds fewer, larger positions.
+    size_tail : float
+        Exponent of the Pareto distribution of sizes, > 1. The smaller, the more a few large positions decide: the
+        model spreads evenly what is lumpy. Sizes are what found a counterparty: scaled so that both sides are equal.
+    size_limit : float
+        Largest size over the mean one, before that scaling; venues limit positions.
+    churn : float
+        Volume that changes no position, over the volume that does. Breaks ``turnover=1``; see `Simulation.turnover`.
+    patience : float
+        Mean holding times are ``holding_hours * (5 / leverage) ** patience``. Breaks the one decay rate of all tiers.
+    entries : str
+        "range": spread evenly over the candle's range, exposed from its close on, as the model has it; "path": at
+        prices of the candle's path, exposed from then on. Breaks the even spread; matters in long candles.
+    stops : float
+        Share with a stop-loss 20 % to 90 % of the way to liquidation. Breaks "stands until liquidated or decayed": the
+        estimate shows them, and realised liquidations lack them.
+    top_ups : float
+        Share that adds margin once, at 70 % of the way to liquidation, unless one candle does both. Breaks "levels do
+        not move".
+    top_up_margin : float
+        What they add, over their first margin, > 0.
+    partial : float
+        Share of a position that is liquidated first, 0 (all at once) to 0.9; the rest has the whole maintenance margin
+        and a new, farther liquidation price. Breaks "a swept row is empty".
+    take_over : float
+        Share of what one side loses to liquidations and stops, beyond what the other loses, that newcomers take over.
+        The rest is closed by standing positions of the other side, drawn at random, as takers of profit do: they age a
+        little faster. 1 breaks "as much is opened long as short": who takes over is exposed to the same fall, so more
+        is liquidated than estimated. 0 breaks the one decay rate. At a half the two about cancel.
+    impact : float
+        ``Y`` of the square-root law (Donier and Bonart 2015): net liquidated coins Q of what stood push the price by
+        ``Y * volatility * sqrt(Q / V)``, V the volume of a mean day, within the candle, until nothing more is
+        liquidated. Breaks nothing in the model, but makes levels the cause of the price; about 1 is usual.
+    impact_hours : float
+        Mean hours in which the liquidated volume that pushes is forgotten.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    InputError
+        When an argument is out of its range.
+
+    Notes
+    -----
+    A candle, in coins: positions whose time is over close; then what the candle crosses, from its open on, is stopped
+    out, topped up or liquidated; then the side that lost less closes some more (see ``take_over``). With all these
+    coins, ``gone``, of each side, and newcomers who bring ``W``::
+
+        opened_long = (W + gone_long - gone_short) / 2        opened_short = (W - gone_long + gone_short) / 2
+        open_interest += opened - gone                        volume = (opened_long + gone_short) * (1 + churn)
+
+    Both sides stay equal, buys equal sells, and ``(volume + change of open interest) / 2``, what the model takes as
+    opened on each side, is the mean of both. A newcomer whose level is behind its own candle's close opens and is
+    liquidated in it, on top of this. Left out: fees, funding paid, cross margin.
+
+    Examples
+    --------
+    >>> made = simulate(candles=300, traders=3_000, seed=1)
+    >>> made.market.simulated, bool(made.positions["size"].gt(0).all())
+    (True, True)
+    """
+    count = _whole("candles", candles, 2, 1_000_000)
+    arrivals = _whole("traders", 20 * count if traders is None else traders, 2 * count, MOST)
+    _whole("seed", seed, 0, 2**63)
+    first = _moment(start)
+    hours = interval_hours(interval)
+    mix = check_mix(leverage_mix)
+    for name, value, low, high in (
+        ("price", price, 1e-6, 1e9),
+        ("open_interest", open_interest, 1e-6, 1e15),
+        ("holding_hours", holding_hours, hours / 10, 8_760.0),
+        ("volatility", volatility, 1e-4, 0.5),
+        ("maintenance_rate", maintenance_rate, 0.0, 0.5),
+        ("trend_followers", trend_followers, 0.0, 1.0),
+        ("contrarians", contrarians, 0.0, 1.0),
+        ("size_tail", size_tail, 1.05, 100.0),
+        ("size_limit", size_limit, 1.0, 1e12),
+        ("churn", churn, 0.0, 100.0),
+        ("patience", patience, -2.0, 2.0),
+        ("stops", stops, 0.0, 1.0),
+        ("top_ups", top_ups, 0.0, 1.0),
+        ("top_up_margin", top_up_margin, 1e-3, 100.0),
+        ("partial", partial, 0.0, 0.9),
+        ("take_over", take_over, 0.0, 1.0),
+        ("impact", impact, 0.0, 10.0),
+        ("impact_hours", impact_hours, 1e-3, 8_760.0),
+    ):
+        if not (is_finite(value) and low <= value <= high):
+            raise InputError(f"{name}: wanted a number from {low:g} to {high:g}; got {str(value)[:40]}")
+    for name, total in (
+        ("trend_followers, contrarians", trend_followers + contrarians),
+        ("stops, top_ups", stops + top_ups),
+    ):
+        if total > 1:
+            raise InputError(f"{name}: wanted shares that add up to 1 at most; got {total:g}")
+    if entries not in ("range", "path"):
+        raise InputError(f"entries: wanted 'range' or 'path'; got {str(entries)[:40]!r}")
+
+    tiers = np.array(list(mix), dtype=np.float64)
+    habits = Habits(
+        tiers, shares(mix), holding_hours * (5 / tiers) ** patience, trend_followers, contrarians, size_tail,
+        size_limit, stops, top_ups, top_up_margin, partial, maintenance_rate,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    warm = math.ceil(WARM_UP * holding_hours / hours)
+    if arrivals * (warm + count) / count > MOST:
+        raise InputError(
+            f"traders: {arrivals:,} in {count:,} candles, at the same rate {WARM_UP:g} holding times before them, are "
+            f"more than {MOST:,}. Use fewer traders, more candles or a shorter holding_hours."
+        )
+    prices = walk_of(rng, warm, count, hours, price, volatility)
+    arriving = arrivals_of(rng, prices, warm, arrivals)
+    coins_an_hour = 2 * open_interest / holding_hours
+    book = Traders(rng, arriving, coins_an_hour * hours * count / arrivals, habits, STEPS)
+    push = _Push(impact * volatility, coins_an_hour * 24, math.exp(-hours / impact_hours))
+    rows = _trade(book, prices, hours, push, take_over, entries == "path")
+
+    times = pd.date_range(first, periods=count, freq=pd.Timedelta(hours=hours), name="time", unit="us")
+    frame = _publish(rng, rows[warm:], times, hours, churn)
+    positions = positions_of(book, times, warm, hours)
+    standing = Standing.of(book, warm, frame["close"].to_numpy(), times)
+    market = Market.from_frame(
+        frame,
+        symbol="BTCUSDT-SIM",
+        exchange="simulated",
+        liquidations=liquidations_of(book, times, warm),
+        simulated=True,
+    )
+    flows = pd.DataFrame(rows[warm:, 6:], market.candles.index, _FLOWS)
+    return Simulation(market, positions, flows, mix, 1 / holding_hours, 1 / (1 + churn), standing)
+
+
+class _Push(NamedTuple):
+    strength: float  # log price at a mean day's volume
+    day: float  # coins
+    kept: float  # share of the pushing volume that the next candle remembers
+
+    def of(self, volume: float) -> float:
+        return -math.copysign(self.strength * math.sqrt(abs(volume) / self.day), volume)
+
+
+def _trade(book: Traders, prices: Walk, hours: float, push: _Push, take_over: float, on_the_way: bool) -> Floats:
+    """Run the candles; return (T, 14): open, high, low, close, open interest, accounts' ratio, then `_FLOWS`."""
+    total = len(prices.path)
+    rows = np.empty((total, 6 + len(_FLOWS)))
+    lows, highs = prices.path.min(axis=1), prices.path.max(axis=1)
+    if on_the_way:
+        low_after = np.minimum.accumulate(prices.path[:, ::-1], axis=1)[:, ::-1]
+        high_after = np.maximum.accumulate(prices.path[:, ::-1], axis=1)[:, ::-1]
+    close = round(float(prices.path[0, 0]), prices.decimals)
+    standing = pushing = 0.0
+    for t, (low, high, last, trend) in enumerate(
+        zip(lows.tolist(), highs.tolist(), prices.path[:, -1].tolist(), prices.trend.tolist(), strict=True)
+    ):
+        clock, opening = (t + 1) * hours, close
+        pushing *= push.kept
+        shift = 1.0 if pushing == 0 else math.exp(push.of(pushing))
+        close = round(last * shift, prices.decimals)
+        low = min(round(low * shift, prices.decimals), opening, close)
+        high = max(round(high * shift, prices.decimals), opening, close)
+        closed = book.close(t, clock)
+        out = book.sweep(t, low, high)
+        if push.strength:
+            remembered = pushing
+            for _ in range(ROUNDS):
+                pushing = remembered + out[2] - out[3]
+                close = round(last * math.exp(push.of(pushing)), prices.decimals)
+                if low <= close <= high:
+                    break
+                low, high = min(low, close), max(high, close)
+                more = book.sweep(t, low, high)
+                out = (out[0] + more[0], out[1] + more[1], out[2] + more[2], out[3] + more[3])
+            pushing = remembered + out[2] - out[3]
+        excess = (out[0] + out[2] - out[1] - out[3]) * (1 - take_over)
+        if excess:
+            covered = book.cover(t, excess < 0, abs(excess))
+            closed = (closed[0] + covered, closed[1]) if excess < 0 else (closed[0], closed[1] + covered)
+        way: tuple[Any, ...] = ()
+        if on_the_way:
+            way = tuple(np.clip(part[t] * (close / last), low, high) for part in (prices.path, low_after, high_after))
+        gone = (closed[0] + out[0] + out[2], closed[1] + out[1] + out[3])
+        opened, stopped, lost = book.enter(t, Candle(low, high, close, *way), clock, trend, gone)
+        standing += (opened[0] - stopped[0] - lost[0]) - gone[0]
+        longs, shorts = book.accounts
+        rows[t] = (
+            opening, high, low, close, standing, longs / shorts, *opened, *closed,
+            out[0] + stopped[0], out[1] + stopped[1], out[2] + lost[0], out[3] + lost[1],
+        )  # fmt: skip
+    closed_itself = book.outcome == CLOSED
+    book.exit_price[closed_itself] = rows[book.ended[closed_itself], 3]
+    return rows
+
+
+def _publish(rng: np.random.Generator, rows: Floats, times: Any, hours: float, churn: float) -> Any:
+    """Return the candles as an exchange would."""
+    opening, high, low, close, standing, ratio = rows[:, :6].T
+    flow = dict(zip(_FLOWS, rows[:, 6:].T, strict=True))
+    forced_sells = flow["liquidated_long"] + flow["stopped_long"]
+    forced_buys = flow["liquidated_short"] + flow["stopped_short"]
+    changed = flow["opened_long"] + flow["closed_short"] + forced_buys
+    volume = changed * (1 + churn)
+    body = np.log(close / opening) / np.maximum(np.log(high / low), 1e-9)
+    share = np.clip(0.5 + 0.11 * body + rng.normal(0.0, 0.05, len(rows)), 0.05, 0.95)
+    # Liquidations and stops are takers' orders.
+    taken = np.clip(share * volume, forced_buys, np.maximum(volume - forced_sells, forced_buys))
+    frame = pd.DataFrame(
+        {"open": opening, "high": high, "low": low, "close": close, "volume": volume, "taker_buy_volume": taken,
+         "open_interest": standing, "long_short_ratio": ratio}, times,
+    )  # fmt: skip
+    frame["funding_rate"] = funding_rates(frame["close"], times, hours)
+    return frame
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise InputError(f"{name}: wanted a whole number from {low:,} to {high:,}; got {str(value)[:40]}")
+    return int(value)
+
+
+def _moment(start: Any) -> Any:
+    try:
+        first = pd.Timestamp(start)
+        if first is pd.NaT:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise InputError(f"start: wanted a time such as '2026-01-05'; got {str(start)[:40]!r}") from None
+    return first.tz_localize("UTC") if first.tz is None else first.tz_convert("UTC")

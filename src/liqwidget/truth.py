@@ -1,0 +1,126 @@
+"""A simulated market together with the truth behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .density import Density
+from .grid import PriceGrid
+from .ledger import SPAN, Ledger
+from .market import Market
+from .standing import Standing, TrueDensity
+from .traders import CROWDS, LIQUIDATED, OUTCOMES, Traders
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulation:
+    """A simulated market and the truth behind it.
+
+    Attributes
+    ----------
+    market : Market
+        What an exchange would publish, labelled simulated: candles with volume, open_interest, taker_buy_volume,
+        funding_rate and long_short_ratio, and each realised liquidation.
+    positions : DataFrame
+        Every position that stood at the first candle or opened since, in order of arrival: ``opened`` (UTC, start of
+        the candle), ``side`` ("long", "short"), ``crowd`` ("trend", "contrarian", "noise"), ``leverage``, ``entry``
+        (USD), ``size`` (coins), ``notional`` (USD at entry), ``margin``, ``margin_added`` (USD),
+        ``first_liquidation_price``, ``liquidation_price`` (the last one), ``stop_price`` (USD; NaN without a
+        stop-loss), ``ended`` (UTC, start of the candle; NaT while open), ``outcome`` ("open", "closed", "stopped",
+        "liquidated"), ``exit_price`` (USD), ``standing`` and ``liquidated`` (coins: at the end; in all).
+    flows : DataFrame
+        Coins by candle: ``opened_long`` ... ``liquidated_short``. For each side, what stood before + opened - closed
+        - stopped - liquidated = ``open_interest``.
+    leverage_mix, decay_rate, turnover
+        What `calibrate` should find, and what `build_ledger` and `replay` need: the mix; 1 / mean holding time, per
+        hour; the share of volume that takes positions.
+    """
+
+    market: Market
+    positions: Any
+    flows: Any
+    leverage_mix: dict[float, float]
+    decay_rate: float
+    turnover: float
+    _standing: Standing = field(repr=False)
+
+    def __repr__(self) -> str:
+        counts = self.positions["outcome"].value_counts()
+        ends = ", ".join(f"{int(counts.get(name, 0)):,} {name}" for name in OUTCOMES)
+        return f"Simulation({len(self.market):,} candles, {len(self.positions):,} positions: {ends})"
+
+    def density(self, on: Ledger | Density | PriceGrid | float, columns: npt.ArrayLike | None = None) -> TrueDensity:
+        """Return what truly stood, in USD of notional at entry, by price row and candle.
+
+        Parameters
+        ----------
+        on
+            Whose price rows to use: a ledger, a density or its grid; or a bin size in USD.
+        columns
+            Candles whose closes are kept, increasing; None: all.
+
+        Raises
+        ------
+        InputError
+            An argument is not usable, or the result would exceed 1e9 cells.
+        """
+        if isinstance(on, Ledger | Density):
+            grid = on.grid
+        elif isinstance(on, PriceGrid):
+            grid = on
+        else:
+            candles = self.market.candles
+            grid = PriceGrid.covering(float(candles["low"].min()), float(candles["high"].max()), on, SPAN)
+        return self._standing.density(grid, columns, self.leverage_mix, self.decay_rate)
+
+
+def positions_of(book: Traders, times: Any, warm: int, hours: float) -> Any:
+    """Return the positions as `Simulation` has them."""
+    kept = (book.ended < 0) | (book.ended >= warm)
+    first, step = times[0].tz_localize(None).to_datetime64(), np.timedelta64(round(hours * 3600), "s")
+    ended = np.where(book.ended < 0, np.datetime64("NaT"), first + (book.ended - warm) * step)
+    notional = book.size * book.entry
+    frame = pd.DataFrame({
+        "opened": pd.DatetimeIndex((first + (book.opened - warm) * step)[kept], tz="UTC"),
+        "side": _SIDES[book.long[kept].astype(np.intp)],
+        "crowd": np.array(CROWDS, dtype=object)[book.crowd[kept]],
+        "leverage": book.leverage[kept],
+        "entry": book.entry[kept],
+        "size": book.size[kept],
+        "notional": notional[kept],
+        "margin": (notional / book.leverage)[kept],
+        "margin_added": book.margin_added[kept],
+        "first_liquidation_price": book.first_level[kept],
+        "liquidation_price": book.level[kept],
+        "stop_price": book.stop_price()[kept],
+        "ended": pd.DatetimeIndex(ended[kept], tz="UTC"),
+        "outcome": np.array(OUTCOMES, dtype=object)[book.outcome[kept]],
+        "exit_price": book.exit_price[kept],
+        "standing": book.left[kept],
+        "liquidated": book.liquidated[kept],
+    })  # fmt: skip
+    frame.attrs["simulated"] = True
+    return frame
+
+
+def liquidations_of(book: Traders, times: Any, warm: int) -> Any:
+    """Return each realised liquidation since the first candle, parts included, as `Market` takes them."""
+    whole = np.flatnonzero(book.outcome == LIQUIDATED)
+    rest = book.liquidated[whole] - book.cut()[whole]
+    events = [(np.full(len(ids), t), ids, level, coins) for ids, t, level, _, coins in book.changes]
+    events.append((book.ended[whole], whole, book.level[whole], rest))
+    at, ids, level, coins = (np.concatenate(column) for column in zip(*events, strict=True))
+    real = (at >= warm) & (coins > 0)
+    at, ids, level, coins = at[real] - warm, ids[real], level[real], coins[real]
+    side = _SIDES[book.long[ids].astype(np.intp)]
+    frame = pd.DataFrame({"time": times[at], "side": side, "price": level, "quantity": coins})
+    frame["notional"] = frame["price"] * frame["quantity"]
+    return frame
+
+
+_SIDES = np.array(["short", "long"], dtype=object)
