@@ -66,7 +66,7 @@ class Onlooker:
         self.thread.join()
         assert self.failed is None, self.failed
         middle = median(self.before)
-        assert median(self.times) <= max(10 * middle, 0.15), (middle, median(self.times))
+        assert median(self.times) <= max(10 * middle, 0.25), (middle, median(self.times))
         assert max(self.times) <= 2.0
 
 
@@ -336,7 +336,7 @@ def test_the_memory_of_a_kernel_is_bounded_and_it_yields_to_the_server(served: S
 
 def test_kernels_end_soon_when_nobody_is_there(served: Served, onlooker: Onlooker, hostile: Visitor) -> None:
     hostile.socket.close()
-    served.wait_until(lambda: len(served.kernels()) == 2)  # whatever it has sent
+    served.wait_until(lambda: len(served.kernels()) == 2, 60)  # whatever it has sent
     left, never = Visitor(served), served.get("/")
     left.socket.close()
     assert never[0] == 200

@@ -186,7 +186,7 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
     shows(session, ".liq-app-said")
     session.python(
         "with app._drawing:\n"
-        "    app._clusters.show(app._table.assign(side=probe))\n"
+        "    app._clusters.show(app._table.assign(side=probe), 50.0)\n"
         "    app._map.model.title.text = app._map.model.xaxis[0].axis_label = probe\n"
         "    app._context.model.children[0].title.text = probe\n"
     )

@@ -47,7 +47,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     )
     max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
     message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
-    traffic_rate = Float(16 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
+    traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
 
     aliases = {  # noqa: RUF012  # traitlets wants it so
         "port": "Voila.port",
