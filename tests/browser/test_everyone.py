@@ -79,10 +79,12 @@ TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAni
 SAID = ".liq-said"
 
 
-def said(page, before: str = "") -> str:
-    """The next thing that the live region says."""
+def said(page, before: str = "", start: str = "") -> str:
+    """The next thing that the live region says, or the next that begins so: between keys it may say more."""
     page.wait_for_function(
-        "([s, before]) => !['', before].includes(document.querySelector(s).textContent)", arg=[SAID, before]
+        "([s, before, start]) => { const text = document.querySelector(s).textContent;"
+        " return !['', before].includes(text) && text.startsWith(start); }",
+        arg=[SAID, before, start],
     )
     return widget(page).locator(SAID).text_content()
 
@@ -161,12 +163,10 @@ def test_the_cursor_says_what_python_has_there(session, page):
     ):
         for key in keys:
             page.keyboard.press(key)
-        heard = said(page, heard)
-        time, rest = heard.split(" UTC, ")
-        assert time == times[at[0]]
         low, high = edges[at[1]], edges[at[1] + 1]
         value = values[at[1], at[0]]
-        assert rest.startswith(f"{low:,.0f} to {high:,.0f}, ")
+        heard = said(page, heard, f"{times[at[0]]} UTC, {low:,.0f} to {high:,.0f}, ")
+        rest = heard.split(" UTC, ")[1]
         distance = ((low + high) / 2 / close[at[0]] - 1) * 100
         assert rest.endswith(f"{'−' if distance < 0 else '+'}{abs(distance):.2f} % from the close")
         if value == 0:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lab import PAINTED, chromium, find_chromium, write_notebook
@@ -21,6 +24,9 @@ MOVE = """() => {
   bar.value = '90';
   bar.dispatchEvent(new Event('input', { bubbles: true }));
 }"""
+
+
+KERNEL = "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +83,27 @@ def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, widt
     assert "lw.explore" not in html
     assert "import liqwidget" not in html
 
-    kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    kernel = page.evaluate(KERNEL)
     page.goto("about:blank")
     served.wait_until(lambda: served.get(f"/api/kernels/{kernel}")[0] == 404)
+
+
+def test_a_visitor_whose_kernel_has_died_reads_so_within_ten_seconds(served: Served, visit) -> None:
+    served.wait_until(served.heated)
+    page = visit(served.url)
+    page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    page.wait_for_selector("#wait", state="detached")
+    name = page.evaluate(KERNEL).encode()
+    (pid,) = [pid for pid in served.kernels() if name in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert not page.locator(".liq-banner").is_visible()
+    os.kill(pid, signal.SIGKILL)
+    banner = page.locator(".liq-banner")
+    banner.wait_for(timeout=10_000)
+    assert "The last picture stays" in banner.inner_text()
+    page.locator(".liq-banner:has-text('reload the page')").wait_for(timeout=20_000)
+    revision = page.locator(".liq").get_attribute("data-rev")
+    page.evaluate(MOVE)
+    page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
 
 
 def test_who_finds_no_place_reads_so_and_gets_one_when_it_is_free(served: Served, visit) -> None:
