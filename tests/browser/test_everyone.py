@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lab import CHROMIUM_FLAGS, PAINTED, find_chromium, open_notebook, run_all, write_notebook
+from test_bubbles import frames
 
 pytestmark = pytest.mark.browser
 
@@ -423,6 +424,8 @@ def line(a, b, steps=8):
 
 
 def test_fingers_pan_pinch_and_hold_and_the_page_still_scrolls(session, page):
+    page.locator(".liq-plot").first.scroll_into_view_if_needed()
+    frames(session)  # what the tests before have closed may still move the page
     pane = page.locator(".liq-plot").first.bounding_box()
     x, y = pane["x"] + 400, pane["y"] + 200
     start = session.view(RANGE)
