@@ -119,3 +119,18 @@ def realised(market: Market, time: npt.NDArray[np.datetime64], every: str) -> Fl
     side = (events["side"] == "short").to_numpy().astype(int)
     np.add.at(found, (at[inside], side[inside]), events["notional"].to_numpy()[inside])
     return found
+
+
+def natural_every(market: Market) -> str:
+    """Return the length of an interval that suits a market's realised liquidations, as pandas has it.
+
+    That of the sums, where only sums are known (no prices); an hour for single ones; never less than a candle.
+    """
+    length = pd.Timedelta("1h")
+    events = market.liquidations
+    if events is not None and len(events) and events["price"].isna().all():
+        times = np.unique(pd.DatetimeIndex(events["time"]).as_unit("ns").asi8)
+        if len(times) > 1:
+            length = pd.Timedelta(int(np.diff(times).min()), unit="ns")
+    seconds = int(max(length, market.interval) / pd.Timedelta("1s"))
+    return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
