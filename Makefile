@@ -11,10 +11,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo voila test bench lint build screenshots clean
+.PHONY: help bundle demo voila course test bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | voila [PORT=8866] | test | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
 	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) $(NO_BROWSER) \
@@ -23,6 +23,9 @@ demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
 voila: PORT = 8866
 voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints where. docs/deploy.md: on a server
 	$(PY) -m liqwidget.serve notebooks/dashboard.ipynb --port=$(PORT)
+
+course: .venv/.lab bundle  ## the lessons as pages that need neither kernel nor network, in dist/course
+	$(PY) notebooks/teaching/export.py
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test

@@ -32,7 +32,7 @@ class Fit:
     covariance
         Of ``weights / anchor``, given the data and the prior, (L, L).
     spread
-        Standard deviation of the misses, in units of ``(mean + floor) ** (POWER / 2)``.
+        Standard deviation of the misses of intervals above the floor, in units of ``(mean + floor) ** (POWER / 2)``.
     """
 
     weights: Floats
@@ -91,7 +91,8 @@ def fit_mixture(
         estimate = design @ v
         scale: Floats = (estimate + floor) ** (POWER / 2)
         miss = np.abs(realised - estimate) / scale
-        spread = start.spread if start else max(_spread(miss), 1e-9 * floor ** (1 - POWER / 2))
+        lively = np.maximum(realised, estimate) > floor  # the quiet ones are right without any merit
+        spread = start.spread if start else max(_spread(miss[lively]), 1e-9 * floor ** (1 - POWER / 2))
         trust: Floats = times * np.minimum(1.0, BOUND * spread / np.maximum(miss, spread))
         trust /= (spread * scale) ** 2
         weighted: Floats = design * trust[:, None]

@@ -1,0 +1,108 @@
+"""Run notebooks and write them as pages that stay alive without a kernel and without a network.
+
+    python notebooks/teaching/export.py                       # the course, to dist/course
+    python notebooks/teaching/export.py mine.ipynb --to site  # any notebook of heatmaps and figures
+
+A heatmap becomes the page of its own `to_html`, in a frame; Bokeh figures answer by themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+from jinja2 import FileSystemLoader
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+HERE = Path(__file__).resolve().parent
+COURSE = sorted(HERE.glob("0*.ipynb"))
+
+# Runs before the notebook's own cells, and is not in the page: heatmaps show themselves as pages.
+_SETUP = """
+def _frame(heatmap):
+    from html import escape
+    from IPython.display import display
+    page = escape(heatmap.to_html())
+    html = f'<iframe class="heatmap" title="Heatmap" srcdoc="{page}"></iframe>'
+    display({"text/html": html, "text/plain": ""}, raw=True)
+
+get_ipython().display_formatter.ipython_display_formatter.for_type_by_name(
+    "liqwidget.widget", "LiquidationHeatmap", _frame)
+"""
+
+
+def run(path: Path, first: str = "") -> NotebookNode:
+    """Return a notebook after all its cells ran in a new kernel, `first` (code) before them.
+
+    Raises
+    ------
+    CellExecutionError
+        If a cell fails.
+    """
+    notebook = nbformat.read(str(path), as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(_SETUP + first))
+    options = {"timeout": 120, "store_widget_state": False}
+    options["resources"] = {"metadata": {"path": str(path.parent)}}
+    asyncio.run(NotebookClient(notebook, **options).async_execute())
+    del notebook.cells[0]
+    return notebook
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """Return the first heading."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    lines = "\n".join(texts).splitlines()
+    return next((line.lstrip("# ") for line in lines if line.startswith("# ")), "Notebook")
+
+
+def page(notebook: NotebookNode, before: Path | None = None, after: Path | None = None) -> str:
+    """Return a notebook that ran as one HTML file, with links to the pages of its neighbours."""
+    course = {
+        "title": title_of(notebook),
+        "style": (HERE / "page.css").read_text("utf-8"),
+        "before": before and f"{before.stem}.html",
+        "after": after and f"{after.stem}.html",
+    }
+    exporter = HTMLExporter(
+        template_name="basic", template_file="page.html.j2", extra_loaders=[FileSystemLoader(HERE)]
+    )
+    return exporter.from_notebook_node(notebook, {"course": course})[0]
+
+
+def index(titles: dict[str, str]) -> str:
+    """Return the page that lists the others: file name -> title."""
+    about = "Lessons that work without a network. All numbers are estimates or simulated."
+    items = [f"- [{title}]({quote(name)})" for name, title in titles.items()]
+    text = "\n".join(["# Why leverage clusters", "", about, "", *items])
+    return page(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the pages that the command line asks for."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("notebooks", nargs="*", type=Path, default=COURSE)
+    parser.add_argument("--to", type=Path, default=HERE.parents[1] / "dist" / "course")
+    asked = parser.parse_args(arguments)
+    asked.to.mkdir(parents=True, exist_ok=True)
+    paths, titles = list(asked.notebooks), {}
+    with ThreadPoolExecutor(2) as pool:
+        ran = pool.map(run, paths)
+        for path, before, after in zip(paths, [None, *paths], [*paths[1:], None], strict=False):
+            notebook, target = next(ran), asked.to / f"{path.stem}.html"
+            target.write_text(page(notebook, before, after), encoding="utf-8", newline="\n")
+            titles[target.name] = title_of(notebook)
+            print(target)
+    if len(paths) > 1:
+        (asked.to / "index.html").write_text(index(titles), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
