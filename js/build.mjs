@@ -16,6 +16,9 @@ const { outputFiles } = await build({
   format: "esm",
   target: "es2022",
   minify: true,
+  // Long names that only fancy-canvas uses, and only inside; what it also writes as a string must stay.
+  mangleProps: /^_[a-z]+[A-Z]/,
+  reserveProps: /PixelRatio$/,
   charset: "utf8",
   legalComments: "inline",
   logLevel: "warning",
@@ -29,7 +32,7 @@ async function smaller(text) {
   const { code } = await minify(text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 2 },
+    compress: { passes: 2, inline: 1, lhs_constants: false }, // both as gzip likes it best
     format: { comments: /^!|@license/, preamble: `/* liqwidget sources ${digest} */` },
   });
   return code;

@@ -44,6 +44,7 @@ ALMOST = {
     "opacity": SHARES,
     "swept": st.booleans(),
     "bubbles": st.booleans(),
+    "shock": st.one_of(st.none(), st.floats(-1.2, 12)),
     "visible": st.fixed_dictionaries({"time_from": TIMES, "time_to": TIMES}),
     "selection": st.fixed_dictionaries(dict.fromkeys(["time_from", "time_to", "price_low", "price_high"], TIMES)),
 }
@@ -100,6 +101,7 @@ def check(hm):
     assert is_number(hm.opacity, 0, 1)
     assert type(hm.swept) is bool
     assert type(hm.bubbles) is bool
+    assert hm.shock is None or is_number(hm.shock, -0.99, 10)
     for box in (hm.selection, hm.visible):
         assert box is None or all(map(is_number, box.values()))
     assert hm._status["state"] in ("idle", "error")
@@ -163,6 +165,7 @@ def test_no_nasty_value_gets_in_or_raises(hm, name):
         "selection": None,
         "visible": None,
         "leverage_mix": None,
+        "shock": None,
         "swept": True,
         "bubbles": True,
     }  # all right there

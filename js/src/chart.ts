@@ -49,6 +49,10 @@ export interface ChartInput {
   positions(): Positions | null;
   /** How much larger than the estimate positions are drawn; null where none are. */
   outlined(scale: number | null): void;
+  /** The profile has been drawn; `y` is the CSS pixel of a row's lower edge. */
+  profiled(canvas: HTMLCanvasElement, size: PaneSize, y: (row: number) => number): void;
+  /** The profile's band is there, to be drawn. */
+  ranged(): void;
   painted(changed: boolean): void;
   /** `byHand`: a pointer has moved, not the chart under it. */
   hovered(hover: Hover | null, byHand: boolean): void;
@@ -68,7 +72,7 @@ export class Chart {
   /** The view is the fitted one until a hand moves it. */
   #fitted = true;
   readonly #bubbles = new Bubbles();
-  readonly #profile: Profile;
+  readonly profile: Profile;
   #size: PaneSize | null = null;
   #drawnEarly = 0;
   #drawAgain = false;
@@ -80,7 +84,7 @@ export class Chart {
     private colours: Colours,
   ) {
     const { width, height } = element.getBoundingClientRect();
-    this.#profile = new Profile(input.clock);
+    this.profile = new Profile(input.clock, input.ranged);
     this.heatmap = new Heatmap(input.heatmap, (changed, size) => {
       this.#size = size;
       this.drawBubbles();
@@ -89,7 +93,7 @@ export class Chart {
     });
     this.heatmap.canvas.className = "liq-heat";
     this.#bubbles.canvas.className = "liq-bubbles";
-    this.#profile.canvas.className = "liq-profile";
+    this.profile.canvas.className = "liq-profile";
     element.append(this.heatmap.canvas, this.#bubbles.canvas);
     this.api = createChart(element, {
       layout: { attributionLogo: input.logo },
@@ -117,7 +121,7 @@ export class Chart {
       },
     });
     this.#candles.attachPrimitive(this.heatmap);
-    element.append(this.#profile.canvas);
+    element.append(this.profile.canvas);
     this.#panes = new Panes(this.api);
     this.retime();
     this.recolour(colours);
@@ -224,7 +228,8 @@ export class Chart {
     if (!field || !layout || this.#size === null) return;
     const y = (row: number): number => apply(layout.y, row);
     const positions = this.input.positions();
-    this.input.outlined(this.#profile.draw(field, this.input.profileColumn(), this.#size, y, positions));
+    this.input.outlined(this.profile.draw(field, this.input.profileColumn(), this.#size, y, positions));
+    this.input.profiled(this.profile.canvas, this.#size, y);
   }
 
   /** Draw realised liquidations, unless they are drawn as they are. */
@@ -291,7 +296,7 @@ export class Chart {
     this.api.applyOptions({ kineticScroll: { touch: !still } });
     if (text === this.#text) return;
     this.#text = text;
-    this.#profile.text = (text * 10) / 11;
+    this.profile.text = (text * 10) / 11;
     this.api.applyOptions({ layout: { fontSize: text } });
   }
 
@@ -320,14 +325,14 @@ export class Chart {
     context.drawImage(this.#bubbles.canvas, 0, 0);
     context.drawImage(this.heatmap.canvas, 0, 0);
     context.globalCompositeOperation = "source-over";
-    const profile = this.#profile.canvas;
+    const profile = this.profile.canvas;
     context.drawImage(profile, Math.round(this.clear * ratioX), 0);
     return { canvas, ratio: ratioX };
   }
 
   /** Width of the price pane that neither the profile nor its labels take. */
   get clear(): number {
-    return Number.parseFloat(this.#profile.canvas.style.left) || 0;
+    return Number.parseFloat(this.profile.canvas.style.left) || 0;
   }
 
   /** The price pane's element, once it is laid out. */
@@ -381,7 +386,7 @@ export class Chart {
     this.api.remove();
     this.heatmap.canvas.remove();
     this.#bubbles.remove();
-    this.#profile.canvas.remove();
+    this.profile.remove();
   }
 
   #hoverOf(event: MouseEventParams<Time>): Hover | null {

@@ -15,6 +15,8 @@ export class Field {
   /** Grows with every change of the values. */
   revision = 0;
   weights: Float64Array;
+  /** The ledger that is replayed where that is not `ledger`, but one with the same entries on finer rows. */
+  fine?: Ledger;
   #values: Float32Array;
   #brightest = 0;
   #staleFrom = 0;

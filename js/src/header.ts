@@ -4,6 +4,7 @@ import { h, setText } from "./dom";
 import type { Help } from "./help";
 import { type Legend, outsideText } from "./legend";
 import { Pill } from "./pill";
+import type { Push } from "./push";
 import { SaveMenu, type Viewed } from "./save";
 import type { Source } from "./settings";
 
@@ -18,6 +19,7 @@ export class Header {
     private readonly legend: Legend,
     view: Viewed,
     help: Help,
+    push: Push,
     private readonly signal: AbortSignal,
   ) {
     const pill = new Pill(() => source.live, view.clock, signal);
@@ -27,6 +29,7 @@ export class Header {
       { class: "liq-fit" },
       this.#button("fit candles", () => view.chart?.fitCandles()),
       this.#button("fit levels", () => view.chart?.fitLevels()),
+      push.button,
       new SaveMenu(source, view, signal).element,
       help.button,
     );

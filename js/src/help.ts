@@ -5,7 +5,7 @@ import { h } from "./dom";
 const SENTENCES = [
   "Behind the candles lies an estimate of where leveraged positions would be force-closed, in USD per price row and candle.",
   "Deep purple is sparse, bright yellow is dense; the colour bar says how much that is.",
-  "Longs would be closed below the close, shorts above it; the bars at the right show both for one candle.",
+  "Longs would be closed below the close, shorts above it; the bars at the right show both for one candle, their pale part the range over resampled mixes and decay rates.",
   "What opens appears at its liquidation price, fades at the decay rate, and is gone once price trades through it.",
   "It shows vulnerability, never direction: what would be forced if price went there, not that it will.",
 ];
@@ -23,7 +23,8 @@ const KEYS = {
   Esc: "leave the cursor, then the chart",
 };
 
-const OTHERS = "Shift-drag selects, too. By touch: drag, pinch, hold for the values.";
+const OTHERS =
+  "Shift-drag selects, too. By touch: drag, pinch, hold for the values. What if: a grip on the price axis, Esc ends it.";
 
 /** A button that opens the help, and the help; the browser closes it on Esc or a click elsewhere. */
 export class Help {

@@ -1,9 +1,12 @@
 /** The widget's entry: one source a model, one mount a view. */
 
-import { type AnyModel, JupyterSource } from "./model";
-import { mount } from "./mount";
+// The chart first, which is two thirds of the bundle: with all else in a row behind it gzip packs 0.5 kB more.
+import "./chart";
 
 export { openPage } from "./page";
+
+import { type AnyModel, JupyterSource } from "./model";
+import { mount } from "./mount";
 
 interface Context {
   model: AnyModel;

@@ -35,6 +35,8 @@ export interface About {
   /** How the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles. */
   origin: string;
   notices: string[];
+  /** Volatility (fraction) and volume (USD) of a day, over the week up to the last candle; 0 where nothing. */
+  day: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
 }
@@ -104,6 +106,7 @@ export function barsOf(frame: Frame): Bars {
       last: whole(meta.last, time.at(-1)!, MAX_TIME),
       origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
+      day: Array.isArray(meta.day) ? meta.day.map(Number) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
   };

@@ -28,7 +28,8 @@ export class Legend {
   readonly #marksText = h("span", { class: "liq-dim" });
   readonly #positions = h("div", { hidden: true });
   readonly #positionsText = h("span");
-  readonly element = h("div", { class: "liq-legend" }, this.#marks, this.#positions);
+  readonly #push = h("div", { hidden: true });
+  readonly element = h("div", { class: "liq-legend" }, this.#marks, this.#positions, this.#push);
 
   constructor() {
     const sign = (side: "long" | "short"): Node[] => [
@@ -43,6 +44,7 @@ export class Legend {
   get words(): string[] {
     const marks = `realised liquidations: circles long, diamonds short ${this.#marksText.textContent}`;
     const lines = [this.#marks.hidden ? "" : marks, this.#positions.hidden ? "" : this.#positionsText.textContent];
+    lines.push(...this.#push.textContent!.split(/\. (?=M)/));
     return lines.filter((line): line is string => Boolean(line));
   }
 
@@ -50,6 +52,12 @@ export class Legend {
   showMarks(marks: Marks | null, simulated: boolean): void {
     this.#marks.hidden = marks === null || marks.time.length === 0;
     if (marks !== null) setText(this.#marksText, `· ${marksText(marks, simulated).join(" · ")}`);
+  }
+
+  /** Say what a push of the price comes to; empty: none is asked about. */
+  showPush(words: string): void {
+    setText(this.#push, words);
+    this.#push.hidden = words === "";
   }
 
   /** Explain the outline; `scale` is null where nothing of it is in view. */

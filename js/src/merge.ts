@@ -76,30 +76,30 @@ export function onGrid(fine: Ledger, grid: Coarser): Ledger {
 
 /** A field whose rows are sums of those of a finer ledger. */
 export class MergedField extends Field {
-  #fine: Ledger;
+  override fine: Ledger;
   readonly #grid: Coarser;
   #scratch = new Float32Array();
 
   constructor(bars: Bars, fine: Ledger, factor: number, mix: Record<string, number>, decayRate: number) {
     const grid = coarser(fine, factor);
     super(bars, onGrid(fine, grid), mix, decayRate);
-    this.#fine = fine;
+    this.fine = fine;
     this.#grid = grid;
   }
 
   /** Take in changed columns of the finer ledger. */
   override splice(bars: Bars, fine: Ledger, from: number): void {
-    this.#fine = fine;
+    this.fine = fine;
     super.splice(bars, onGrid(fine, this.#grid), from);
   }
 
   override cell(t: number, row: number): Cell {
-    const from = Math.max((this.#grid.first + row) * this.#grid.factor - this.#fine.first, 0);
-    const to = Math.min((this.#grid.first + row + 1) * this.#grid.factor - this.#fine.first, this.#fine.rows);
+    const from = Math.max((this.#grid.first + row) * this.#grid.factor - this.fine.first, 0);
+    const to = Math.min((this.#grid.first + row + 1) * this.#grid.factor - this.fine.first, this.fine.rows);
     const sum: Cell = { byTier: new Float64Array(this.weights.length), total: 0, age: 0 };
     let aged = 0;
     for (let r = from; r < to; r++) {
-      const part = cellOf(this.#fine, this.weights, this.decayRate, t, r);
+      const part = cellOf(this.fine, this.weights, this.decayRate, t, r);
       part.byTier.forEach((usd, tier) => {
         sum.byTier[tier]! += usd;
       });
@@ -111,7 +111,7 @@ export class MergedField extends Field {
   }
 
   protected override fill(out: Float32Array, from: number): number {
-    const fine = this.#fine;
+    const fine = this.fine;
     const { rows } = this.ledger;
     if (this.#scratch.length !== fine.rows * fine.columns) this.#scratch = new Float32Array(fine.rows * fine.columns);
     replay(fine, this.weights, this.decayRate, this.#scratch);

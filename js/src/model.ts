@@ -33,6 +33,7 @@ const TRAITS: Record<keyof Settings, string> = {
   opacity: "opacity",
   swept: "swept",
   bubbles: "bubbles",
+  shock: "shock",
   theme: "theme",
   height: "height",
 };

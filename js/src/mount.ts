@@ -15,6 +15,7 @@ import { Legend } from "./legend";
 import { showColumns } from "./lens";
 import { LookBar } from "./look";
 import { columnBefore, Outline } from "./outline";
+import { Push } from "./push";
 import { factsOf, Readout, sentenceOf } from "./readout";
 import type { Source } from "./settings";
 import { Speech } from "./speak";
@@ -47,6 +48,7 @@ class View {
   readonly #look: LookBar;
   readonly #legend = new Legend();
   readonly #header: Header;
+  readonly #push: Push;
   readonly #outline: Outline;
   readonly #cursor: Cursor;
   readonly #speech: Speech;
@@ -73,7 +75,8 @@ class View {
     this.#controls = new Controls(source, signal);
     this.#look = new LookBar(source, signal);
     const help = new Help(signal);
-    this.#header = new Header(source, this.#legend, this, help, signal);
+    this.#push = new Push(source, this.#legend, signal);
+    this.#header = new Header(source, this.#legend, this, help, this.#push, signal);
     this.#outline = new Outline(source, signal);
     this.#speech = new Speech(signal);
     const keyed = (at: Hover | null): void => this.#keyed(at);
@@ -85,7 +88,13 @@ class View {
     );
     this.#switch = clockSwitch(this.clock, () => this.#retime(), signal);
     this.#controls.element.append(this.#look.element);
-    const over = [this.#readout.element, this.#legend.element, ...this.#labels, this.#outline.element];
+    const over = [
+      this.#readout.element,
+      this.#legend.element,
+      ...this.#labels,
+      this.#outline.element,
+      this.#push.element,
+    ];
     const frame = h("div", { class: "liq-frame" }, this.#plot, ...over, this.#cursor.element, this.#switch, this.#wait);
     const banner = new Banner(source, signal).element;
     const parts = [this.#header.element, banner, frame, this.#controls.element, this.#table.element];
@@ -202,10 +211,13 @@ class View {
           const { palette, scale, threshold, swept, opacity } = source.settings;
           return { field: field(), look: { palette, scale, threshold, swept }, opacity, ground: GROUND };
         },
-        profileColumn: () => this.#column,
+        // A push begins at the last close.
+        profileColumn: () => (source.settings.shock === null ? this.#column : field()!.ledger.columns - 1),
         placed: () => this.#placedMarks(),
         positions: () => source.positions,
         outlined: (scale) => this.#legend.showPositions(source.positions, scale),
+        profiled: (canvas, size, y) => this.#push.draw(canvas, size, y),
+        ranged: () => this.#point(this.#hover),
         painted: (changed) => this.#afterPaint(changed),
         hovered: (hover, byHand) => {
           // The last hand wins; what the chart does by itself moves no cursor.
@@ -324,7 +336,8 @@ class View {
 
   #showReadout(): void {
     const near = this.#hover && this.#chart?.realisedNear(this.#hover);
-    this.#readout.update(this.source.field, this.#hover, near ?? null);
+    const band = this.source.settings.shock === null ? this.#chart?.profile.band : null; // else of another candle
+    this.#readout.update(this.source.field, this.#hover, near ?? null, band);
   }
 
   /** The marks to draw, put into the present columns; null where none are there or wanted. */

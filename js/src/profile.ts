@@ -1,5 +1,6 @@
 /** The side profile: what stands at one candle's close, against price, with cumulative curves. */
 
+import { type Band, bandOf } from "./band";
 import type { Clock } from "./clock";
 import type { Field } from "./field";
 import { type PaneSize, sized } from "./heatmap";
@@ -12,14 +13,31 @@ export const profileWidth = (paneWidth: number): number => Math.round(Math.min(M
 const LONG = "#5ad1ff";
 const SHORT = "#ffb066";
 const TRUE = "#ffffff";
+const RANGE = "#e8e6f260";
+/** Of the estimate's longest row, so that what it may be as well has its place. */
+const ROOM = 2;
 
 /** Its own canvas over the price pane's right end: hovering repaints this one and leaves the chart alone. */
 export class Profile {
   readonly canvas = document.createElement("canvas");
   /** Size of the labels, CSS pixels. */
   text = 10;
+  /** Range of what is shown; null until the hand has rested for a moment. */
+  band: Band | null = null;
+  /** What it is of, or will be: mix and decay, column from the end, revision. */
+  #of: unknown[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  /** @param again - have it drawn anew, with its band */
+  constructor(
+    private readonly clock: Clock,
+    private readonly again: () => void,
+  ) {}
+
+  remove(): void {
+    clearTimeout(this.#timer);
+    this.canvas.remove();
+  }
 
   /**
    * Draw one column of a field, and the outline of positions over it; `yOf` gives the CSS pixel of a row's lower edge.
@@ -48,11 +66,23 @@ export class Profile {
     const unit = bottom - yOf(1);
     const close = bars.close[column]!;
     const values = field.column(column);
+    const of = [field.weights, column - ledger.columns, field.revision];
+    const other = of.findIndex((part, i) => part !== this.#of[i]);
+    if (other >= 0) {
+      if (other < 2) this.band = null; // a candle that comes leaves it until the new one is there
+      this.#of = of;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.band = bandOf(field, column);
+        this.again();
+      }, 150);
+    }
+    const { band } = this;
     const firstRow = Math.max(Math.floor((bottom - size.height) / unit), 0);
     const lastRow = Math.min(Math.ceil(bottom / unit), ledger.rows);
     const split = Math.min(Math.max(Math.round(close / ledger.binSize - ledger.first), 0), ledger.rows);
     let most = 0;
-    for (let r = firstRow; r < lastRow; r++) most = Math.max(most, values[r]!);
+    for (let r = firstRow; r < lastRow; r++) most = Math.max(most, ROOM * values[r]!);
     let longs = 0;
     let shorts = 0;
     for (let r = 0; r < split; r++) longs += values[r]!;
@@ -65,6 +95,7 @@ export class Profile {
     if (most > 0) {
       strips(context, values, firstRow, Math.min(split, lastRow), LONG);
       strips(context, values, Math.max(split, firstRow), lastRow, SHORT);
+      if (band) strips(context, band[1], firstRow, lastRow, RANGE, band[0]);
     }
     const cap = Math.max(longs, shorts);
     if (cap > 0) {
@@ -79,7 +110,14 @@ export class Profile {
     label(context, `long Σ ${usd(longs)}`, size.height - 8, LONG);
     return peak > 0 ? (most > 0 ? most / peak : 1) : null;
 
-    function strips(c: CanvasRenderingContext2D, v: Float32Array, from: number, to: number, colour: string): void {
+    function strips(
+      c: CanvasRenderingContext2D,
+      v: Float32Array,
+      from: number,
+      to: number,
+      colour: string,
+      begin: ArrayLike<number> = [],
+    ): void {
       c.fillStyle = colour;
       c.globalAlpha = 0.78;
       c.beginPath();
@@ -87,12 +125,16 @@ export class Profile {
       const share = Math.max(Math.ceil(1 / unit), 1);
       for (let r = from; r < to; r += share) {
         let value = 0;
-        for (let i = r; i < Math.min(r + share, to); i++) value = Math.max(value, v[i]!);
+        let least = 0;
+        for (let i = r; i < Math.min(r + share, to); i++) {
+          value = Math.max(value, v[i]!);
+          least = Math.max(least, begin[i] || 0);
+        }
         if (value <= 0) continue;
-        const length = (value / most) * (width - 6);
+        const scale = (width - 6) / most;
         const y = yOf(Math.min(r + share, to));
         const height = Math.max(yOf(r) - y - (unit > 3 ? 1 : 0), 0.75);
-        c.rect(right - length, y, length, height);
+        c.rect(right - value * scale, y, (value - least) * scale, height);
       }
       c.fill();
       c.globalAlpha = 1;
@@ -119,7 +161,7 @@ export class Profile {
       c.stroke();
     }
 
-    /** The rows in view, the longest as long as the estimate's longest; returns its USD. */
+    /** The rows in view, the longest across the whole profile; returns its USD. */
     function outline(c: CanvasRenderingContext2D, { binSize, first, row, usd }: Positions): number {
       if (binSize !== ledger.binSize) return 0; // another bin size is on its way
       const move = first - ledger.first;

@@ -1,5 +1,6 @@
 /** What is under the crosshair, in words and numbers. */
 
+import type { Band } from "./band";
 import type { Hover } from "./chart";
 import type { Clock } from "./clock";
 import { h, setText } from "./dom";
@@ -92,7 +93,7 @@ export class Readout {
   }
 
   /** Show a cell, or the last candle when nothing is hovered. */
-  update(field: Field | null, hover: Hover | null, realised: Realised | null = null): void {
+  update(field: Field | null, hover: Hover | null, realised: Realised | null = null, band: Band | null = null): void {
     if (field === null) return;
     const { bars } = field;
     const t = Math.min(hover?.column ?? bars.time.length - 1, bars.time.length - 1);
@@ -122,5 +123,8 @@ export class Readout {
       h("div", { class: "liq-dim" }, `${facts.between} between here and the close`),
     );
     if (realised !== null) this.#cell.append(...realisedLines(realised));
+    if (band === null) return;
+    const range = band.map((ends) => usd(ends[rowOf(field.ledger, hover!.price!)]!)).join(" to ");
+    this.#cell.append(h("div", { class: "liq-dim" }, `${range}\nover resampled mixes and decay rates`));
   }
 }

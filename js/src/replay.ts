@@ -41,10 +41,9 @@ function agedWeights(weights: Float64Array, decayRate: number, ageUnit: number):
   return table;
 }
 
-/** Largest value of a density, 0 for an empty one. Values are >= 0, so their bits order as they do. */
+/** Largest value of a density, 0 for an empty one. */
 export function brightest(values: Float32Array): number {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let most = 0;
-  for (let i = 0; i < bits.length; i++) if (bits[i]! > most) most = bits[i]!;
-  return new Float32Array(new Uint32Array([most]).buffer)[0]!;
+  for (let i = 0; i < values.length; i++) if (values[i]! > most) most = values[i]!;
+  return most;
 }

@@ -22,6 +22,8 @@ export interface Settings {
   swept: boolean;
   /** Draw realised liquidations. */
   bubbles: boolean;
+  /** A push of the price that is asked about, a signed fraction of the last close; null: none is. */
+  shock: number | null;
   theme: "auto" | "light" | "dark";
   /** Height of the chart in CSS pixels. */
   height: number;
@@ -33,7 +35,7 @@ export interface Settings {
  * @param read - the value of a setting, which may be anything
  */
 export function readSettings(read: (name: keyof Settings) => unknown): Settings {
-  const finite = (name: keyof Settings, otherwise: number): number => {
+  const finite = <T>(name: keyof Settings, otherwise: T): number | T => {
     const value = read(name);
     return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
   };
@@ -51,6 +53,7 @@ export function readSettings(read: (name: keyof Settings) => unknown): Settings 
     opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
     swept: read("swept") === true,
     bubbles: read("bubbles") !== false,
+    shock: finite("shock", null),
     theme: theme === "light" || theme === "dark" ? theme : "auto",
     height: Math.min(Math.max(finite("height", 560), 200), 4000),
   };

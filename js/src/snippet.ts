@@ -16,6 +16,7 @@ const DEFAULTS = {
   opacity: 1,
   swept: false,
   bubbles: true,
+  shock: null,
   theme: "auto",
   height: 560,
 };

@@ -30,7 +30,7 @@ function importsOf(source: string): { from: string; typeOnly: boolean }[] {
 }
 
 const PURE = ["wire", "ledger", "replay", "field", "lod", "colour", "place", "units", "settings"]
-  .concat("events", "positions", "overlay", "merge", "clusters", "snippet")
+  .concat("events", "positions", "overlay", "merge", "clusters", "snippet", "cascade", "band")
   .map((name) => `${name}.ts`);
 const SEES_MODEL = ["index.ts", "model.ts"];
 const CHART = ["chart.ts", "panes.ts"];

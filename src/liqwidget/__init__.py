@@ -10,9 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis.calibrate import calibrate
+    from .analysis.calibration import Calibration
     from .analysis.cascade import Cascade, CascadeCurve, cascade, cascade_curve
     from .analysis.magnets import MagnetStudy, magnet_study
     from .analysis.score import Score, score
+    from .analysis.sensitivity import Sensitivity, sensitivity
+    from .analysis.validate import validate
+    from .analysis.validation import Validation
     from .app.explorer import explore
     from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
     from .density import Density, auto_decay_rate, estimate
@@ -38,6 +43,7 @@ __version__ = "0.1.0"
 #: In words, not computed: type checkers and editors read it.
 __all__ = [
     "PRESETS",
+    "Calibration",
     "Cascade",
     "CascadeCurve",
     "DataError",
@@ -52,12 +58,15 @@ __all__ = [
     "Origin",
     "ParseError",
     "Score",
+    "Sensitivity",
     "Simulation",
+    "Validation",
     "WireError",
     "__version__",
     "auto_decay_rate",
     "build_ledger",
     "cache",
+    "calibrate",
     "cascade",
     "cascade_curve",
     "estimate",
@@ -74,12 +83,15 @@ __all__ = [
     "magnet_study",
     "read_archive",
     "score",
+    "sensitivity",
     "simulate",
+    "validate",
     "venues",
 ]
 
 _HOME = {
     "PRESETS": "mix",
+    "Calibration": "analysis.calibration",
     "Cascade": "analysis.cascade",
     "CascadeCurve": "analysis.cascade",
     "DataError": "errors",
@@ -94,11 +106,14 @@ _HOME = {
     "Origin": "origin",
     "ParseError": "errors",
     "Score": "analysis.score",
+    "Sensitivity": "analysis.sensitivity",
     "Simulation": "truth",
+    "Validation": "analysis.validation",
     "WireError": "errors",
     "auto_decay_rate": "density",
     "build_ledger": "ledger",
     "cache": "sources.cache",
+    "calibrate": "analysis.calibrate",
     "cascade": "analysis.cascade",
     "cascade_curve": "analysis.cascade",
     "estimate": "density",
@@ -115,7 +130,9 @@ _HOME = {
     "magnet_study": "analysis.magnets",
     "read_archive": "sources.archive",
     "score": "analysis.score",
+    "sensitivity": "analysis.sensitivity",
     "simulate": "simulator",
+    "validate": "analysis.validate",
     "venues": "sources.venues",
 }
 

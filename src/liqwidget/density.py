@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from math import log
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .finite import is_finite
-from .grid import Floats, PriceGrid
+from .grid import Floats, Ints, PriceGrid
 from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
 from .mix import check_mix, shares
 from .replay import FLOWS, flows_of, standing_columns
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 1_000_000_000  # 4 GB of float32
 DEFAULT_HALF_LIFE_HOURS = 24.0
+BRIGHT = 0.3  # share of the densest row from which on a row is bright
 
 
 class Density:
@@ -167,7 +167,7 @@ class Density:
             }
         )
 
-    def clusters(self, at: int = -1, top: int = 10, bright: float = 0.3) -> pd.DataFrame:
+    def clusters(self, at: int = -1, top: int = 10, bright: float = BRIGHT) -> pd.DataFrame:
         """Return contiguous runs of bright rows of one candle, largest first.
 
         Parameters
@@ -191,23 +191,20 @@ class Density:
         if not 0 < bright <= 1:
             raise InputError(f"bright: wanted a share in (0, 1]; got {bright!r}")
         column, close, edges, centre = self.column(at), self.close[at], self.grid.edges, self.grid.centres
-        side = np.where(centre < close, 1, -1) * ((column > 0) & (column >= bright * column.max()))
-        padded = np.r_[0, side, 0]
-        change = np.flatnonzero(np.diff(padded))
-        runs = [(a, b) for a, b in pairwise(change) if padded[a + 1] != 0]
+        is_long = centre < close
         split = int(np.searchsorted(centre, close))
         found = []
-        for a, b in runs:
+        for a, b in bright_runs(column, is_long, bright).tolist():
             peak = a + int(np.argmax(column[a:b]))
             found.append(
                 {
-                    "side": "long" if side[a] > 0 else "short",
+                    "side": "long" if is_long[a] else "short",
                     "price_low": edges[a],
                     "price_high": edges[b],
                     "peak_price": centre[peak],
                     "notional": column[a:b].sum(),
                     "distance": centre[peak] / close - 1.0,
-                    "to_reach": column[b:split].sum() if side[a] > 0 else column[split:a].sum(),
+                    "to_reach": column[b:split].sum() if is_long[a] else column[split:a].sum(),
                 }
             )
         names = ["side", "price_low", "price_high", "peak_price", "notional", "distance", "to_reach"]
@@ -236,6 +233,15 @@ class Density:
         if self.weights is None:
             frame.insert(1, "leverage", self.leverage[tier])
         return frame
+
+
+def bright_runs(column: Floats, is_long: npt.NDArray[np.bool_], bright: float = BRIGHT) -> Ints:
+    """Return the runs of bright rows ``[a, b)`` of a column (P,), each on one side of the close, shape (R, 2)."""
+    side = np.where(is_long, 1, -1) * ((column > 0) & (column >= bright * column.max()))
+    change = np.flatnonzero(np.diff(np.r_[0, side, 0]))
+    runs = np.stack([change[:-1], change[1:]], axis=1)
+    bounded: Ints = runs[side[runs[:, 0]] != 0]
+    return bounded
 
 
 def replay(

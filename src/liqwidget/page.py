@@ -32,7 +32,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SETTINGS = {
     "decayRate": "decay_rate",
     "binSize": "bin_size",
-    **{name: name for name in ("palette", "scale", "threshold", "opacity", "swept", "bubbles", "theme", "height")},
+    **{name: name for name in ("palette", "scale", "threshold", "opacity", "swept", "bubbles")},
+    **{name: name for name in ("shock", "theme", "height")},
 }
 _PAGE_CSS = """
 body { margin: 0 auto; padding: 12px; max-width: 1500px; background: #fff; color: #23212e;

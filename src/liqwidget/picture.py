@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .daily import day_of
 from .density import auto_decay_rate
 from .ledger import Ledger
 from .sample import is_sample
@@ -72,6 +73,7 @@ class Picture:
 
     def _about(self) -> dict[str, Any]:
         market = self.market
+        candles, close = market.candles, market.candles["close"].to_numpy()
         return {
             "symbol": market.symbol,
             "exchange": market.exchange,
@@ -84,6 +86,7 @@ class Picture:
             "last": market.candles.index[-1].value // 1_000_000,
             "origin": _origin(market),
             "notices": self._notices(),
+            "day": day_of(candles.index.as_unit("ns").asi8, close, candles["volume"].to_numpy() * close),
             "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"])
             if "open_interest" in market.candles
             else None,

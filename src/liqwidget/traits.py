@@ -56,16 +56,15 @@ class Bin(Trait):
 class Bounded(Trait):
     """A finite number in a range."""
 
-    def __init__(self, default: float, low: float, high: float) -> None:
+    def __init__(self, default: float | None, low: float, high: float, **kwargs: Any) -> None:
         self.low, self.high = low, high
-        super().__init__(default)
+        super().__init__(default, **kwargs)
 
     def validate(self, obj: Any, value: Any) -> float:
         """Return the value as it is kept, or raise InputError."""
         if not is_finite(value) or not self.low <= value <= self.high:
-            raise InputError(
-                f"{self.name}: wanted a number from {self.low:g} to {self.high:g}; got {str(value)[:40]!r}"
-            )
+            wanted = f"a number from {self.low:g} to {self.high:g}{', or None' if self.allow_none else ''}"
+            raise InputError(f"{self.name}: wanted {wanted}; got {str(value)[:40]!r}")
         return float(value)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from .applied import Applied
 from .density import Density, resolve_decay_rate
 from .errors import InputError, LiqError
 from .grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
@@ -22,6 +23,7 @@ from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
 from .presence import Presence
 from .takeaway import Takeaway
 from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
+from .whatif import WhatIf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +42,7 @@ WRITABLE = frozenset(
         "opacity",
         "swept",
         "bubbles",
+        "shock",
         "selection",
         "visible",
     ]
@@ -56,7 +59,7 @@ def _static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
+class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway, WhatIf, Applied):
     """Price candles in front of the estimated liquidation density, with its controls.
 
     Leverage mix and decay rate act in the browser at once; a new bin size is computed here.
@@ -75,7 +78,8 @@ class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
     maintenance_rate, fee_rate, turnover, span
         See :func:`liqwidget.build_ledger`.
     **traits
-        ``palette``, ``scale``, ``threshold``, ``opacity``, ``swept``, ``bubbles``, ``theme``, ``height``, ``layout``.
+        ``palette``, ``scale``, ``threshold``, ``opacity``, ``swept``, ``bubbles``, ``shock``, ``theme``, ``height``,
+        ``layout``.
 
     Attributes
     ----------
@@ -87,6 +91,9 @@ class LiquidationHeatmap(Overlays, Presence, Pages, Takeaway):
         the view.
     bubbles
         Whether realised liquidations are drawn where there are some.
+    shock
+        Push of the price that is asked about, a signed fraction of the last close such as -0.03; None: none is.
+        :meth:`cascade` answers.
 
     Raises
     ------

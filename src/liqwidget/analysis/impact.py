@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..daily import day_of
 from ..errors import InputError
 from ..finite import is_finite
 from ..grid import Floats
-from ..ledger import NS_PER_HOUR
 
 if TYPE_CHECKING:
     from ..density import Density
@@ -200,10 +200,7 @@ def measured(
             raise InputError(
                 f"market: it has no candle at {moment} (UTC), which the density has; pass the density's own"
             )
-    first = int(np.searchsorted(time, moment - np.timedelta64(int(window_hours * NS_PER_HOUR), "ns")))
-    days = float(time[-1] - time[first]) / NS_PER_HOUR / 24
-    sigma = float(np.sqrt((np.diff(np.log(close[first:])) ** 2).sum() / days)) if days > 0 else 0.0
-    traded = float(turned[first + 1 :].sum() / days) if days > 0 else 0.0
+    sigma, traded = day_of(time, close, turned, float(window_hours))
     sigma, traded = (
         float(given) if given is not None else own for given, own in ((volatility, sigma), (volume, traded))
     )

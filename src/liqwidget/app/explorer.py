@@ -197,6 +197,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 CLUSTER_NOTE = (
     "Runs of bright rows, at the same candle as the map; prices and amounts in USD, all of them estimates. "
     "<em>USD before</em> stands between the price and the cluster; <em>age</em> is the mean since it was opened. "
+    "Under resampled mixes and decay rates, from half to twice the present one: <em>USD range</em> holds nine in ten "
+    "of 200 draws, as does how far the <em>peak moves</em> where the cluster is <em>found</em> again. That is how the "
+    "estimate depends on these settings, not how wrong it is. "
     "Click a row to mark it in the chart, a header to sort."
 )
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..analysis.perturbed import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
 from ..picture import column_width
 from ..replay import flows_of
 
@@ -66,6 +67,8 @@ class Snapshot:
         if before is not None and (before.ledger, before.decay_rate) == (ledger, rate):
             known = ("flows", "planes") if before.at == at else ("flows",)
             vars(now).update({name: value for name, value in vars(before).items() if name in known})
+        if before is not None and (before.ledger, before.at) == (ledger, at) and "moment" in vars(before):
+            vars(now)["moment"] = before.moment
         return now
 
     @property
@@ -87,6 +90,11 @@ class Snapshot:
     def flows(self) -> dict[str, Floats]:
         """What was liquidated and stood in every candle, by tier, (L, T): see `liqwidget.replay`."""
         return flows_of(self.ledger, self.decay_rate, None)
+
+    @cached_property
+    def moment(self) -> Moment:
+        """What stands at this candle, for any mix and decay rate."""
+        return Moment(self.ledger, self.at)
 
     @cached_property
     def density(self) -> Density:
@@ -176,13 +184,13 @@ def liquidation_map(snapshot: Snapshot, most: int = MAX_BARS) -> LiquidationMap:
 
 
 def cluster_table(snapshot: Snapshot, top: int = 12) -> pd.DataFrame:
-    """Return `Density.clusters` of the candle with their ages.
+    """Return `Density.clusters` of the candle with their ages, and with their ranges under other settings.
 
     Returns
     -------
     DataFrame
         What `Density.clusters` has, and ``age_hours``: how long ago what stands there was opened, on average over its
-        USD.
+        USD; then what :class:`liqwidget.Sensitivity` says of clusters, for other mixes and decay rates in these bins.
     """
     table = snapshot.density.clusters(0, top=top)
     edges = snapshot.ledger.grid.edges
@@ -192,7 +200,10 @@ def cluster_table(snapshot: Snapshot, top: int = 12) -> pd.DataFrame:
         a, b = np.searchsorted(edges, [cluster.price_low, cluster.price_high])
         inside = (row >= a) & (row < b)
         ages.append(float(np.average(age[inside], weights=amount[inside])))
-    return table.assign(age_hours=ages)
+    mixes, rates = drawn_mixes(snapshot.weights, DRAWS), drawn_rates(snapshot.decay_rate, DRAWS)
+    return with_ranges(
+        table.assign(age_hours=ages), *matched(table, snapshot.moment, snapshot.moment.columns(mixes, rates))
+    )
 
 
 def usd_text(usd: float) -> str:
