@@ -43,6 +43,7 @@ def shoot(playwright, name: str, out: Path) -> None:
                 plot = page.locator(".liq-plot").first.bounding_box()
                 page.mouse.move(plot["x"] + plot["width"] * x, plot["y"] + plot["height"] * y)
                 page.locator(".liq-cell").first.wait_for(state="visible")
+                page.get_by_text("over resampled mixes").first.wait_for()  # comes once the hand rests
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
                 widget.screenshot(path=str(out / f"{name}.png"))
         finally:
