@@ -63,10 +63,11 @@ class Cascade:
     impact: str
 
     def __repr__(self) -> str:
+        rounds = "1 round" if len(self.steps) == 1 else f"{len(self.steps)} rounds"
         rests = "leaves the known range at" if self.out_of_range else "comes to rest at"
         return (
             f"Cascade from {self.close:,.2f} at {str(self.time)[:16]} UTC: a push of {self.shock:+.2%} to "
-            f"{self.steps['price'].iloc[0]:,.2f} liquidates {self.liquidated:,.0f} USD in {len(self.steps)} round{'s'[: len(self.steps) != 1]} and "
+            f"{self.steps['price'].iloc[0]:,.2f} liquidates {self.liquidated:,.0f} USD in {rounds} and "
             f"{rests} {self.final_price:,.2f} ({self.final_move:+.2%}), {self.amplification:.2f} times the push; "
             f"{self.impact}. {WHAT_IF}"
         )
