@@ -39,6 +39,8 @@ DECAY_RATES = (0.002, 0.003, 0.004, 0.006, 0.008, 0.011, 0.015, 0.02, 0.03, 0.04
 TURNOVERS = (1.0, 0.5, 0.25)
 WARM_UP = "4D"  # at most; a tenth of a shorter market
 LEAST = 72  # intervals
+MOST_ROWS = 20_000
+MOST_ENTRIES = 20_000_000
 
 
 def calibrate(
@@ -75,7 +77,7 @@ def calibrate(
     every
         Length of an interval; None: that of the realised sums, or an hour for single liquidations.
     bin_size, maintenance_rate, fee_rate
-        As for :func:`liqwidget.build_ledger`; a bin_size of None is about 0.02 % of the price.
+        As for :func:`liqwidget.build_ledger`; a bin_size of None is about 0.01 % of the price.
     draws, seed
         Resamples of days (stationary block bootstrap), and the seed of their generator.
 
@@ -116,7 +118,7 @@ def calibrate(
         )
     every = every or natural_every(market)
     length = interval_length(market, every)
-    size = _fine(market) if bin_size is None else bin_size
+    size = _fine(market, len(shape)) if bin_size is None else bin_size
     flows = Flows.of(market, list(shape), every, size, maintenance_rate, fee_rate)
     known = realised(market, flows.time, every)
     used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
@@ -179,11 +181,13 @@ def _prior(leverage: Sequence[float] | None, prior: Mapping[float, float] | str 
     return mix
 
 
-def _fine(market: Market) -> float:
-    """Return a bin of about 0.02 % of the price, larger where the rows would be too many."""
-    low, high = float(market.candles["low"].min()), float(market.candles["high"].max())
-    rows = (high * (1 + SPAN) - low * (1 - SPAN)) / 20_000
-    return nice_step(max(2e-4 * float(market.candles["close"].median()), rows))
+def _fine(market: Market, tiers: int) -> float:
+    """Return a bin of about 0.01 % of the price, larger where rows or entries would be too many."""
+    low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
+    fewest = (high.max() * (1 + SPAN) - low.min() * (1 - SPAN)) / MOST_ROWS
+    # A candle makes an entry in each row of its range, for each tier and side.
+    entries = 2 * tiers * float((high - low).sum()) / max(MOST_ENTRIES - 4 * tiers * len(low), 1e6)
+    return nice_step(max(1e-4 * float(market.candles["close"].median()), fewest, entries))
 
 
 def _score(predicted: Floats, known: Floats) -> dict[str, float]:
