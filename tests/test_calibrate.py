@@ -323,3 +323,20 @@ def test_quiet_markets_are_not_explained_by_one_far_tier() -> None:
     ledger = lw.build_ledger(made.market, list(found.leverage_mix), turnover=found.turnover)
     estimate = ledger.replay(found.decay_rate, np.array(list(found.leverage_mix.values())) / 100)
     assert lw.score(estimate, made).emd_share < 0.25
+
+
+def test_a_side_that_was_never_recorded_is_left_out(made: Any) -> None:
+    market = exact(made.market, {10: 40, 25: 30, 50: 20, 100: 10}, 0.03)
+    longs = market.liquidations[market.liquidations["side"] == "long"]
+    found = calibrate(Market.from_frame(market.candles, liquidations=longs), [10, 25, 50, 100], bin_size=20.0, draws=5)
+    assert found.leverage_mix == pytest.approx({10: 40, 25: 30, 50: 20, 100: 10}, abs=1.0)
+    assert "Only longs were recorded" in found.notes[0]
+    assert np.isnan(found.scores.loc["in_sample", "rank_short"])
+
+
+def test_one_absurd_amount_changes_little(made: Any) -> None:
+    market = exact(made.market, {10: 40, 25: 30, 50: 20, 100: 10}, 0.03)
+    events = market.liquidations.copy()
+    events.loc[events.index[90], "notional"] = 1e15
+    found = calibrate(Market.from_frame(market.candles, liquidations=events), [10, 25, 50, 100], bin_size=20.0, draws=5)
+    assert found.leverage_mix == pytest.approx({10: 40, 25: 30, 50: 20, 100: 10}, abs=3.0)

@@ -17,16 +17,16 @@ import pandas as pd
 from ..density import check_decay_rate
 from ..errors import InputError
 from ..finite import is_finite
-from ..grid import Floats, nice_step
+from ..grid import Floats, Ints, nice_step
 from ..ledger import SPAN
+from ..margin import SIDES
 from ..mix import check_mix, shares
 from .bootstrap import block_counts, percentile_interval
 from .calibration import Calibration, notes_on
 from .flows import Flows, natural_every, realised
 from .intervals import interval_length
-from .measures import linear_correlation, rank_correlation
 from .mixture import Fit
-from .search import Search
+from .search import Search, correlations
 
 if TYPE_CHECKING:
     from ..market import Market
@@ -123,8 +123,13 @@ def calibrate(
     known = realised(market, flows.time, every)
     used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
     used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too little stands yet
-    search = Search(flows, used, known[used], list(shape), shares(shape), float(prior_spread))
-    if len(search.y) < LEAST or np.count_nonzero(search.y) < LEAST // 2 or not search.y[: search.parts[2]].any():
+    sides = np.flatnonzero(known[used].any(axis=0))  # one that is never there was not recorded
+    search = Search(flows, used, sides, known[used][:, sides], list(shape), shares(shape), float(prior_spread))
+    if (
+        len(search.y) < LEAST
+        or np.count_nonzero(search.y) < LEAST // 2
+        or not search.y[: search.parts[2]].any(axis=0).all()
+    ):
         raise InputError(
             f"market: realised liquidations are known of {len(search.y):,} intervals of {every} after the first "
             f"tenth, {np.count_nonzero(search.y):,} amounts are above 0; wanted at least {LEAST} and {LEAST // 2}, "
@@ -151,15 +156,15 @@ def calibrate(
         tiers=tiers,
         scores=pd.DataFrame(
             {
-                "in_sample": _score(x @ fit.weights, search.y),
-                "out_of_sample": _score(chosen.predicted, search.y[search.parts[2] :]),
+                "in_sample": _score(x @ fit.weights, search.y, sides),
+                "out_of_sample": _score(chosen.predicted, search.y[search.parts[2] :], sides),
             }
         ).T,
         search=pd.DataFrame([one.line() for one in tried]),
         decay_interval=(interval.low, interval.high),
         draws=percent,
         decay_draws=best,
-        notes=notes_on(tiers, (interval.low, interval.high), rates[0]),
+        notes=notes_on(tiers, (interval.low, interval.high), rates[0], [SIDES[i] for i in sides]),
     )
 
 
@@ -190,14 +195,13 @@ def _fine(market: Market, tiers: int) -> float:
     return nice_step(max(1e-4 * float(market.candles["close"].median()), fewest, entries))
 
 
-def _score(predicted: Floats, known: Floats) -> dict[str, float]:
-    out = {
-        "rank": rank_correlation(predicted.reshape(-1), known.reshape(-1)),
-        "linear": linear_correlation(predicted.reshape(-1), known.reshape(-1)),
-    }
-    for i, side in enumerate(("long", "short")):
-        out[f"rank_{side}"] = rank_correlation(predicted[:, i], known[:, i])
-        out[f"linear_{side}"] = linear_correlation(predicted[:, i], known[:, i])
+def _score(predicted: Floats, known: Floats, sides: Ints) -> dict[str, float]:
+    rank, linear = correlations(predicted, known)
+    out = {"rank": rank, "linear": linear}
+    for place, side in enumerate(SIDES):
+        at = np.flatnonzero(sides == place)
+        both = correlations(predicted[:, at], known[:, at]) if len(at) else (np.nan, np.nan)
+        out |= dict(zip((f"rank_{side}", f"linear_{side}"), both, strict=True))
     return out | {"intervals": len(known)}
 
 

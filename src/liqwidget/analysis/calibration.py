@@ -90,9 +90,9 @@ class Calibration:
         )
 
 
-def notes_on(tiers: pd.DataFrame, decay: tuple[float, float], slowest: float) -> list[str]:
+def notes_on(tiers: pd.DataFrame, decay: tuple[float, float], slowest: float, sides: list[str]) -> list[str]:
     """Say what the data cannot tell; ``slowest`` is the slowest decay rate that was tried."""
-    notes = []
+    notes = [f"Only {sides[0]}s were recorded: fitted to them alone."] if len(sides) == 1 else []
     unseen = [f"{tier:g}x" for tier in tiers.index[tiers["from_data"] < UNSEEN]]
     if unseen:
         notes.append(f"The data say next to nothing of {', '.join(unseen)}: these weights are the prior's.")

@@ -16,6 +16,7 @@ from ..grid import Floats
 POWER = 1.5  # variance of an interval grows with its mean to this power: 1 for chance alone, 2 for a factor alone
 FLOOR = 0.03  # of the mean interval, added to each mean in the variance
 BOUND = 3.0  # standard deviations, beyond which a miss counts no more than that (Huber)
+ABSURD = 20.0  # times the 99th percentile of the intervals above 0
 _STEPS = 60
 
 
@@ -80,7 +81,7 @@ def fit_mixture(
     Problems", 1974, chapter 23).
     """
     times = np.ones(len(realised)) if count is None else count
-    total = float(realised @ times)
+    total = float(np.minimum(realised, _most(realised)) @ times)
     floor = FLOOR * total / float(times.sum())
     anchor = start.anchor if start else prior * total / float(flows @ prior @ times)
     design: Floats = flows * anchor
@@ -105,6 +106,12 @@ def fit_mixture(
             break
     covariance = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     return Fit(v * anchor, anchor, covariance, spread)
+
+
+def _most(realised: Floats) -> float:
+    """Return what an interval counts as at most in the total: a slip of the pen is not a crash."""
+    above = realised[realised > 0]
+    return ABSURD * float(np.quantile(above, 0.99)) if len(above) else 0.0
 
 
 def _spread(miss: Floats) -> float:

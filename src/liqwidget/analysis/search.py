@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..grid import Floats
+from ..grid import Floats, Ints
 from .flows import Flows
 from .measures import linear_correlation, rank_correlation
 from .mixture import Fit, fit_mixture
@@ -26,7 +26,7 @@ class Tried:
 
     decay_rate: float
     turnover: float
-    predicted: Floats  # (n, 2)
+    predicted: Floats  # (n, S)
     rank: float
     linear: float
 
@@ -51,8 +51,10 @@ class Search:
         Of the tiers.
     used
         Intervals of the flows that are used, (H,).
+    sides
+        Which of longs (0) and shorts (1) were recorded, (S,).
     y
-        Realised USD of these, (n, 2).
+        Realised USD of these, (n, S).
     tiers, prior
         Leverages, and their shares in the prior, (L,).
     prior_spread
@@ -61,6 +63,7 @@ class Search:
 
     flows: Flows
     used: npt.NDArray[np.bool_]
+    sides: Ints
     y: Floats
     tiers: list[float]
     prior: Floats
@@ -72,12 +75,12 @@ class Search:
         return [int(end) for end in np.linspace(0, len(self.y), FOLDS + 1)]
 
     def flows_at(self, decay_rate: float, turnover: float) -> Floats:
-        """Return the flows of the intervals that are used, (n, 2, L)."""
-        flows: Floats = self.flows.at(decay_rate, turnover)[self.used]
+        """Return the flows of the intervals and sides that are used, (n, S, L)."""
+        flows: Floats = self.flows.at(decay_rate, turnover)[self.used][:, self.sides]
         return flows
 
     def fit(self, x: Floats, y: Floats, *how: Any) -> Fit:
-        """Fit a mix to flows (n, 2, L) and amounts (n, 2); see :func:`fit_mixture` for the rest."""
+        """Fit a mix to flows (n, S, L) and amounts (n, S); see :func:`fit_mixture` for the rest."""
         return fit_mixture(x.reshape(-1, x.shape[-1]), y.reshape(-1), self.prior, self.prior_spread, *how)
 
     def tried(self, decay_rate: float, turnover: float) -> Tried:
@@ -85,7 +88,7 @@ class Search:
         x = self.flows_at(decay_rate, turnover)
         rest = pairwise(self.parts[2:])
         predicted = np.concatenate([x[a:b] @ self.fit(x[:a], self.y[:a]).weights for a, b in rest])
-        return Tried(decay_rate, turnover, predicted, *_correlations(predicted, self.y[self.parts[2] :]))
+        return Tried(decay_rate, turnover, predicted, *correlations(predicted, self.y[self.parts[2] :]))
 
     def best(self, rates: list[float], turnovers: list[float], count: Floats) -> tuple[Tried, list[Tried], Floats]:
         """Return the settings to take, all that were tried, and the rate that is best on each resample, (draws,).
@@ -117,7 +120,7 @@ class Search:
         merits = np.empty((len(count), len(row)))
         for i, times in enumerate(count.astype(int)):
             rows = np.repeat(np.arange(len(known)), times)
-            merits[i] = [sum(_correlations(one.predicted[rows], known[rows])) for one in row]
+            merits[i] = [sum(correlations(one.predicted[rows], known[rows])) for one in row]
         return np.nan_to_num(merits, nan=-2.0)
 
     def resampled(self, fit: Fit, decay: Floats, turnover: float, count: Floats, seed: int) -> pd.DataFrame:
@@ -127,13 +130,14 @@ class Search:
         x = {rate: self.flows_at(rate, turnover) for rate in np.unique(decay)}
         weights = np.array(
             [
-                self.fit(x[rate], self.y, np.repeat(times, 2), fit, centre).weights
+                self.fit(x[rate], self.y, np.repeat(times, len(self.sides)), fit, centre).weights
                 for rate, times, centre in zip(decay, count, centres, strict=True)
             ]
         )
         return pd.DataFrame(100 * weights / weights.sum(axis=1, keepdims=True), columns=self.tiers)
 
 
-def _correlations(predicted: Floats, known: Floats) -> tuple[float, float]:
+def correlations(predicted: Floats, known: Floats) -> tuple[float, float]:
+    """Return the rank and the linear correlation over all cells."""
     x, y = predicted.reshape(-1), known.reshape(-1)
     return rank_correlation(x, y), linear_correlation(x, y)
