@@ -318,16 +318,19 @@ def arrived(monkeypatch):
 def test_the_stop_button_ends_it_and_keeps_what_came(history, arrived, monkeypatch, tmp_path) -> None:
     stuck = vices.Mute().on(path="openInterestHist")
     with Exchange(history, vices=[stuck], now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
-        main = threading.main_thread().ident
+        main, ended = threading.main_thread().ident, threading.Event()
 
         def press() -> None:
             arrived.wait(10)
             signal.pthread_kill(main, signal.SIGINT)
+            while not ended.wait(3):  # Python drops one that falls into a callback of its garbage collector
+                signal.pthread_kill(main, signal.SIGINT)
 
         finger = threading.Thread(target=press)
         finger.start()
         with pytest.raises(KeyboardInterrupt):
             lw.fetch("BTCUSDT", days=1)
+        ended.set()
         finger.join()
         assert not [thread for thread in threading.enumerate() if thread.name == "liqwidget-fetch"]
         kept = lw.fetch("BTCUSDT", days=1, offline=True)
