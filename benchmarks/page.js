@@ -63,10 +63,11 @@
     if (element === null) throw new Error(`no ${selector} in this notebook`);
     return element;
   };
-  // Everything drawn in the notebook, as one string.
+  // Everything drawn in the notebook at once, as one string.
   const picture = () =>
     within(panel())
       .map((e) => {
+        if (e.matches(".liq-profile")) return ""; // its range comes once the hand has rested
         if (e instanceof HTMLCanvasElement) return e.width * e.height > 0 ? e.toDataURL() : "";
         if (e instanceof HTMLImageElement) return e.src;
         if (e instanceof SVGImageElement) return e.href.baseVal;

@@ -75,7 +75,7 @@ export class Profile {
       this.#timer = setTimeout(() => {
         this.band = bandOf(field, column);
         this.again();
-      }, 150);
+      }, 400);
     }
     const { band } = this;
     const firstRow = Math.max(Math.floor((bottom - size.height) / unit), 0);
