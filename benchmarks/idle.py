@@ -4,7 +4,7 @@
 
 The sample in `lw.explore()`, the bare widget, and a notebook with a cell of arithmetic, in turn, each in a JupyterLab
 and a Chromium of its own. All is painted and no debugger is connected; after ten quiet seconds the processor time that
-each process took is read, and once more after the wait. Figures are percent of one core. A view says every four seconds
+each process took is read, and once more after the wait. Figures are percent of one core. A view says every 20 seconds
 that it is there, and that is all it should do.
 """
 
