@@ -340,3 +340,8 @@ def test_one_absurd_amount_changes_little(made: Any) -> None:
     events.loc[events.index[90], "notional"] = 1e15
     found = calibrate(Market.from_frame(market.candles, liquidations=events), [10, 25, 50, 100], bin_size=20.0, draws=5)
     assert found.leverage_mix == pytest.approx({10: 40, 25: 30, 50: 20, 100: 10}, abs=3.0)
+
+
+def test_tiers_that_no_price_reaches_cannot_be_fitted(made: Any) -> None:
+    with pytest.raises(InputError, match=r"no candle reaches a level of 1\.2x, 1\.5x\. Add tiers of higher leverage"):
+        calibrate(made.market, [1.2, 1.5])

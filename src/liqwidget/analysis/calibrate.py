@@ -135,6 +135,12 @@ def calibrate(
             f"tenth, {np.count_nonzero(search.y):,} amounts are above 0; wanted at least {LEAST} and {LEAST // 2}, "
             "some of them in the first two fifths. Use a longer market."
         )
+    if not search.flows_at(rates[0], 1.0)[: search.parts[2]].any():
+        named = ", ".join(f"{tier:g}x" for tier in shape)
+        raise InputError(
+            f"market: in the first two fifths no candle reaches a level of {named}. "
+            "Add tiers of higher leverage, or use a longer market."
+        )
     block = float(min(max(1.0, pd.Timedelta("24h") / length), len(search.y)))
     count = block_counts(len(search.y), block, draws, seed)
     chosen, tried, best = search.best(rates, [float(share) for share in turnovers], count)
