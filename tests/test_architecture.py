@@ -23,6 +23,7 @@ ORDER = [
     ["market", "book", "sample", "walk", "traders", "sources"],
     ["ledger"],
     ["replay", "density", "standing", "truth", "simulator"],
+    ["scale"],
     ["wire"],
     ["picture", "still", "tables"],
     ["events"],

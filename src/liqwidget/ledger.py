@@ -264,7 +264,13 @@ def build_ledger(
         "turnover": float(turnover),
         "span": float(span),
     }
-    return Ledger(grid=grid, leverage=tiers, settings=settings, **_open_and_sweep(market, 0, grid, tiers, settings))
+    return ledger_on(market, 0, grid, tiers, settings)
+
+
+def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, float]) -> Ledger:
+    """Return the ledger of the candles from row ``since`` of a market on, on a given grid with given settings."""
+    parts = _open_and_sweep(market, since, grid, leverage, settings)
+    return Ledger(grid=grid, leverage=leverage, settings=settings, **parts)
 
 
 def opened_coins(market: Market, turnover: float = 1.0) -> tuple[Floats, Floats]:

@@ -5,6 +5,8 @@ Arrays in, arrays out; arguments are checked in `density.py`. Axes are L (levera
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,8 +21,8 @@ FLOWS = (
 
 
 def standing_columns(
-    ledger: Ledger, rate: float, weights: Floats | None, kept: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float32]:
+    ledger: Ledger, rate: float, weights: Floats | None, kept: npt.NDArray[np.intp], dtype: Any = np.float32
+) -> npt.NDArray[Any]:
     """Return the state at the kept closes, shape (columns, planes, P), contiguous.
 
     The state is held undecayed, in units that grow since a base time, so that a candle costs a clear, a
@@ -28,7 +30,7 @@ def standing_columns(
     """
     T, P = len(ledger), ledger.grid.rows
     planes = len(ledger.leverage) if weights is None else 1
-    values = np.empty((len(kept), planes, P), dtype=np.float32)
+    values = np.empty((len(kept), planes, P), dtype=dtype)
     flat_values = values.reshape(len(kept), planes * P)
     state = np.zeros((planes, P))
     flat = state.reshape(-1)
@@ -42,7 +44,7 @@ def standing_columns(
         cell += ledger.tier.astype(np.intp) * P
     slots = np.full(T, -1)
     slots[kept] = np.arange(len(kept))
-    shrink = (1.0 / grown).astype(np.float32)
+    shrink = (1.0 / grown).astype(dtype)
     start = ledger.start.tolist()
     s = start[0]
     for e, (a, b), base, slot in zip(start[1:], ledger.sweep.tolist(), rebase, slots.tolist(), strict=True):

@@ -1,0 +1,120 @@
+"""What a run of candles makes of any state before it: pieces of a history, computed apart and joined.
+
+The replay is linear in what stood before. Over a piece of candles each row and tier goes from ``state`` to
+``gain * state + rest``: gain is 0 where the piece sweeps the row and what decay leaves where it does not; rest is what
+stands of what the piece opened itself. Such maps compose, in any grouping, so that pieces can be made in any order and
+on any machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..grid import Floats, Ints, PriceGrid
+from ..ledger import Ledger, ledger_on
+from ..market import Market
+from ..replay import standing_columns
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a piece makes of a state.
+
+    Attributes
+    ----------
+    gain
+        Of each row, (P,).
+    rest
+        USD that stand in the end of what was opened within, (planes, P): tiers, or one for a mix.
+    """
+
+    gain: Floats
+    rest: Floats
+
+    def after(self, state: Floats) -> Floats:
+        """Return the state behind the piece, (planes, P), from the one before it."""
+        return self.gain * state + self.rest
+
+    def then(self, later: Step) -> Step:
+        """Return both as one."""
+        return Step(later.gain * self.gain, later.gain * self.rest + later.rest)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A run of candles, replayed as if nothing stood before.
+
+    Attributes
+    ----------
+    own
+        USD at the kept closes, (K, planes, P).
+    kept
+        Their candles, counted from the piece's first, (K,).
+    hours
+        From the close before the piece to the kept closes, (K,).
+    swept
+        First candle that sweeps each row, (P,); the number of candles where none does.
+    step
+        What the whole piece makes of a state.
+    rate
+        Decay per hour.
+    """
+
+    own: npt.NDArray[np.float32]
+    kept: Ints
+    hours: Floats
+    swept: Ints
+    step: Step
+    rate: float
+
+    @classmethod
+    def of(
+        cls,
+        market: Market,
+        since: int,
+        grid: PriceGrid,
+        leverage: Floats,
+        settings: dict[str, float],
+        rate: float,
+        weights: Floats | None,
+        kept: Ints,
+    ) -> Piece:
+        """Replay the candles from row ``since`` on.
+
+        Parameters
+        ----------
+        market
+            The piece's candles, and the one before them if there is one.
+        since
+            1 if there is one before, else 0.
+        grid, leverage, settings
+            Of the whole history; settings are those of a `Ledger`.
+        rate, weights
+            Decay per hour; shares of the tiers (L,), or None for a plane a tier.
+        kept
+            Candles whose closes are wanted, counted from the piece's first, ascending, (K,).
+        """
+        ledger = ledger_on(market, since, grid, leverage, settings)
+        last = len(ledger) - 1
+        columns = standing_columns(ledger, rate, weights, np.union1d(kept, [last]), np.float64)
+        swept, clock = first_sweep(ledger), np.cumsum(ledger.hours)
+        gain = np.where(swept > last, np.exp(-rate * clock[last]), 0.0)
+        own = columns[: len(kept)] if len(kept) else columns[:0]
+        return cls(own.astype(np.float32), kept, clock[kept], swept, Step(gain, columns[-1]), rate)
+
+    def on(self, state: Floats) -> npt.NDArray[np.float32]:
+        """Return what stands at the kept closes, (K, planes, P), if ``state`` (planes, P) stood before the piece."""
+        left = np.exp(-self.rate * self.hours)[:, None] * (self.swept > self.kept[:, None])  # (K, P)
+        whole: npt.NDArray[np.float32] = (self.own + left[:, None, :] * state).astype(np.float32)
+        return whole
+
+
+def first_sweep(ledger: Ledger) -> Ints:
+    """Return the first column that sweeps each row, (P,); the number of columns where none does."""
+    first = np.full(ledger.grid.rows, len(ledger))
+    for t, (a, b) in zip(range(len(ledger) - 1, -1, -1), ledger.sweep[::-1].tolist(), strict=True):
+        first[a:b] = t
+    return first
