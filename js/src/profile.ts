@@ -26,7 +26,8 @@ export class Profile {
   band: Band | null = null;
   /** What it is of, or will be: mix and decay, column from the end, revision. */
   #of: unknown[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Of the next range; 0 when none is on its way. */
+  timer: ReturnType<typeof setTimeout> | 0 = 0;
 
   /** @param again - have it drawn anew, with its band */
   constructor(
@@ -35,7 +36,7 @@ export class Profile {
   ) {}
 
   remove(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.timer);
     this.canvas.remove();
   }
 
@@ -71,8 +72,9 @@ export class Profile {
     if (other >= 0) {
       if (other < 2) this.band = null; // a candle that comes leaves it until the new one is there
       this.#of = of;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        this.timer = 0;
         this.band = bandOf(field, column);
         this.again();
       }, 400);

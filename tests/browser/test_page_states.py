@@ -50,6 +50,7 @@ def is_right(session, index: int = 0, columns: int | None = None) -> None:
     if columns is not None:
         session.until(f"view.source.field?.ledger.columns === {columns}", index)
     check_pixels(session, index)
+    session.until("view.chart.profile.timer === 0", index)  # its range comes once all rests
     same, can_differ = session.page.evaluate(CANVASES, index)
     assert can_differ
     assert all(same), same
