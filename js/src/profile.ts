@@ -69,7 +69,7 @@ export class Profile {
     const values = field.column(column);
     const of = [field.weights, column - ledger.columns, field.revision];
     const other = of.findIndex((part, i) => part !== this.#of[i]);
-    if (other >= 0) {
+    if (other >= 0 && this.canvas.isConnected) {
       if (other < 2) this.band = null; // a candle that comes leaves it until the new one is there
       this.#of = of;
       clearTimeout(this.timer);
