@@ -45,9 +45,9 @@ def parts(root: Path) -> dict[str, bytes]:
 def right_or_a_hole(root: Path) -> list[tuple[int, int]]:
     """Whatever is not a hole is there as it was; returns the holes."""
     store = opened(root)
-    holes = store.holes(START, END, LATER, HOUR)
-    same(store.read(START, END), Rows.joined([truth(*known) for known in gaps(holes)], NAMES))
-    assert store.missing(START, END) == holes
+    holes = store.look(START, END).holes(START, END, LATER, HOUR)
+    same(store.look(START, END).rows, Rows.joined([truth(*known) for known in gaps(holes)], NAMES))
+    assert store.look(START, END).missing(START, END) == holes
     return holes
 
 

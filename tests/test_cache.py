@@ -115,7 +115,7 @@ class Machine(RuleBasedStateMachine):
     @rule(span=st.tuples(moments, moments), now=later, fresh=st.sampled_from([0, CELL, 3 * HOUR, 9 * DAY]))
     def holes(self, span: tuple[int, int], now: int, fresh: int) -> None:
         wanted = [(cell, cell + CELL) for cell in range(*span, CELL) if not lasts(self.known, cell, now, fresh)]
-        assert self.store.holes(*span, now, fresh) == covered(wanted)
+        assert self.store.look(*span).holes(*span, now, fresh) == covered(wanted)
 
     @invariant()
     def all_is_as_in_the_model(self) -> None:
@@ -124,8 +124,11 @@ class Machine(RuleBasedStateMachine):
             assert self.seen(*whole) == shown((self.known, self.rows), *whole)
 
     def seen(self, start: int, end: int, now: int) -> tuple[Any, ...]:
-        rows = self.store.read(start, end)
-        holes, missing = self.store.holes(start, end, now, 1), self.store.missing(start, end)
+        rows = self.store.look(start, end).rows
+        holes, missing = (
+            self.store.look(start, end).holes(start, end, now, 1),
+            self.store.look(start, end).missing(start, end),
+        )
         return rows.time.tolist(), rows.columns["open"].tolist(), missing, holes
 
     def after(self, span: tuple[int, int], now: int, seed: int) -> tuple[Known, dict[int, float]]:
@@ -186,16 +189,16 @@ def test_a_series_is_as_its_model(tmp_path_factory: pytest.TempPathFactory) -> N
 def test_the_present_day_is_fetched_until_it_is_over(tmp_path: Path) -> None:
     store, noon = opened(tmp_path), START + 5 * DAY + DAY // 2
     store.write(truth(), (START, END), noon)
-    assert store.holes(START, noon, noon + 59, 60) == []
-    assert store.holes(START, noon, noon + 60, 60) == [(START + 5 * DAY, noon)]
-    same(store.read(START, END), truth(START, noon))
-    assert store.missing(START, END) == [(noon, END)]
+    assert store.look(START, noon).holes(START, noon, noon + 59, 60) == []
+    assert store.look(START, noon).holes(START, noon, noon + 60, 60) == [(START + 5 * DAY, noon)]
+    same(store.look(START, END).rows, truth(START, noon))
+    assert store.look(START, END).missing(START, END) == [(noon, END)]
     assert store.fetched == noon
     midnight = START + 6 * DAY
-    assert store.holes(START, noon, midnight + LAG - 1, 2 * DAY) == []
-    assert store.holes(START, noon, midnight + LAG, 2 * DAY) == [(START + 5 * DAY, noon)]
+    assert store.look(START, noon).holes(START, noon, midnight + LAG - 1, 2 * DAY) == []
+    assert store.look(START, noon).holes(START, noon, midnight + LAG, 2 * DAY) == [(START + 5 * DAY, noon)]
     store.write(truth(), (START + 5 * DAY, midnight), midnight + LAG)
-    assert store.holes(START, midnight, LATER, 0) == []
+    assert store.look(START, midnight).holes(START, midnight, LATER, 0) == []
     assert store.fetched == midnight + LAG
 
 
@@ -205,34 +208,38 @@ def test_the_later_of_two_fetches_of_the_present_day_holds(tmp_path: Path) -> No
     other = truth(START, noon)
     other.columns["open"][:] = 1.0
     store.write(other, (START, noon), noon)  # asked before, came after
-    assert store.read(START, noon).columns["open"].tolist()[:4] == [1.0] * 4
-    same(store.read(START + 4 * HOUR, noon), truth(START + 4 * HOUR, noon))
-    assert store.holes(START, noon, noon + HOUR, HOUR) == [(START, START + 4 * HOUR)]
+    assert store.look(START, noon).rows.columns["open"].tolist()[:4] == [1.0] * 4
+    same(store.look(START + 4 * HOUR, noon).rows, truth(START + 4 * HOUR, noon))
+    assert store.look(START, noon).holes(START, noon, noon + HOUR, HOUR) == [(START, START + 4 * HOUR)]
     assert store.fetched == noon + HOUR
-    assert store.holes(START, noon, noon, 1) == [(START + 4 * HOUR, noon)]
+    assert store.look(START, noon).holes(START, noon, noon, 1) == [(START + 4 * HOUR, noon)]
     store.write(Rows.empty(NAMES), (START, noon), noon + 2 * HOUR)
-    assert len(store.read(START, noon)) == 0
-    assert store.holes(START, noon, noon, 1) == store.holes(START, noon, noon + HOUR, 1) == [(START, noon)]
-    assert store.missing(START, noon) == []
+    assert len(store.look(START, noon).rows) == 0
+    assert (
+        store.look(START, noon).holes(START, noon, noon, 1)
+        == store.look(START, noon).holes(START, noon, noon + HOUR, 1)
+        == [(START, noon)]
+    )
+    assert store.look(START, noon).missing(START, noon) == []
 
 
 def test_a_store_sees_what_others_do(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(full)
-    same(store.read(START, END), truth())
+    same(store.look(START, END).rows, truth())
     place(full, "2026-02.parquet").unlink()
-    assert store.missing(START, END) == [bounds("2026-02")]
+    assert store.look(START, END).missing(START, END) == [bounds("2026-02")]
     # Times of files are coarse, and inodes are used again: a part may look as the one before it.
     monkeypatch.setattr(series_folder, "_signature", lambda _: (1 << 20, 9, 9))
-    same(store.read(bounds("2026-03")[0], END), truth(bounds("2026-03")[0], END))
+    same(store.look(bounds("2026-03")[0], END).rows, truth(bounds("2026-03")[0], END))
     opened(full).write(truth(END, END + DAY), (END, END + DAY), LATER)
-    same(store.read(bounds("2026-03")[0], END + DAY), truth(bounds("2026-03")[0], END + DAY))
+    same(store.look(bounds("2026-03")[0], END + DAY).rows, truth(bounds("2026-03")[0], END + DAY))
 
 
 def test_few_months_are_kept_in_memory(tmp_path: Path) -> None:
     store, years = opened(tmp_path), START + 1_000 * DAY
     store.write(truth(START, years), (START, years), years + DAY)
     for _ in range(2):
-        same(store.read(START, years), truth(START, years))
+        same(store.look(START, years).rows, truth(START, years))
         assert len(store._loaded) <= 16
 
 
@@ -259,7 +266,7 @@ def test_what_is_final_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert [record.getMessage() for record in caplog.records] == [
         "cache: binance BTCUSDT candles 1h: rows of a day that was over came again and differ; the first ones are kept"
     ]
-    same(opened(tmp_path).read(START, END), truth())
+    same(opened(tmp_path).look(START, END).rows, truth())
     assert store.fetched == LATER
 
 
@@ -387,7 +394,8 @@ def test_reading_makes_no_folder(tmp_path: Path) -> None:
         from pathlib import Path
         import liqwidget.sources.cache as c
         store = c.Store(Path(sys.argv[1]) / "x", "binance", "BTCUSDT", "candles", "5m", ("open",))
-        print(len(store.read(0, 10**12)), store.holes(0, 9, 9, 9), store.missing(0, 9), store.fetched, store.clear())
+        seen = store.look(0, 10**12)
+        print(len(seen.rows), seen.holes(0, 9, 9, 9), seen.missing(0, 9), store.fetched, store.clear())
         print(len(c.Cache(sys.argv[1] + "/x").info()), c.Cache(sys.argv[1] + "/x"))
     """
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -433,7 +441,7 @@ def test_a_full_disk(opens: int, full: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.undo()
     assert right_or_a_hole(full) == []
     opened(full).write(truth(START, END + DAY), (START, END + DAY), LATER)
-    assert opened(full).missing(START, END + DAY) == []
+    assert opened(full).look(START, END + DAY).missing(START, END + DAY) == []
 
 
 def test_a_folder_that_is_only_read(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,7 +486,7 @@ def test_a_reader_looks_again_where_a_writer_was_between(full: Path, monkeypatch
         return manifest
 
     monkeypatch.setattr(Store, "_manifest", read)
-    same(reader.read(START, END + 3 * DAY), truth(START, END + 3 * DAY))
+    same(reader.look(START, END + 3 * DAY).rows, truth(START, END + 3 * DAY))
 
 
 def test_a_manifest_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,7 +500,7 @@ def test_a_manifest_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: 
         return found
 
     monkeypatch.setattr(SeriesFolder, "signature", look)
-    same(reader.read(START, END), truth())
+    same(reader.look(START, END).rows, truth())
 
 
 # --- the face --------------------------------------------------------------------------------------------------------
@@ -549,7 +557,7 @@ def test_clear_takes_what_is_asked_for_and_nothing_else(full: Path, tmp_path: Pa
     assert cache.clear("binance", "BTCUSDT", "1h") == before
     assert opened(full).size == 0
     assert right_or_a_hole(full) == [(START, END)]
-    same(other.read(START, END), truth())
+    same(other.look(START, END).rows, truth())
     assert cache.clear() > 0
     place(full, "manifest.json.tmp").write_bytes(b"left by a kill")
     assert cache.clear() == 14

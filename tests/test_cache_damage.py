@@ -173,7 +173,7 @@ def planted_older(root: Path) -> None:
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_a_hole(name: str, full: Path, caplog: pytest.LogCaptureFixture) -> None:
     warm = opened(full)
-    assert warm.holes(START, END, LATER, 0) == []
+    assert warm.look(START, END).holes(START, END, LATER, 0) == []
     DAMAGE[name](full)
     holes = right_or_a_hole(full)
     assert holes, "the damage was not seen"
@@ -181,9 +181,11 @@ def test_damage_is_a_hole(name: str, full: Path, caplog: pytest.LogCaptureFixtur
     assert str(full) not in caplog.text
     assert opened(full).fetched in (None, LATER)
     assert set(Cache(full).info().symbol) <= {"BTCUSDT"}
-    for span in warm.holes(START, END, LATER, 0) + holes:  # what was read before is still right, or a hole by now
+    for span in (
+        warm.look(START, END).holes(START, END, LATER, 0) + holes
+    ):  # what was read before is still right, or a hole by now
         opened(full).write(truth(*span), span, LATER)
-    same(opened(full).read(START, END), truth())
+    same(opened(full).look(START, END).rows, truth())
     assert right_or_a_hole(full) == []
     assert (full.parent / "elsewhere").exists() == (name == "link")
 

@@ -53,7 +53,7 @@ KILLED = """if True:
         say(os.getpid())
         sys.addaudithook(touched)
         store = opened(Path(root))
-        while holes := store.holes(START, END, LATER, 0):
+        while holes := store.look(START, END).holes(START, END, LATER, 0):
             span = holes[0][0], min(holes[0][0] + 5 * DAY, holes[0][1])
             store.write(truth(*span), span, LATER)
         say("done")
@@ -85,9 +85,9 @@ def test_two_processes_write_while_a_third_reads(tmp_path: Path, undisturbed: di
         for process in (one, other):
             print(file=process.stdin, flush=True)
         while one.poll() is None or other.poll() is None:
-            rows, whole = opened(root).read(START, END), truth()
+            rows, whole = opened(root).look(START, END).rows, truth()
             same(rows, whole.taken(np.isin(whole.time, rows.time)))
-            missing = opened(root).missing(START, END)
+            missing = opened(root).look(START, END).missing(START, END)
             before, known = known, END - START - sum(end - start for start, end in missing)
             assert known >= before, "what was known is not any more"
         assert (one.returncode, other.returncode) == (0, 0)
@@ -108,7 +108,7 @@ def test_kills_leave_what_was_written_before(tmp_path: Path, undisturbed: dict[s
             os.kill(writer, signal.SIGKILL)
             print(file=nursery.stdin, flush=True)
             said = [line, *iter(nursery.stdout.readline, "over\n")]
-            before, missing = reached, opened(root).missing(START, END)
+            before, missing = reached, opened(root).look(START, END).missing(START, END)
             reached = missing[0][0] if missing else END
             assert reached >= before, "what was known is not any more"
             assert right_or_a_hole(root) == ([(reached, END)] if missing else [])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,11 @@ import liqwidget as lw
 from exchange import Exchange, History, vices
 from exchange.hyperliquid import accounts
 from liqwidget.sources import task
+from liqwidget.sources.assemble import assemble
+from liqwidget.sources.client import Client
 from liqwidget.sources.pager import Pager
+from liqwidget.sources.rows import Rows
+from liqwidget.sources.span import wanted as wanted_span
 from liqwidget.sources.venues import VENUES as KNOWN
 from loopback import DAY, MINUTE, VENUES, connected, truth
 
@@ -114,6 +119,30 @@ def test_the_present_day_is_fetched_anew(exchange, at) -> None:
     starts = [int(r.params["start"]) for r in exchange.requests if r.path == "/v5/market/kline"]
     assert starts
     assert min(starts) == today
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fetch_that_takes_long_ends_where_all_is_known(venue, history, monkeypatch, tmp_path) -> None:
+    ask = Client.ask
+
+    async def slowly(client, request):
+        exchange.advance(20 * MINUTE)
+        return await ask(client, request)
+
+    monkeypatch.setattr(Client, "ask", slowly)
+    with Exchange(history, now_ms=NOW - 40 * 1000) as exchange, connected(exchange, monkeypatch, tmp_path):
+        market = lw.fetch("BTCUSDT", venue, "5m", start=time(NOW - DAY // 2))
+        wanted = expected(history, venue, "5m", NOW - DAY // 2, exchange.now())
+    assert len(market) >= 142  # what was over when it began
+    same(market, wanted[: len(market)])
+
+
+def test_another_process_may_fill_the_cache_meanwhile(history, exchange, at, tmp_path) -> None:
+    venue = KNOWN["hyperliquid"]
+    first = task.Task(venue, "BTC", wanted_span(time(NOW - DAY), None, None, 5 * MINUTE, NOW), tmp_path / "cache", NOW)
+    lw.fetch("BTC", "hyperliquid", days=1)
+    asyncio.run(first.run())
+    same(first.market(), expected(history, "hyperliquid", "5m", NOW - DAY))
 
 
 def test_the_columns_a_venue_lacks_are_explained(at) -> None:
@@ -261,7 +290,6 @@ def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> N
     with Exchange(history, vices=world["vices"], now_ms=now) as exchange:
         with connected(exchange, monkeypatch, tmp_path_factory.mktemp("cache")):
             for _ in range(2):  # the second time from the cache
-                began = exchange.now()
                 try:
                     market = lw.fetch("BTCUSDT", venue, interval, start=time(world["from"]))
                 except lw.InputError:
@@ -278,14 +306,18 @@ def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> N
                     wanted = wanted.drop(columns="taker_buy_volume")
                 assert exchange.now() - newest.value // 1_000_000 < DAY
                 failed = set(market.origin.missing) if market.origin.partial else set()
-                if (
-                    newest + pd.Timedelta(interval) > pd.Timestamp(began, unit="ms", tz="UTC") and len(wanted) > 1
-                ):  # it closed meanwhile
-                    market, wanted = market.between(None, market.candles.index[-2]), wanted[:-1]
                 for column in market.candles.columns.difference(list(failed)):
                     same(market, wanted, only=column)
                 assert set(wanted.dropna(axis=1, how="all")) <= set(market.candles) | failed | {"taker_buy_volume"}
         assert not exchange.violations
+
+
+def test_a_snapshot_of_an_earlier_candle_is_not_carried() -> None:
+    hours = np.arange(4) * 60 * MINUTE
+    candles = Rows(hours, {"close": np.ones(4)})
+    interest = Rows(hours[[0, 2]], {"open_interest": np.array([5.0, 6.0])})
+    frame = assemble({"candles": candles, "open_interest": interest}, 60 * MINUTE)
+    np.testing.assert_array_equal(frame["open_interest"], [np.nan, 6.0, np.nan, np.nan])
 
 
 def test_nothing_but_loopback_is_reachable() -> None:

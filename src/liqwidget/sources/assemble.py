@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from .rows import Rows, Times
-from .venue import HOUR, Kind
+from .venue import HOUR, MINUTE, Kind
 
-#: How old a value may be at a candle's close, ms, beyond one step (snapshots come on a grid, settlements do not).
-FRESH: Mapping[Kind, int] = {"open_interest": 0, "long_short": 0, "funding": 24 * HOUR}
+#: How old a value may be at a candle's close, ms, where that is more than what comes within one step: the finest
+#: snapshots are made every five minutes, settlements now and then.
+FRESH: Mapping[Kind, int] = {"open_interest": 5 * MINUTE - 1, "long_short": 5 * MINUTE - 1, "funding": 24 * HOUR}
 
 
 def assemble(parts: Mapping[Kind, Rows], step: int) -> Any:
@@ -57,6 +58,5 @@ def _same(rows: Rows, time: Times, _step: int, _kind: Kind) -> tuple[Any, Any]:
 def _as_of(rows: Rows, time: Times, step: int, kind: Kind) -> tuple[Any, Any]:
     close = time + step
     at = np.searchsorted(rows.time, close, "right") - 1
-    period = int(np.median(np.diff(rows.time))) if len(rows) > 1 else step
-    good = (at >= 0) & (close - rows.time[np.maximum(at, 0)] < max(step, period, FRESH[kind] + 1))
+    good = (at >= 0) & (close - rows.time[np.maximum(at, 0)] < max(step, FRESH[kind] + 1))
     return np.maximum(at, 0), good

@@ -17,9 +17,9 @@ from platformdirs import user_cache_path
 from ..columns import shown
 from ..errors import InputError
 from .series_folder import SeriesFolder, check_name, series_below
-from .series_store import Store, stored_columns
+from .series_store import Look, Store, stored_columns
 
-__all__ = ["Cache", "Store", "cache", "folder"]
+__all__ = ["Cache", "Look", "Store", "cache", "folder"]
 
 ENVIRONMENT = "LIQWIDGET_CACHE"
 _TIMES = ("first", "last", "fetched")

@@ -47,6 +47,41 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a series had when it was looked at; other processes may write it, or clear it, at any time.
+
+    Attributes
+    ----------
+    rows
+        The rows that are known; tidy, perhaps read-only.
+    """
+
+    rows: Rows
+    _known: tuple[Coverage, ...] = ()
+    _lag: int = LAG
+
+    def holes(self, start: int, end: int, now: int, fresh: int) -> list[Span]:
+        """Return what of ``[start, end)`` has to be fetched, by time.
+
+        Parameters
+        ----------
+        start, end
+            ms, within what was looked at. Nothing after the last fetch is known: ask for an end on the candles' grid.
+        now
+            The venue's time, ms.
+        fresh
+            How long rows of a day that was not over when they were fetched are good enough, ms. Once that day has
+            been over for the series' lag, they are wanted once more, and then never again.
+        """
+        until = settled(now, self._lag)
+        return holes([span for known in self._known for span in known.lasting(now, fresh, until)], start, end)
+
+    def missing(self, start: int, end: int) -> list[Span]:
+        """Return what of ``[start, end)``, within what was looked at, was never fetched, by time."""
+        return holes([span for known in self._known for span in known.spans], start, end)
+
+
+@dataclass(frozen=True)
 class _Loaded:
     signature: Signature
     state: State
@@ -83,31 +118,12 @@ class Store:
         self._loaded: dict[str, _Loaded] = {}
         self._told: set[str] = set()
 
-    def read(self, start: int, end: int) -> Rows:
-        """Return the rows of ``[start, end)`` (ms) that are known, for good or for now; tidy, perhaps read-only."""
-        parts = [part.rows.within(start, end) for part in self._parts(start, end)]
-        return parts[0] if len(parts) == 1 else Rows.joined(parts, self.columns)
-
-    def holes(self, start: int, end: int, now: int, fresh: int) -> list[Span]:
-        """Return what of ``[start, end)`` has to be fetched, by time.
-
-        Parameters
-        ----------
-        start, end
-            ms. Nothing after the last fetch is known, so ask for an end on the candles' grid.
-        now
-            The venue's time, ms.
-        fresh
-            How long rows of a day that was not over when they were fetched are good enough, ms. Once that day has
-            been over for `lag`, they are wanted once more, and then never again.
-        """
-        until = settled(now, self.lag)
-        known = [span for part in self._parts(start, end) for span in part.state.coverage.lasting(now, fresh, until)]
-        return holes(known, start, end)
-
-    def missing(self, start: int, end: int) -> list[Span]:
-        """Return what of ``[start, end)`` was never fetched, by time: `read` has no rows there."""
-        return holes([span for part in self._parts(start, end) for span in part.state.coverage.spans], start, end)
+    def look(self, start: int, end: int) -> Look:
+        """Return what is known of ``[start, end)`` (ms), for good or for now: rows and coverage of one moment."""
+        there = self._parts(start, end)
+        parts = [part.rows.within(start, end) for part in there]
+        rows = parts[0] if len(parts) == 1 else Rows.joined(parts, self.columns)
+        return Look(rows, tuple(part.state.coverage for part in there), self.lag)
 
     @property
     def fetched(self) -> int | None:

@@ -11,7 +11,7 @@ from ..errors import DataError, FetchError
 from ..market import Market
 from ..origin import Origin
 from .assemble import FRESH, assemble
-from .cache import Store, folder
+from .cache import Look, Store, folder
 from .client import Client
 from .clock import CLOCK
 from .limits import Limits
@@ -35,8 +35,9 @@ class Wish:
     size: int  # ms between its rows
     span: Span
     store: Store | None
-    cached: Rows
+    cached: Look
     reached: int  # ms: candles that open before have all that belongs to them
+    holes: list[Span] = field(default_factory=list)  # what has to be asked for
     came: list[Part] = field(default_factory=list)
     unkept: list[Part] = field(default_factory=list)
     why: str = ""
@@ -45,7 +46,7 @@ class Wish:
     def rows(self, end: int) -> Rows:
         """Return what there is before `end`, tidy."""
         new = Rows.joined([part.rows for part in self.came], self.series.columns).tidy(self.kind)
-        return new.over(self.cached).within(self.span[0], end)
+        return new.over(self.cached.rows).within(self.span[0], end)
 
     def keep(self) -> None:
         """Write what came to the cache; where that fails, go on without one."""
@@ -85,11 +86,13 @@ class Task:
         self.progress = Progress(f"{venue.name} {symbol}", "pages")
         wishes = (self._wish(kind, series) for kind, series in venue.series.items())
         self.wishes = [wish for wish in wishes if wish is not None]
+        for wish in self.wishes:
+            wish.holes = self._holes(wish)
         self._kept = CLOCK.monotonic()
 
     async def run(self, trust_env: bool = False) -> None:
         """Fetch what the cache lacks, with a client of its own that may take proxies from the environment."""
-        if any(self._holes(wish) for wish in self.wishes):
+        if any(wish.holes for wish in self.wishes):
             with Limits(folder(None)) as limits:
                 async with Client(self.venue, limits, trust_env=trust_env) as client:
                     await self.fill(client)
@@ -102,7 +105,7 @@ class Task:
         FetchError, ParseError
             The candles could not be had. Without one of the other series there is a market all the same.
         """
-        jobs = [(wish, hole) for wish in self.wishes for hole in self._holes(wish)]
+        jobs = [(wish, hole) for wish in self.wishes for hole in wish.holes]
         pagers = [(wish, hole, self._pager(client, wish)) for wish, hole in jobs]
         self.progress.total = sum(len(pager.windows(*hole)) for _, hole, pager in pagers)
         try:
@@ -149,10 +152,10 @@ class Task:
             return None
         until = max(self.range.end, self.now + _LOOK_AHEAD) if self.range.live else self.range.end
         if self.place is None:
-            return Wish(kind, series, size, span, None, Rows.empty(series.columns), until)
+            return Wish(kind, series, size, span, None, Look(Rows.empty(series.columns)), until)
         name = _NAMES[size] if series.periods else "any"
         store = Store(self.place, self.venue.name, self.symbol.upper(), kind, name, series.columns)
-        return Wish(kind, series, size, span, store, store.read(span[0], max(until, span[1])), until)
+        return Wish(kind, series, size, span, store, store.look(span[0], max(until, span[1])), until)
 
     def _holes(self, wish: Wish) -> list[Span]:
         """Return what has to be asked for: what the cache lacks, as far back as the venue goes."""
@@ -166,10 +169,9 @@ class Task:
             return []
         if self.range.live and wish.kind not in FORMING:
             end = min(end, self.now // min(size, HOUR) * min(size, HOUR) + 1)  # the newest there can be
-        gaps = [(start, end)] if wish.store is None else wish.store.holes(start, end, self.now, self.range.step)
+        gaps = wish.cached.holes(start, end, self.now, self.range.step)
         if gaps and self.range.live and gaps[-1][1] == end:
             gaps[-1] = (gaps[-1][0], self.now + _LOOK_AHEAD)
-            wish.reached = 0
         elif self.range.live:
             wish.reached = self.now // self.range.step * self.range.step
         return gaps
@@ -178,8 +180,9 @@ class Task:
         def took(part: Part) -> None:
             span = (part.span[0], max(part.span[0], min(part.span[1], pager.reached(part.now))))
             wish.came.append(Part(span, part.rows, part.now))
-            if part.span[1] > self.range.end:  # the window that looks ahead
-                wish.reached = (part.now - SETTLE) // self.range.step * self.range.step
+            if part.span[1] > self.range.end:  # a window that looks ahead, up to `until` at most
+                known = min(part.now - SETTLE, self.now + _LOOK_AHEAD - 1) // self.range.step * self.range.step
+                wish.reached = min(wish.reached, known)
             wish.unkept.append(wish.came[-1])
             self.progress.done += 1
             self.progress.rows += len(part.rows)
@@ -200,7 +203,7 @@ class Task:
             wish.why = str(error)
 
     def _explained(self, error: DataError) -> DataError:
-        cached = next(len(wish.cached) for wish in self.wishes if wish.kind == "candles")
+        cached = next(len(wish.cached.rows) for wish in self.wishes if wish.kind == "candles")
         if cached:
             return type(error)(f"{error} The cache has {cached:,} of these candles: offline=True shows them.")
         return error
@@ -251,4 +254,4 @@ class Task:
         """Return how many of the candles wanted were neither in the cache nor asked for now."""
         if not self.offline or candles.store is None:
             return 0
-        return sum((end - start) // self.range.step for start, end in candles.store.missing(*candles.span))
+        return sum((end - start) // self.range.step for start, end in candles.cached.missing(*candles.span))
