@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import Market
+from liqwidget.ledger import ledger_on
 from liqwidget.scale.piece import Piece, Step
 from markets import walk
 
@@ -26,7 +27,8 @@ def pieces(market: Market, cuts: list[int], ledger: lw.Ledger, weights, kept) ->
         since = min(a, 1)
         part = Market.from_frame(market.candles.iloc[a - since : b])
         mine = kept[(kept >= a) & (kept < b)] - a
-        made.append(Piece.of(part, since, ledger.grid, ledger.leverage, ledger.settings, RATE, weights, mine))
+        own = ledger_on(part, since, ledger.grid, ledger.leverage, ledger.settings)
+        made.append(Piece.of(own, RATE, weights, mine))
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,3 +131,14 @@ def _widen(table: Table, columns: dict[str, Floats], previous_close: float) -> M
     columns["high"] = np.maximum(high, np.maximum(columns["open"], columns["close"]))
     columns["low"] = np.minimum(low, np.minimum(columns["open"], columns["close"]))
     return (columns["high"] > high) | (columns["low"] < low)
+
+
+def merged_candles(candles: Any, width: int) -> Any:
+    """Return candles of ``width`` rows each, the last one of what is left."""
+    if width <= 1:
+        return candles
+    how = {"open": "first", "high": "max", "low": "min", "volume": "sum", "taker_buy_volume": "sum"}
+    group = np.arange(len(candles)) // width
+    merged = candles.groupby(group).agg({name: how.get(name, "last") for name in candles})
+    merged.index = candles.index[::width]
+    return merged

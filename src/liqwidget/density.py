@@ -295,16 +295,25 @@ def auto_decay_rate(market: Market, turnover: float = 1.0) -> float:
     Coins closed on each side over coins standing: ``sum(C) / sum(OI[t-1] * hours[t])``, with C from
     :func:`liqwidget.ledger.opened_coins`. Without open interest it is the default, a half-life of 24 h.
     """
-    default = log(2) / DEFAULT_HALF_LIFE_HOURS
+    closed, exposure = turned_over(market, turnover)
+    return decay_of(closed, exposure)
+
+
+def turned_over(market: Market, turnover: float = 1.0) -> tuple[float, float]:
+    """Return coins closed on each side, and coin hours that stood, of the candles behind the first."""
     candles = market.candles
     if "open_interest" not in candles or len(candles) < 2:
-        return default
+        return 0.0, 0.0
     closed = opened_coins(market, turnover)[1][1:]
     standing = candles["open_interest"].to_numpy()[:-1]
     hours = np.diff(candles.index.as_unit("ns").asi8) / NS_PER_HOUR
     known = ~np.isnan(standing)
-    exposure = float((standing[known] * hours[known]).sum())
-    return float(closed[known].sum()) / exposure if exposure > 0 else default
+    return float(closed[known].sum()), float((standing[known] * hours[known]).sum())
+
+
+def decay_of(closed: float, exposure: float) -> float:
+    """Return the decay rate per hour of coins closed over coin hours; the default where none are known."""
+    return closed / exposure if exposure > 0 else log(2) / DEFAULT_HALF_LIFE_HOURS
 
 
 def estimate(

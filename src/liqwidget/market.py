@@ -187,8 +187,8 @@ class Market:
             A time cannot be read, or no candle is left.
         """
         time = self._bars.time
-        first = 0 if start is None else int(np.searchsorted(time, _moment("start", start), "left"))
-        stop = len(time) if end is None else int(np.searchsorted(time, _moment("end", end), "right"))
+        first = 0 if start is None else int(np.searchsorted(time, moment("start", start), "left"))
+        stop = len(time) if end is None else int(np.searchsorted(time, moment("end", end), "right"))
         if first >= stop:
             raise InputError(
                 f"between: no candle from {shown(start)} to {shown(end)}; "
@@ -315,7 +315,8 @@ def _check_label(name: str, text: object) -> None:
         raise InputError(f"{name}: need text without control characters; got {shown(text)}.")
 
 
-def _moment(name: str, value: Any) -> int:
+def moment(name: str, value: Any) -> int:
+    """Return a time as ns since 1970; InputError for what is none."""
     try:
         time = pd.NaT if isinstance(value, int | float | np.number) else pd.Timestamp(value)
         if time is pd.NaT:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from .candles import merged_candles
 from .daily import day_of
 from .density import auto_decay_rate
 from .ledger import Ledger
@@ -15,8 +14,6 @@ from .sample import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .market import Market
 
 MAX_COLUMNS = 5_000
@@ -124,14 +121,3 @@ def _origin(market: Market) -> str:
     if is_sample(market):
         return "sample"
     return "fetch" if market.origin is not None and market.origin.fetched is not None else ""
-
-
-def merged_candles(candles: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return candles of ``width`` rows each, the last one of what is left."""
-    if width <= 1:
-        return candles
-    how = {"open": "first", "high": "max", "low": "min", "volume": "sum", "taker_buy_volume": "sum"}
-    group = np.arange(len(candles)) // width
-    merged = candles.groupby(group).agg({name: how.get(name, "last") for name in candles})
-    merged.index = candles.index[::width]
-    return merged

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints, PriceGrid
-from ..ledger import Ledger, ledger_on
-from ..market import Market
+from ..grid import Floats, Ints
+from ..ledger import Ledger
 from ..replay import standing_columns
 
 
@@ -71,33 +70,18 @@ class Piece:
     rate: float
 
     @classmethod
-    def of(
-        cls,
-        market: Market,
-        since: int,
-        grid: PriceGrid,
-        leverage: Floats,
-        settings: dict[str, float],
-        rate: float,
-        weights: Floats | None,
-        kept: Ints,
-    ) -> Piece:
-        """Replay the candles from row ``since`` on.
+    def of(cls, ledger: Ledger, rate: float, weights: Floats | None, kept: Ints) -> Piece:
+        """Replay the piece's ledger.
 
         Parameters
         ----------
-        market
-            The piece's candles, and the one before them if there is one.
-        since
-            1 if there is one before, else 0.
-        grid, leverage, settings
-            Of the whole history; settings are those of a `Ledger`.
+        ledger
+            Of the piece's candles, which knew the candle before them, on the grid of the whole history.
         rate, weights
             Decay per hour; shares of the tiers (L,), or None for a plane a tier.
         kept
             Candles whose closes are wanted, counted from the piece's first, ascending, (K,).
         """
-        ledger = ledger_on(market, since, grid, leverage, settings)
         last = len(ledger) - 1
         columns = standing_columns(ledger, rate, weights, np.union1d(kept, [last]), np.float64)
         swept, clock = first_sweep(ledger), np.cumsum(ledger.hours)

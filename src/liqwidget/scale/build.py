@@ -1,0 +1,215 @@
+"""One chunk of a history made into what the history keeps of it, and the scan that joins the chunks.
+
+A chunk is computed from its own file alone, on any worker, in any order. What it leaves is
+
+- ``samples``: what stands at the display columns of what the chunk opened itself,
+- ``steps``: what the chunk makes of any state before it, and which rows it sweeps,
+- ``left``: the entries that stand at its end,
+- ``tiles/1``: its ledger in columns of four candles.
+
+The scan goes through the chunks once and adds ``states`` (what stands before each chunk) and ``openings`` (the same as
+entries). Coarser tiles are made of four finer ones, level by level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..grid import Floats, Ints, PriceGrid
+from ..ledger import ledger_on
+from ..market import Market
+from .chunks import Chunk, candles_of
+from .piece import Piece, Step
+from .standing_entries import Standing
+from .store import Folder
+from .tiles import STRIDE, Tile, joined, table_of, tile_of
+
+TOP = 4_096  # columns of the coarsest level at most
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """What a history is computed with: the same for all chunks.
+
+    Attributes
+    ----------
+    grid, leverage, ledger
+        Rows; tiers (L,); settings of a `Ledger`.
+    decay_rate
+        Per hour.
+    width
+        Candles between two display columns.
+    total
+        Candles in all.
+    candles, plan
+        Plans of the candles' files, and of what is made of them.
+    """
+
+    grid: PriceGrid
+    leverage: Floats
+    ledger: dict[str, float]
+    decay_rate: float
+    width: int
+    total: int
+    candles: str
+    plan: str
+
+    def kept(self, chunk: Chunk) -> Ints:
+        """Return the candles of a chunk that close a display column, counted from its first."""
+        marks = np.arange(chunk.begin // self.width, chunk.end // self.width + 1) * self.width + self.width - 1
+        marks = np.minimum(marks, self.total - 1)
+        return np.unique(marks[(marks >= chunk.begin) & (marks < chunk.end)]) - chunk.begin
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A chunk to be made."""
+
+    folder: Folder
+    settings: Settings
+    chunk: Chunk
+
+
+def tile_of_chunk(job: Job) -> Tile:
+    """Return the candles of a chunk and the ledger of them, a column a candle."""
+    candles = candles_of(job.folder, job.chunk, job.settings.candles)
+    ledger = ledger_on(
+        Market.from_frame(candles), job.chunk.since, job.settings.grid, job.settings.leverage, job.settings.ledger
+    )
+    return Tile(candles.iloc[job.chunk.since :], ledger)
+
+
+def make(job: Job) -> int:
+    """Compute a chunk and write what the history keeps of it, unless it is there; return its number."""
+    folder, settings, name = job.folder, job.settings, job.chunk.name
+    kinds = ("samples", "left", "tiles/1", "steps")
+    if all(folder.whole(f"{kind}/{name}", settings.plan) is not None for kind in kinds):
+        return job.chunk.number
+    tile = tile_of_chunk(job)
+    piece = Piece.of(tile.ledger, settings.decay_rate, None, settings.kept(job.chunk))
+    tables = (
+        _samples(piece, tile),
+        entries_table(Standing.of(tile.ledger)),
+        table_of(tile.merged(STRIDE)),
+        _steps(piece),
+    )
+    for kind, table in zip(kinds, tables, strict=True):
+        folder.write(f"{kind}/{name}", table, settings.plan, str(float(tile.ledger.hours.sum())).encode())
+    return job.chunk.number
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Tiles of one level, by the numbers of their first chunks, that make one of the next."""
+
+    folder: Folder
+    settings: Settings
+    level: int
+    numbers: tuple[int, ...]
+
+
+def coarsen(joint: Joint) -> None:
+    """Merge tiles and write what they make, unless it is there."""
+    folder, settings = joint.folder, joint.settings
+    name = f"tiles/{joint.level + 1}/{joint.numbers[0]:06d}.parquet"
+    if folder.whole(name, settings.plan) is None:
+        tile = joined([tile_at(folder, settings, joint.level, number) for number in joint.numbers]).merged(STRIDE)
+        folder.write(name, table_of(tile), settings.plan)
+
+
+def levels(settings: Settings, chunks: Sequence[Chunk]) -> list[list[tuple[int, ...]]]:
+    """Return which tiles each level from 1 on is made of: for each of its tiles, the chunks they begin with."""
+    found: list[list[tuple[int, ...]]] = [[(chunk.number,) for chunk in chunks]]
+    while settings.total > TOP * STRIDE ** len(found) and len(found[-1]) > 1:
+        numbers = [one[0] for one in found[-1]]
+        found.append([tuple(numbers[i : i + STRIDE]) for i in range(0, len(numbers), STRIDE)])
+    return found
+
+
+def scan(folder: Folder, settings: Settings, chunks: Sequence[Chunk], tell: Callable[[], None]) -> None:
+    """Join the chunks: write what stands before each of them, as planes and as entries."""
+    tiers, rows, plan = len(settings.leverage), settings.grid.rows, settings.plan
+    state, standing = np.zeros((tiers, rows)), Standing.none()
+    for chunk in chunks:
+        folder.write(f"states/{chunk.name}", _planes(state), plan)
+        folder.write(f"openings/{chunk.name}", entries_table(standing), plan)
+        step, swept, hours = step_of(folder, chunk, settings)
+        left = entries_of(folder.need(f"left/{chunk.name}", plan)[0])
+        state = step.after(state)
+        standing = standing.then(swept == chunk.rows, hours, left)
+        tell()
+
+
+def tile_at(folder: Folder, settings: Settings, level: int, number: int) -> Tile:
+    """Return the tile of a level whose first chunk has that number."""
+    table, _ = folder.need(f"tiles/{level}/{number:06d}.parquet", settings.plan)
+    return tile_of(table, settings.grid, settings.leverage, settings.ledger)
+
+
+def step_of(folder: Folder, chunk: Chunk, settings: Settings) -> tuple[Step, Ints, float]:
+    """Return what a chunk makes of a state, the first candle that sweeps each row, and the chunk's hours."""
+    table, about = folder.need(f"steps/{chunk.name}", settings.plan)
+    rest = np.stack([table[f"rest_{i}"].to_numpy() for i in range(len(settings.leverage))])
+    return Step(table["gain"].to_numpy(), rest), table["swept"].to_numpy(), float(about)
+
+
+def state_of(folder: Folder, chunk: Chunk, settings: Settings) -> Floats:
+    """Return what stands before a chunk, USD, (L, P)."""
+    table, _ = folder.need(f"states/{chunk.name}", settings.plan)
+    return np.stack([table[name].to_numpy() for name in table.column_names])
+
+
+def sampled(folder: Folder, chunk: Chunk, settings: Settings) -> tuple[Any, Any, Any]:
+    """Return times (K,), closes (K,) and what stands there, float32 (K, L, P), at the display columns of a chunk."""
+    table, _ = folder.need(f"samples/{chunk.name}", settings.plan)
+    table = table.combine_chunks()
+    shape = (len(table), settings.grid.rows)
+    if not len(table):
+        return (
+            table["time"].to_numpy(),
+            table["close"].to_numpy(),
+            np.zeros((0, len(settings.leverage), shape[1]), "f4"),
+        )
+    planes = [table[f"tier_{i}"].chunk(0).flatten().to_numpy().reshape(shape) for i in range(len(settings.leverage))]
+    step, swept, _ = step_of(folder, chunk, settings)
+    kept, hours = table["candle"].to_numpy(), table["hours"].to_numpy()
+    piece = Piece(np.stack(planes, axis=1), kept, hours, swept, step, settings.decay_rate)
+    return table["time"].to_numpy(), table["close"].to_numpy(), piece.on(state_of(folder, chunk, settings))
+
+
+def entries_table(standing: Standing) -> pa.Table:
+    """Return entries as a table."""
+    return pa.table({field.name: getattr(standing, field.name) for field in fields(Standing)})
+
+
+def entries_of(table: pa.Table) -> Standing:
+    """Return the entries of a table."""
+    return Standing(**{field.name: table[field.name].to_numpy() for field in fields(Standing)})
+
+
+def _samples(piece: Piece, tile: Tile) -> pa.Table:
+    rows = piece.own.shape[2]
+    columns = {
+        "time": tile.ledger.time[piece.kept],
+        "close": tile.ledger.close[piece.kept],
+        "candle": piece.kept,
+        "hours": piece.hours,
+    }
+    for i in range(piece.own.shape[1]):
+        flat = pa.array(np.ascontiguousarray(piece.own[:, i]).reshape(-1))
+        columns[f"tier_{i}"] = pa.FixedSizeListArray.from_arrays(flat, rows)
+    return pa.table(columns)
+
+
+def _steps(piece: Piece) -> pa.Table:
+    rest = {f"rest_{i}": plane for i, plane in enumerate(piece.step.rest)}
+    return pa.table({"gain": piece.step.gain, "swept": piece.swept, **rest})
+
+
+def _planes(state: Floats) -> pa.Table:
+    return pa.table({f"tier_{i}": plane for i, plane in enumerate(state)})

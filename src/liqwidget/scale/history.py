@@ -1,0 +1,356 @@
+"""`history`: the density of any span of candles, built chunk by chunk, out of core, on one core or many."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..columns import shown, stamp
+from ..density import Density, check_decay_rate, decay_of
+from ..errors import DataError, InputError, ParseError
+from ..finite import is_finite
+from ..grid import Floats, PriceGrid, auto_bin_size
+from ..ledger import SPAN, Ledger
+from ..margin import level_factors
+from ..market import moment
+from ..sources.progress import Bar, Progress, Told
+from .build import Job, Joint, Settings, coarsen, levels, make, sampled, scan
+from .chunks import Chunk, cut
+from .cluster import Cluster
+from .source import find_source
+from .store import Folder
+
+VERSION = 1
+CHUNK = 16_384
+COLUMNS = 4_000
+_MANIFEST, _CANDLES = "history.json", "candles.json"
+
+
+def history(
+    source: Any = None,
+    store: str | os.PathLike[str] = "",
+    *,
+    leverage: Sequence[float] = (3, 5, 10, 20, 50, 100),
+    decay_rate: float | str = "auto",
+    bin_size: float | None = None,
+    columns: int = COLUMNS,
+    maintenance_rate: float = 0.004,
+    fee_rate: float = 0.0,
+    turnover: float = 1.0,
+    span: float = SPAN,
+    symbol: str | None = None,
+    interval: str | None = None,
+    chunk: int | Sequence[int] = CHUNK,
+    workers: int | None = None,
+    client: Any = None,
+    progress: bool | Told | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> History:
+    """Build the density of a span of any length, or open what was built.
+
+    The replay is linear in what stood before: a chunk of candles takes each row from ``state`` to ``gain * state +
+    rest``, with gain 0 once the row was swept. So chunks are computed apart and joined by one scan, and the result is
+    that of one pass over all candles to 1e-6. Memory is that of a few chunks, whatever the span.
+
+    What is done is kept: after a kill or a cancel the same call goes on where it was. A chunk's file is whole or not
+    there, and each of its pages has a checksum.
+
+    Parameters
+    ----------
+    source
+        A Market, a DataFrame, Parquet files, or files of a public archive (see `read_archive`), as a path or a list of
+        paths. None: open what the store holds.
+    store
+        Where the history is kept: a folder, or an address for fsspec such as ``s3://bucket/btc``. Workers on other
+        machines must see it under the same name.
+    leverage, bin_size, maintenance_rate, fee_rate, turnover, span
+        As for `build_ledger`.
+    decay_rate
+        Per hour; "auto": as `auto_decay_rate` of all the candles.
+    columns
+        Display columns: closes at which the density is kept, evenly many candles apart, and the last one.
+    symbol, interval
+        Which one of an archive; the label of Parquet files.
+    chunk
+        Candles a chunk; or the candles to cut before.
+    workers, client
+        Compute in so many processes of this machine, or on a ``dask.distributed.Client``; else in this process.
+    progress
+        As for `fetch`: None shows a bar in notebooks and terminals, with the address of Dask's dashboard.
+    storage_options
+        For fsspec.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        An argument is wrong, candles are (as `Market.from_frame`), or Dask or fsspec is not installed.
+    DataError
+        The store cannot be written, or holds no history.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import liqwidget as lw
+    >>> years = lw.history(lw.load_sample(), mkdtemp(), columns=200, progress=False)
+    >>> years.density().values.shape[-1] <= 200
+    True
+    """
+    if not isinstance(store, str | os.PathLike) or not os.fspath(store):
+        raise InputError(f"store: need a folder or an address such as 's3://bucket/btc'; got {shown(store)}.")
+    folder = Folder(store, dict(storage_options or {}))
+    if source is None:
+        return _opened(folder)
+    tiers = _check_tiers(leverage, maintenance_rate, fee_rate)
+    _check_numbers(columns, chunk, turnover, span)
+    rate = decay_rate if decay_rate == "auto" else check_decay_rate(decay_rate)
+    found = find_source(source, symbol, interval)
+    told = Progress(f"history of {found.symbol}", "chunks")
+    with Bar(told, progress) as bar, Cluster(workers, client) as cluster:
+        if cluster.dashboard:
+            told.what += f" ({cluster.dashboard})"
+
+        def tell(rows: int | None = None) -> None:
+            told.rows = told.rows if rows is None else rows
+            told.done += rows is None
+            bar.show()
+
+        label = [VERSION, found.mark, found.symbol, found.exchange, found.simulated]
+        of_candles = _plan([*label, chunk if isinstance(chunk, int) else list(chunk), turnover])
+        chunks = _kept_chunks(folder, of_candles)
+        if chunks is None:
+            chunks = cut(found, chunk, folder, of_candles, turnover, tell)
+            of_chunks = {"plan": of_candles, "chunks": [vars(one) for one in chunks]}
+            folder.write_bytes(_CANDLES, json.dumps(of_chunks).encode())
+        if rate == "auto":
+            rate = decay_of(sum(one.closed for one in chunks), sum(one.exposure for one in chunks))
+        low, high = min(one.low for one in chunks), max(one.high for one in chunks)
+        size = auto_bin_size(low, high, span) if bin_size is None else bin_size
+        grid = PriceGrid.covering(low, high, size, span)
+        of_ledger = {
+            "maintenance_rate": float(maintenance_rate),
+            "fee_rate": float(fee_rate),
+            "turnover": float(turnover),
+            "span": float(span),
+        }
+        total = chunks[-1].end
+        facts: dict[str, Any] = {
+            "version": VERSION,
+            "symbol": found.symbol,
+            "exchange": found.exchange,
+            "simulated": found.simulated,
+            "grid": [grid.bin_size, grid.first, grid.rows],
+            "leverage": tiers.tolist(),
+            "settings": of_ledger,
+            "decay_rate": float(rate),
+            "width": -(-total // columns),
+            "total": total,
+            "candles": of_candles,
+        }
+        facts["plan"] = _plan(facts)
+        settings = _settings(facts)
+        told.total, told.rows = 2 * len(chunks), total
+        jobs = (Job(folder, settings, one) for one in chunks)
+        for _ in cluster.computed(make, jobs):
+            tell()
+        scan(folder, settings, chunks, tell)
+        tiles = levels(settings, chunks)
+        for level, groups in enumerate(tiles[1:], 1):
+            for _ in cluster.computed(coarsen, (Joint(folder, settings, level, numbers) for numbers in groups)):
+                bar.show()
+        facts["levels"] = [[numbers[0] for numbers in groups] for groups in tiles]
+        facts["chunks"] = [vars(one) for one in chunks]
+        folder.write_bytes(_MANIFEST, json.dumps(facts).encode())
+    return History(folder, facts)
+
+
+class History:
+    """Density of a long span of candles, in a store.
+
+    Attributes
+    ----------
+    symbol, exchange, simulated
+        As in a `Market`.
+    grid, leverage, decay_rate
+        Price rows; tiers (L,); per hour.
+    candles
+        How many.
+    """
+
+    def __init__(self, folder: Folder, facts: dict[str, Any]) -> None:
+        self._folder, self._settings = folder, _settings(facts)
+        self._chunks = [Chunk(**one) for one in facts["chunks"]]
+        self._levels: list[list[int]] = facts["levels"]
+        self.symbol: str = facts["symbol"]
+        self.exchange: str = facts["exchange"]
+        self.simulated: bool = facts["simulated"]
+        self.grid, self.leverage = self._settings.grid, self._settings.leverage
+        self.decay_rate, self.candles = self._settings.decay_rate, self._settings.total
+
+    def __repr__(self) -> str:
+        first, last = (stamp(ns) for ns in (self._chunks[0].first, self._chunks[-1].last))
+        made = "simulated, " if self.simulated else ""
+        return (
+            f"<History {self.symbol} {self.exchange}, UTC {first} to {last}, {self.candles:,} candles in "
+            f"{len(self._chunks):,} chunks, {self.grid.rows:,} rows of {self.grid.bin_size:g} USD, {made}estimate>"
+        )
+
+    def __len__(self) -> int:
+        """Return the number of candles."""
+        return self.candles
+
+    def density(self, start: Any = None, end: Any = None) -> Density:
+        """Return what stands at the display columns, a plane a tier.
+
+        Parameters
+        ----------
+        start, end
+            Times of the first and the last column wanted, as `Market.between` takes them; None leaves that end open.
+
+        Returns
+        -------
+        Density
+            `mix` it with weights. It has what stands and not what flowed: `liquidated_long` and the like raise
+            InputError.
+
+        Raises
+        ------
+        InputError
+            No display column lies between.
+        ParseError
+            A file of the store is damaged or gone.
+        """
+        first, last = _moments(start, end)
+        parts = [
+            sampled(self._folder, chunk, self._settings)
+            for chunk in self._chunks
+            if chunk.last >= first and chunk.first <= last
+        ]
+        inside = [(part[0].view(np.int64) >= first) & (part[0].view(np.int64) <= last) for part in parts]
+        time, close, values = (
+            np.concatenate([part[i][mask] for part, mask in zip(parts, inside, strict=True)]) if parts else np.zeros(0)
+            for i in range(3)
+        )
+        if not len(time):
+            raise InputError(
+                f"density: no display column from {shown(start)} to {shown(end)}; the history has "
+                f"{stamp(self._chunks[0].first)} to {stamp(self._chunks[-1].last)} (UTC)."
+            )
+        return _Samples(self._frame(time, close), self.decay_rate, values)
+
+    def _frame(self, time: Any, close: Any) -> Ledger:
+        """Return a ledger without entries: the grid, tiers and times of a density."""
+        T, L = len(time), len(self.leverage)
+        nothing = np.zeros(0)
+        return Ledger(
+            grid=self.grid,
+            leverage=self.leverage,
+            time=time.view("datetime64[ns]"),
+            close=close,
+            hours=np.zeros(T),
+            opened=np.zeros(T),
+            start=np.zeros(T + 1, np.int64),
+            row=nothing.astype(np.uint16),
+            tier=nothing.astype(np.uint8),
+            side=nothing.astype(np.uint8),
+            notional=nothing,
+            sweep=np.zeros((T, 2), np.int64),
+            crossed=np.zeros((T, L, 2)),
+            out_of_range=np.zeros((T, L, 2)),
+            settings=self._settings.ledger,
+        )
+
+
+class _Samples(Density):
+    """What stands at some columns; the flows between them were not kept."""
+
+    def __init__(self, ledger: Ledger, rate: float, values: Any) -> None:
+        super().__init__(ledger, rate, None, np.arange(len(ledger)), values.transpose(1, 2, 0))
+
+    @property
+    def _flows(self) -> dict[str, Floats]:
+        raise InputError(
+            "density: a history keeps what stands, not what flowed. Replay the ledger of a market for that."
+        )
+
+
+def _opened(folder: Folder) -> History:
+    data = folder.read_bytes(_MANIFEST)
+    if data is None:
+        raise DataError(f"store: {shown(folder.url)} holds no finished history. Pass the source to build it.")
+    try:
+        facts = json.loads(data)
+        if facts["version"] != VERSION:
+            raise ValueError
+        return History(folder, facts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ParseError(f"store: {_MANIFEST} is damaged or of another version. Build the history again.") from None
+
+
+def _kept_chunks(folder: Folder, plan: str) -> list[Chunk] | None:
+    """Return the chunks whose candles are all there, None where they have to be cut."""
+    try:
+        facts = json.loads(folder.read_bytes(_CANDLES) or b"{}")
+        chunks = [Chunk(**one) for one in facts["chunks"]] if facts["plan"] == plan else []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    good = chunks and all(folder.whole(f"candles/{one.name}", plan) == one.about() for one in chunks)
+    return chunks if good else None
+
+
+def _settings(facts: Mapping[str, Any]) -> Settings:
+    size, first, rows = facts["grid"]
+    return Settings(
+        PriceGrid(size, first, rows),
+        np.array(facts["leverage"]),
+        facts["settings"],
+        facts["decay_rate"],
+        facts["width"],
+        facts["total"],
+        facts["candles"],
+        facts["plan"],
+    )
+
+
+def _plan(facts: Any) -> str:
+    return blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _moments(start: Any, end: Any) -> tuple[int, int]:
+    return (
+        -(2**62) if start is None else moment("start", start),
+        2**62 if end is None else moment("end", end),
+    )
+
+
+def _check_tiers(leverage: Any, maintenance_rate: float, fee_rate: float) -> Floats:
+    try:
+        tiers = np.array(leverage, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        tiers = np.zeros(0)
+    if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
+        raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {shown(leverage)}")
+    level_factors(tiers, maintenance_rate, fee_rate)
+    return tiers
+
+
+def _check_numbers(columns: Any, chunk: Any, turnover: Any, span: Any) -> None:
+    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
+        raise InputError(f"columns: need a whole number from 1 on; got {shown(columns)}.")
+    cuts = [0, chunk] if isinstance(chunk, int) else [0, *chunk]
+    if isinstance(chunk, bool) or not all(isinstance(c, int | np.integer) for c in cuts) or (np.diff(cuts) < 1).any():
+        raise InputError(
+            f"chunk: need candles a chunk from 1 on, or ascending candles to cut before; got {shown(chunk)}."
+        )
+    if not (is_finite(turnover) and 0 < turnover <= 1):
+        raise InputError(f"turnover: wanted a share in (0, 1]; got {turnover!r}")
+    if not (is_finite(span) and 0 <= span < 1):
+        raise InputError(f"span: wanted a fraction in [0, 1); got {span!r}")

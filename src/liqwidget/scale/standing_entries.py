@@ -1,0 +1,83 @@
+"""Entries that stand at a moment, few enough to carry along a history, for any mix and any decay rate.
+
+Entries of one row and tier whose ages are within a factor of 1.2 share one, which has their mean age: with decay rate r
+and age a that is off by at most ``(0.09 r a)^2 / 6`` of what is left of it, 0.14 % at r a = 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..grid import Floats, Ints
+from ..ledger import Ledger
+from .piece import first_sweep
+
+_YOUNGEST, _RATIO = 1 / 60, 1.2  # hours; ages of one bucket
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Entries that stand: row, tier, side, USD when opened, and age in hours, each (N,), by tier and row."""
+
+    row: Ints
+    tier: Ints
+    side: Ints
+    notional: Floats
+    age: Floats
+
+    @classmethod
+    def none(cls) -> Standing:
+        """Return what stands before the first candle."""
+        nothing = np.zeros(0, np.int64)
+        return cls(nothing, nothing, nothing, np.zeros(0), np.zeros(0))
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Standing:
+        """Return what a ledger opened and did not sweep."""
+        still = ledger.end == len(ledger)
+        clock = np.cumsum(ledger.hours)
+        age = clock[-1] - clock[ledger.column[still]]
+        if ledger.age is not None:
+            age = age + ledger.age[still]
+        row, tier, side = (getattr(ledger, name)[still].astype(np.int64) for name in ("row", "tier", "side"))
+        return _gathered(row, tier, side, ledger.notional[still], age)
+
+    def behind(self, ledger: Ledger) -> Standing:
+        """Return what stands at the end of a ledger that follows."""
+        return self.then(first_sweep(ledger) == len(ledger), float(ledger.hours.sum()), Standing.of(ledger))
+
+    def then(self, kept: npt.NDArray[np.bool_], hours: float, left: Standing) -> Standing:
+        """Return what stands ``hours`` later, when the rows ``kept`` (P,) were not swept and ``left`` came to it."""
+        mine = kept[self.row]
+        return _gathered(
+            np.concatenate([self.row[mine], left.row]),
+            np.concatenate([self.tier[mine], left.tier]),
+            np.concatenate([self.side[mine], left.side]),
+            np.concatenate([self.notional[mine], left.notional]),
+            np.concatenate([self.age[mine] + hours, left.age]),
+        )
+
+    def amount(self, rate: float, tiers: int, rows: int) -> Floats:
+        """Return what is left of it by tier and row, USD, (L, P)."""
+        left = self.notional * np.exp(-rate * self.age)
+        amount: Floats = np.zeros((tiers, rows))
+        np.add.at(amount, (self.tier, self.row), left)
+        return amount
+
+
+def _gathered(row: Ints, tier: Ints, side: Ints, notional: Floats, age: Floats) -> Standing:
+    """Let entries of one row and tier, and of about one age, share one."""
+    bucket = np.rint(np.log(np.maximum(age, _YOUNGEST) / _YOUNGEST) / np.log(_RATIO)).astype(np.int64)
+    key = (tier << 40) | (row << 16) | bucket
+    order = np.argsort(key, kind="stable")
+    cuts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if not len(cuts):
+        return Standing.none()
+    usd = np.add.reduceat(notional[order], cuts)
+    hours = np.add.reduceat((notional * age)[order], cuts)
+    lead = order[cuts]
+    mean = np.divide(hours, usd, out=age[lead].copy(), where=usd > 0)
+    return Standing(row[lead], tier[lead], side[lead], usd, mean)
