@@ -28,7 +28,7 @@ ORDER = [
     ["picture", "still", "tables"],
     ["events"],
     ["analysis"],
-    ["traits", "presence", "overlays", "page", "takeaway", "whatif", "applied", "widget"],
+    ["traits", "presence", "overlays", "page", "takeaway", "whatif", "applied", "widget", "windowed"],
     ["app"],
     ["serve"],
 ]

@@ -122,13 +122,13 @@ def test_ledgers_come_back(seed, gaps, bin_size, since):
 
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.integers(2, 9), st.booleans())
-def test_merged_ledgers_keep_their_ages_to_half_a_unit(seed, width, gaps):
+def test_merged_ledgers_keep_their_ages_to_half_a_step(seed, width, gaps):
     ledger = lw.build_ledger(walk(40, seed, gaps=gaps), TIERS, 1.0).merged(width)
     frame = decode_frame(ledger_frame(ledger))
     check_ledger(frame, ledger)
     unit = frame.meta["age_unit"]
     assert frame.arrays["age"].max() == 255
-    np.testing.assert_allclose(frame.arrays["age"] * unit, ledger.age, rtol=0, atol=unit / 2 * (1 + 1e-9))
+    np.testing.assert_allclose(frame.arrays["age"], np.cbrt(ledger.age / unit), rtol=0, atol=0.5 + 1e-9)
 
 
 def test_a_tail_of_a_merged_ledger_keeps_the_unit_of_its_base():
@@ -137,8 +137,8 @@ def test_a_tail_of_a_merged_ledger_keeps_the_unit_of_its_base():
     tail = whole.since(36).merged(4)
     meta, arrays = ledger_arrays(tail, unit)
     assert meta["age_unit"] == unit
-    np.testing.assert_allclose(arrays["age"] * unit, tail.age, rtol=0, atol=unit / 2 * (1 + 1e-9))
-    longer = ledger_arrays(tail, float(tail.age.max()) / 300)[1]["age"]  # a gap in the tail: older than 255 units
+    np.testing.assert_allclose(arrays["age"], np.cbrt(tail.age / unit), rtol=0, atol=0.5 + 1e-9)
+    longer = ledger_arrays(tail, float(tail.age.max()) / 300**3)[1]["age"]  # a gap in the tail: older than 255 steps
     assert longer.max() == 255
 
 
@@ -233,13 +233,13 @@ def test_committed_bad_frames_are_refused_by_name(name):
         decode_frame((GOLDEN / "bad" / f"{name}.bin").read_bytes())
 
 
-def test_ages_in_units_change_the_density_by_less_than_half_a_unit_of_decay():
+def test_ages_in_steps_change_the_density_by_less_than_half_a_step_of_decay():
     ledger = make.ledgers()["ledger_merged"]
-    unit = ledger_arrays(ledger)[0]["age_unit"]
+    step = ledger_arrays(ledger)[0]["age_unit"] * (255**3 - 254**3)
     for weights, decay_rate in make.SETTINGS:
         exact = ledger.replay(decay_rate, weights).values
         sent = make.on_the_wire(ledger).replay(decay_rate, weights).values
-        np.testing.assert_allclose(sent, exact, rtol=decay_rate * unit / 2 + 1e-6)
+        np.testing.assert_allclose(sent, exact, rtol=decay_rate * step / 2 + 1e-6)
 
 
 # Lengths

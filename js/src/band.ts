@@ -51,7 +51,7 @@ export function bandOf(field: Field, column: number): Band {
   for (let t = column; t >= 0; t--) {
     for (let i = fine.start[t]!; i < fine.start[t + 1]!; i++) {
       const tier = fine.tier[i]!;
-      const age = hours + (fine.age?.[i] ?? 0) * fine.ageUnit;
+      const age = hours + (fine.age?.[i] ?? 0) ** 3 * fine.ageUnit;
       if (weights[tier] === 0 || swept[fine.row[i]!]) continue;
       for (let k = 0; k < STEPS; k++)
         planes[(ledger.row[i]! * STEPS + k) * tiers + tier]! += fine.notional[i]! * Math.exp(-rates[k]! * age);

@@ -101,7 +101,13 @@ export class Chart {
       height: Math.max(height, 50),
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false, minimumWidth: 72 },
-      timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, minBarSpacing: 0.02 },
+      timeScale: {
+        timeVisible: true,
+        secondsVisible: false,
+        borderVisible: false,
+        minBarSpacing: 0.02,
+        fixLeftEdge: true,
+      },
       grid: { vertLines: { visible: false }, horzLines: { visible: false } },
       handleScale: { mouseWheel: false },
       // A finger that moves up or down scrolls the page.
@@ -129,9 +135,9 @@ export class Chart {
     this.api.timeScale().subscribeVisibleLogicalRangeChange(() => input.scrolled());
   }
 
-  /** Show bars; columns before `from` are unchanged. */
-  show(bars: Bars, from = 0): void {
-    if (bars === this.#bars) return; // a new bin size has the same candles
+  /** Show bars; columns before `from` are unchanged. Tells whether others were in view until now. */
+  show(bars: Bars, from = 0): boolean {
+    if (bars === this.#bars) return false; // a new bin size has the same candles
     const { decimals } = bars.about;
     const first = this.#bars === null;
     const candle = (t: number) => ({
@@ -157,7 +163,7 @@ export class Chart {
     this.#panes.update(bars, this.colours, from, last);
     const replaced = this.#bars?.time[0] !== bars.time[0];
     this.#bars = bars;
-    if (first || (from === 0 && replaced)) this.fitCandles();
+    return first || (from === 0 && replaced);
   }
 
   /** All columns in view, prices scaled to the candles with room for the levels next to them. */
@@ -187,11 +193,6 @@ export class Chart {
       from: -0.5 as Logical,
       to: (columns - 0.5 + room / perColumn) as Logical,
     });
-  }
-
-  /** Whether all columns are in view, as they were fitted. */
-  get fitted(): boolean {
-    return this.#fitted;
   }
 
   resize(width: number, height: number): void {
@@ -369,6 +370,17 @@ export class Chart {
     const last = (this.#bars?.time.length ?? 0) - 1;
     if (range === null || last < 0) return null;
     return [Math.min(Math.max(Math.round(range.from), 0), last), Math.min(Math.max(Math.round(range.to), 0), last)];
+  }
+
+  /** Times from the first to the last column in view, and on into what is empty beside the profile; null: all. */
+  get timesInView(): [number, number] | null {
+    const view = this.#fitted ? null : this.columnsInView;
+    if (view === null) return null;
+    const { time, about } = this.#bars!;
+    const { from, to } = this.api.timeScale().getVisibleLogicalRange()!;
+    const width = this.api.paneSize(0).width;
+    const empty = to - view[1] - ((to - from) * profileWidth(width)) / width - 1;
+    return [time[view[0]]!, time[view[1]]! + Math.max(empty, 0) * about.intervalMs];
   }
 
   /** Rows whose centres are in view. */

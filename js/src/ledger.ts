@@ -1,5 +1,6 @@
 /** The picture's data as the browser holds it: bars and ledger, and what is read from them cell by cell. */
 
+import type { Visible } from "./settings";
 import { type Frame, MAX_TIME } from "./wire";
 
 /** Candles of T columns; `time` is the open time in ms since 1970 UTC. */
@@ -35,6 +36,8 @@ export interface About {
   /** How the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles. */
   origin: string;
   notices: string[];
+  /** Times to show, where the bars were cut for them. */
+  view: Visible | undefined;
   /** Volatility (fraction) and volume (USD) of a day, over the week up to the last candle; 0 where nothing. */
   day: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
@@ -58,7 +61,7 @@ export interface Ledger {
   /** Rows [a, b) swept by each column, interleaved. */
   sweep: Uint16Array;
   hours: Float32Array;
-  /** Hours between an entry and its column's close, in `ageUnit`s; null unless merged. */
+  /** Cube root of the `ageUnit`s between an entry and its column's close; null unless merged. */
   age: Uint8Array | null;
   ageUnit: number;
   /** Share of each tier's notional whose levels lie outside the grid. */
@@ -106,6 +109,7 @@ export function barsOf(frame: Frame): Bars {
       last: whole(meta.last, time.at(-1)!, MAX_TIME),
       origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
+      view: meta.view as Visible | undefined,
       day: Array.isArray(meta.day) ? meta.day.map(Number) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
@@ -223,7 +227,7 @@ export function cellOf(ledger: Ledger, weights: Float64Array, decayRate: number,
   for (let t = column; t >= 0; t--) {
     for (let i = ledger.start[t]!; i < ledger.start[t + 1]!; i++) {
       if (ledger.row[i] !== row) continue;
-      const age = hours + (ledger.age ? ledger.age[i]! * ledger.ageUnit : 0);
+      const age = hours + (ledger.age ? ledger.age[i]! ** 3 * ledger.ageUnit : 0);
       const usd = ledger.notional[i]! * weights[ledger.tier[i]!]! * Math.exp(-decayRate * age);
       byTier[ledger.tier[i]!]! += usd;
       total += usd;

@@ -17,7 +17,7 @@ import { LookBar } from "./look";
 import { columnBefore, Outline } from "./outline";
 import { Push } from "./push";
 import { factsOf, Readout, sentenceOf } from "./readout";
-import type { Source } from "./settings";
+import type { Source, Visible } from "./settings";
 import { Speech } from "./speak";
 import { LevelTable } from "./table";
 import { COLOURS, GROUND, hostTheme, type Theme, watchTheme } from "./theme";
@@ -109,7 +109,7 @@ class View {
     source.on("settings", () => this.#settings(), signal);
     source.on("status", () => this.#status(), signal);
     source.on("marks", () => this.#marks(), signal);
-    source.on("visible", () => this.#follow(), signal);
+    source.on("visible", () => this.#follow(source.visible), signal);
     source.on("positions", () => this.#chart?.drawProfile(), signal);
     startHeartbeat(source, signal);
     watchTheme(() => this.#theme(), signal);
@@ -242,8 +242,9 @@ class View {
     const { bars } = field;
     const { about } = bars;
     this.#wait.hidden = true;
-    this.#chart.show(bars, from);
-    if (this.#isFirst && this.source.visible !== null) this.#follow();
+    // Another window of a history keeps the times in view, unless it was cut for others.
+    const visible = this.#isFirst ? this.source.visible : (about.view ?? this.#view());
+    if (this.#chart.show(bars, from)) this.#follow(visible);
     this.#isFirst = false;
     this.#header.showTitle();
     this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
@@ -362,15 +363,17 @@ class View {
 
   #scrolled(): void {
     this.#cursor.follow();
-    const view = this.#chart?.columnsInView;
-    const time = this.source.field?.bars.time;
-    if (this.#chart?.fitted) this.source.show(null);
-    else if (view && time) this.source.show({ time_from: time[view[0]]!, time_to: time[view[1]]! });
+    this.source.show(this.#view());
   }
 
-  /** Show the times that the source names. */
-  #follow(): void {
-    const { visible, field } = this.source;
+  /** Times in view; null: all. */
+  #view(): Visible | null {
+    const view = this.#chart?.timesInView;
+    return view ? { time_from: view[0], time_to: view[1] } : null;
+  }
+
+  #follow(visible: Visible | null): void {
+    const { field } = this.source;
     if (field === null || this.#chart === null) return;
     if (visible === null) this.#chart.fitCandles();
     else {

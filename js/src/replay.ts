@@ -31,11 +31,11 @@ export function replay(ledger: Ledger, weights: Float64Array, decayRate: number,
   return Math.fround(most);
 }
 
-/** Weight of a tier after `age` units, at `tier * 256 + age`. */
+/** Weight of a tier after `age ** 3` units, at `tier * 256 + age`. */
 function agedWeights(weights: Float64Array, decayRate: number, ageUnit: number): Float64Array {
   const table = new Float64Array(weights.length * 256);
   for (let a = 0; a < 256; a++) {
-    const keep = Math.exp(-decayRate * a * ageUnit);
+    const keep = Math.exp(-decayRate * a ** 3 * ageUnit);
     for (let l = 0; l < weights.length; l++) table[l * 256 + a] = weights[l]! * keep;
   }
   return table;

@@ -167,7 +167,7 @@ describe("one cell taken apart", () => {
       sweep: new Uint16Array(6),
       hours: Float32Array.of(0, 1, 2),
       age: Uint8Array.of(2, 0),
-      ageUnit: 0.5,
+      ageUnit: 0.125,
       beyond: [],
       settings: {},
     };

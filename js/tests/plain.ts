@@ -14,7 +14,7 @@ export function plainReplay(ledger: Ledger, weights: ArrayLike<number>, decayRat
       if (!swept) next.set(row, usd * (t === 0 ? 1 : Math.exp(-decayRate * ledger.hours[t]!)));
     }
     for (let i = ledger.start[t]!; i < ledger.start[t + 1]!; i++) {
-      const age = ledger.age === null ? 0 : ledger.age[i]! * ledger.ageUnit;
+      const age = ledger.age === null ? 0 : ledger.age[i]! ** 3 * ledger.ageUnit;
       const usd = weights[ledger.tier[i]!]! * ledger.notional[i]! * Math.exp(-decayRate * age);
       next.set(ledger.row[i]!, (next.get(ledger.row[i]!) ?? 0) + usd);
     }
@@ -58,7 +58,7 @@ export const anyLedger = (merged: fc.Arbitrary<boolean> = fc.boolean()): fc.Arbi
           sweep: Uint16Array.from(columns.flatMap((c) => [Math.min(...c.sweep), Math.max(...c.sweep)])),
           hours: Float32Array.from(columns, (c) => c.hours),
           age: size.merged ? Uint8Array.from(entries, (e) => e.age) : null,
-          ageUnit: size.merged ? 0.01 : 0,
+          ageUnit: size.merged ? 1e-6 : 0,
           beyond: [],
           settings: {},
         };

@@ -267,6 +267,11 @@ class Market:
                 return decimals
         return 12
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what it is made of: the frames that were made of it to be read do not travel to a worker."""
+        made = {name for name, value in vars(Market).items() if isinstance(value, cached_property)}
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
     def __len__(self) -> int:
         return len(self._bars.time)
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..columns import shown, stamp
 from ..density import Density, check_decay_rate, decay_of
@@ -17,13 +18,14 @@ from ..finite import is_finite
 from ..grid import Floats, PriceGrid, auto_bin_size
 from ..ledger import SPAN, Ledger
 from ..margin import level_factors
-from ..market import moment
+from ..market import Market, moment
 from ..sources.progress import Bar, Progress, Told
 from .build import Job, Joint, Settings, coarsen, levels, make, sampled, scan
-from .chunks import Chunk, cut
+from .chunks import Chunk, candles_of, cut
 from .cluster import Cluster
 from .source import find_source
 from .store import Folder
+from .window import Windows, candles_between
 
 VERSION = 1
 CHUNK = 16_384
@@ -147,6 +149,7 @@ def history(
             "symbol": found.symbol,
             "exchange": found.exchange,
             "simulated": found.simulated,
+            "interval": _interval(folder, chunks, of_candles),
             "grid": [grid.bin_size, grid.first, grid.rows],
             "leverage": tiers.tolist(),
             "settings": of_ledger,
@@ -177,23 +180,32 @@ class History:
 
     Attributes
     ----------
-    symbol, exchange, simulated
+    symbol, exchange, simulated, interval_label
         As in a `Market`.
     grid, leverage, decay_rate
         Price rows; tiers (L,); per hour.
     candles
         How many.
+    settings
+        Of its ledger: maintenance_rate, fee_rate, turnover, span.
+    first, last
+        Times of the first and the last candle, ns.
+    windows
+        What the widget takes its columns from.
     """
 
     def __init__(self, folder: Folder, facts: dict[str, Any]) -> None:
         self._folder, self._settings = folder, _settings(facts)
         self._chunks = [Chunk(**one) for one in facts["chunks"]]
-        self._levels: list[list[int]] = facts["levels"]
         self.symbol: str = facts["symbol"]
         self.exchange: str = facts["exchange"]
         self.simulated: bool = facts["simulated"]
+        self.interval_label: str = facts["interval"]
         self.grid, self.leverage = self._settings.grid, self._settings.leverage
         self.decay_rate, self.candles = self._settings.decay_rate, self._settings.total
+        self.settings = self._settings.ledger
+        self.first, self.last = self._chunks[0].first, self._chunks[-1].last
+        self.windows = Windows(folder, self._settings, self._chunks, facts["levels"])
 
     def __repr__(self) -> str:
         first, last = (stamp(ns) for ns in (self._chunks[0].first, self._chunks[-1].last))
@@ -245,6 +257,19 @@ class History:
                 f"{stamp(self._chunks[0].first)} to {stamp(self._chunks[-1].last)} (UTC)."
             )
         return _Samples(self._frame(time, close), self.decay_rate, values)
+
+    def market(self, start: Any = None, end: Any = None) -> Market:
+        """Return the candles of a span, all in memory, to do anything with that a Market allows.
+
+        Raises
+        ------
+        InputError
+            There are none.
+        """
+        frames = candles_between(self._folder, self._settings, self._chunks, *_moments(start, end))
+        if not frames:
+            raise InputError(f"market: no candle from {shown(start)} to {shown(end)}.")
+        return Market.from_frame(pd.concat(frames), self.symbol, self.exchange, simulated=self.simulated)
 
     def _frame(self, time: Any, close: Any) -> Ledger:
         """Return a ledger without entries: the grid, tiers and times of a density."""
@@ -304,6 +329,11 @@ def _kept_chunks(folder: Folder, plan: str) -> list[Chunk] | None:
         return None
     good = chunks and all(folder.whole(f"candles/{one.name}", plan) == one.about() for one in chunks)
     return chunks if good else None
+
+
+def _interval(folder: Folder, chunks: Sequence[Chunk], plan: str) -> str:
+    longest = max(chunks, key=lambda chunk: chunk.rows)
+    return Market.from_frame(candles_of(folder, longest, plan)).interval_label
 
 
 def _settings(facts: Mapping[str, Any]) -> Settings:

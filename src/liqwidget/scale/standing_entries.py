@@ -1,7 +1,7 @@
 """Entries that stand at a moment, few enough to carry along a history, for any mix and any decay rate.
 
-Entries of one row and tier whose ages are within a factor of 1.2 share one, which has their mean age: with decay rate r
-and age a that is off by at most ``(0.09 r a)^2 / 6`` of what is left of it, 0.14 % at r a = 1.
+Entries of one row and tier whose ages are within a factor of 1.02 share one, which has their mean age; what is left of
+them after decay is off by a ten-thousandth at the age at which 1 / e is left.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..grid import Floats, Ints
 from ..ledger import Ledger
 from .piece import first_sweep
 
-_YOUNGEST, _RATIO = 1 / 60, 1.2  # hours; ages of one bucket
+_YOUNGEST, _RATIO = 1 / 60, 1.02  # hours; ages of one bucket
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +59,6 @@ class Standing:
             np.concatenate([self.notional[mine], left.notional]),
             np.concatenate([self.age[mine] + hours, left.age]),
         )
-
-    def amount(self, rate: float, tiers: int, rows: int) -> Floats:
-        """Return what is left of it by tier and row, USD, (L, P)."""
-        left = self.notional * np.exp(-rate * self.age)
-        amount: Floats = np.zeros((tiers, rows))
-        np.add.at(amount, (self.tier, self.row), left)
-        return amount
 
 
 def _gathered(row: Ints, tier: Ints, side: Ints, notional: Floats, age: Floats) -> Standing:

@@ -1,0 +1,137 @@
+"""Windows of a history, and the widget that shows them, against one pass over all candles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import liqwidget as lw
+from liqwidget.windowed import COLUMNS, as_sent
+from liqwidget.wire import decode_frame
+from markets import walk
+
+TIERS = (3, 5, 10, 20, 50, 100)
+RATE = 0.05
+
+
+@pytest.fixture(scope="module")
+def market():
+    return walk(90_000, seed=4, price=60_000, tick=0.1, wild=0.02, step_minutes=1, gaps=True)
+
+
+@pytest.fixture(scope="module")
+def history(market, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("history")
+    return lw.history(market, folder, leverage=TIERS, bin_size=100.0, decay_rate=RATE, chunk=5_000, progress=False)
+
+
+@pytest.fixture(scope="module")
+def ledger(market):
+    return lw.build_ledger(market, TIERS, 100.0)
+
+
+@pytest.fixture
+def time(market):
+    return market.candles.index.as_unit("ns").asi8
+
+
+@pytest.fixture
+def heatmap(history):
+    made = lw.HistoryHeatmap(history)
+    yield made
+    made.close()
+
+
+def box(time, a: int, b: int) -> dict[str, float]:
+    return {"time_from": time[a] / 1e6, "time_to": time[b] / 1e6}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "width"), [(0, 2_000, 1), (31_111, 32_000, 1), (10_003, 19_000, 4), (3_000, 50_000, 16)]
+)
+@pytest.mark.parametrize("rate", [RATE, 0.01, 0.2])
+def test_a_window_has_what_one_pass_has(a, b, width, rate, history, ledger, time) -> None:
+    window = history.windows.cut(int(time[a]), int(time[b]), COLUMNS)
+    assert window.width == width
+    assert window.first <= time[a]
+    assert len(window.tile) <= COLUMNS + 2
+    own = window.tile.ledger
+    closes = np.r_[np.searchsorted(time, own.time.view(np.int64)[1:]) - 1, -1]  # of each column: before the next begins
+    if a == 0:
+        assert own.time.view(np.int64)[0] == time[0]
+    shown = np.arange(0, len(own) - 1, 50)
+    whole = ledger.replay(rate, None, np.unique(closes[shown])).values
+    for sent in (own, as_sent(own, rate)):
+        found = sent.replay(rate, None, shown).values
+        worst = 3e-5 if width == 1 else 3e-4
+        assert np.abs(found - whole).max() <= worst * whole.max()
+    np.testing.assert_allclose(own.close[shown], ledger.close[closes[shown]])
+
+
+def test_ages_travel_so_that_the_browser_has_what_python_has(heatmap, history, time) -> None:
+    heatmap.visible = box(time, 31_000, 31_500)
+    frame = decode_frame(heatmap._ledger)
+    found = frame.arrays["notional"] * np.exp(-RATE * frame.arrays["age"].astype(float) ** 3 * frame.meta["age_unit"])
+    exact = heatmap.ledger.notional * np.exp(-RATE * heatmap.ledger.age)
+    np.testing.assert_allclose(found, exact, rtol=2e-6)
+    heatmap.decay_rate = 0.11
+    heatmap._timer.join()
+    frame = decode_frame(heatmap._ledger)
+    found = frame.arrays["notional"] * np.exp(-0.11 * frame.arrays["age"].astype(float) ** 3 * frame.meta["age_unit"])
+    np.testing.assert_allclose(found, heatmap.ledger.notional * np.exp(-0.11 * heatmap.ledger.age), rtol=2e-6)
+
+
+def test_the_window_follows_the_view(heatmap, history, market, time) -> None:
+    assert (heatmap.visible, heatmap._window.width) == (None, 64)
+    assert heatmap._window.first == time[0]
+    heatmap.visible = box(time, 40_000, 41_000)
+    bars = decode_frame(heatmap._bars)
+    assert bars.meta["view"] == heatmap.visible  # set from Python: the browser goes there
+    assert bars.meta["interval"] == "1m"
+    assert heatmap._window.width == 1
+    assert "window of a history of 75,000 candles" in bars.meta["notices"]
+    assert heatmap.market.candles.iloc[1:].equals(market.between(*heatmap.market.candles.index[[1, -1]]).candles)
+    kept = heatmap._ledger
+    heatmap.set_state({"visible": box(time, 40_500, 41_500)})
+    assert heatmap._ledger is kept  # there is room on both sides
+    heatmap.set_state({"visible": box(time, 40_900, 41_900)})
+    assert heatmap._ledger is not kept
+    assert "view" not in decode_frame(heatmap._bars).meta  # moved by hand: the browser stays where it is
+    assert heatmap._window.first <= time[39_500]
+    heatmap.set_state({"visible": box(time, 40_900, 60_000)})
+    assert heatmap._window.width == 16
+    heatmap.set_state({"visible": None})
+    assert heatmap._window.width == 64
+
+
+def test_memory_is_that_of_a_few_tiles(heatmap, history, time) -> None:
+    for a in range(1_000, 70_000, 2_500):
+        heatmap.visible = box(time, a, a + 300)
+        assert len(history.windows._tiles) <= 12
+        assert len(heatmap.ledger) <= COLUMNS + 2
+
+
+def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
+    with pytest.raises(lw.InputError, match=r"bin_size: the history was built with 100; got 50"):
+        heatmap.bin_size = 50.0
+    with pytest.raises(lw.InputError, match="leverage_mix: the history was built with tiers 3, 5, 10"):
+        heatmap.leverage_mix = {7: 1}
+    with pytest.raises(lw.InputError, match="append: a history has ended"):
+        heatmap.append(market.candles.tail(1))
+    with pytest.raises(lw.InputError, match="a HistoryHeatmap shows its history"):
+        heatmap.market = market
+    with pytest.raises(lw.InputError, match=r"history: wanted what lw\.history returns; got Market"):
+        lw.HistoryHeatmap(market)
+    with pytest.raises(lw.InputError, match="market: wanted a Market"):
+        lw.LiquidationHeatmap(history)
+    assert set(heatmap._presets) == {"balanced"}
+    assert heatmap.leverage_mix == lw.PRESETS["balanced"]
+    heatmap.set_state({"bin_size": 20.0})
+    assert (heatmap.bin_size, heatmap._status["state"]) == (100.0, "error")
+
+
+def test_the_market_of_a_span(history, market) -> None:
+    span = market.between("2026-01-05 10:00", "2026-01-20")
+    assert history.market("2026-01-05 10:00", "2026-01-20").candles.equals(span.candles)
+    with pytest.raises(lw.InputError, match="market: no candle"):
+        history.market("2031-01-01")
