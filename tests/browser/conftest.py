@@ -36,6 +36,10 @@ class Session:
         assert "ERROR" not in out, out
         return out
 
+    def start(self, code: str) -> None:
+        """Have code run in the notebook's kernel, without waiting for its end."""
+        self.page.evaluate(f"(code) => {{ void ({EXECUTE})(code); }}", code)
+
     def view(self, expression: str, index: int = 0):
         """Evaluate an expression of ``view``, the front end's own object."""
         return self.page.evaluate(_OF_VIEW % expression, index)

@@ -65,6 +65,12 @@ def choose(session, source: str) -> None:
     session.page.locator(".liq-app-source").get_by_role("button", name=source, exact=True).click()
 
 
+def fill(session, name: str, text: str) -> None:
+    box = session.page.locator(f".liq-app-{name} input")
+    box.fill(text)
+    box.press("Tab")
+
+
 def load(session) -> None:
     session.page.get_by_role("button", name="Load", exact=True).click()
 
@@ -128,21 +134,28 @@ def test_files_errors_widths_and_the_end(explorer, tmp_path):
     lw.load_sample().candles.tail(400).reset_index().to_csv(tmp_path / "mine.csv", index=False)
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     choose(session, "File")
-    path = session.page.locator(".liq-app-path input")
-    path.fill(str(tmp_path / "mine.csv"))
-    path.press("Tab")
+    fill(session, "path", str(tmp_path / "mine.csv"))
     load(session)
     said(session, "400 candles")
     session.until("view.source.field.ledger.columns === 400")
     bars_of(session, float(session.python(MIX)))
     revision = session.revision()
-    path.fill(str(tmp_path / "bad.csv"))
-    path.press("Tab")
+    fill(session, "path", str(tmp_path / "bad.csv"))
     load(session)
     said(session, "candles:")
     assert session.page.locator(".liq-app-error [role=alert]").count() == 1
     assert session.view("view.source.field.ledger.columns") == 400
     assert session.revision() == revision
+
+    # While a cell runs, a click does not overtake what was written before it.
+    session.start(
+        "import threading\nshown = threading.Event()\n"
+        "app.heatmap.observe(lambda _: shown.set(), '_revision')\nshown.wait(20)"
+    )
+    fill(session, "symbol", "MINE")
+    fill(session, "path", str(tmp_path / "mine.csv"))
+    load(session)
+    said(session, "400 candles of MINE")
 
     frame = lw.load_sample().candles.reset_index()
     frame["note"] = "x" * 1_500  # more than two pieces of a megabyte
@@ -151,7 +164,7 @@ def test_files_errors_widths_and_the_end(explorer, tmp_path):
     assert large.stat().st_size > 2.5 * 2**20
     choose(session, "Upload")
     session.page.locator(".liq-app-upload input").set_input_files(str(large))
-    said(session, "2,016 candles of BTCUSDT")
+    said(session, "2,016 candles of MINE")
     assert session.python("print(app.market.simulated)").strip() == "False"
     assert session.page.locator(".liq-app-upload b").count() == 0
     assert session.python("app.close(); print(set(_instances) == before)").strip() == "True"
@@ -168,9 +181,7 @@ def exchange():
 def test_a_venue_and_a_fetch_that_is_cancelled(explorer, exchange):
     session = explorer(connect(exchange))
     choose(session, "Venue")
-    days = session.page.locator(".liq-app-days input")
-    days.fill("1")
-    days.press("Tab")
+    fill(session, "days", "1")
     load(session)
     said(session, "candles of BTCUSDT")
     assert session.python("print(app.market.exchange)").strip() == "binance"
@@ -179,8 +190,7 @@ def test_a_venue_and_a_fetch_that_is_cancelled(explorer, exchange):
     assert 280 < columns <= 288
 
     exchange.set_vices([vices.Mute(path="klines")])
-    days.fill("2")
-    days.press("Tab")
+    fill(session, "days", "2")
     load(session)
     said(session, " of ")
     assert session.view("view.source.field.ledger.columns") == columns

@@ -15,7 +15,7 @@ from typing import ClassVar
 import pytest
 from lab import Lab, chromium, open_notebook, write_notebook
 from test_app import READY as PANELS
-from test_app import choose, load, said
+from test_app import choose, fill, load, said
 from test_live import connect
 
 import liqwidget as lw
@@ -136,12 +136,6 @@ def watched(playwright, session_of, exchange, tmp_path):
         lab.stop()
 
 
-def fill(session, name: str, text: str) -> None:
-    box = session.page.locator(f".liq-app-{name} input")
-    box.fill(text)
-    box.press("Tab")
-
-
 def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
     session, page = watched, watched.page
     shows(session, ".liq-title")
@@ -153,7 +147,7 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
     assert "HTTP 400" in page.locator("[role=alert]").inner_text()
     fill(session, "symbol", PROBE)
     load(session)
-    page.locator("[role=alert]", has_text="symbol").wait_for()
+    page.locator("[role=alert]", has_text="need letters").wait_for()  # the venue's words name the symbol too
     shows(session, "[role=alert]")
 
     choose(session, "File")
@@ -175,9 +169,10 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
         shows(session, "[role=alert]")
 
     choose(session, "Upload")
-    for ending in ("exe", "csv"):
-        session.page.locator(".liq-app-upload input").set_input_files(str(tmp_path / f"{PROBE}.{ending}"))
+    for ending, words in (("exe", "upload: "), ("csv", "50 candles of")):
+        page.locator(".liq-app-upload input").set_input_files(str(tmp_path / f"{PROBE}.{ending}"))
         shows(session, ".liq-app-upload")
+        said(session, words)
         shows(session, ".liq-app-said")
     said(session, f"50 candles of {PROBE}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import time
+import threading
 
 import pytest
 from lab import CHROMIUM_FLAGS, find_chromium, open_notebook, write_notebook
@@ -66,21 +66,27 @@ def bare_chromium(playwright, tmp_path):
     process = subprocess.Popen(
         [*command, f"--user-data-dir={home}", "--window-size=1500,1500", "about:blank"],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        text=True,
     )
+    patience = threading.Timer(30, process.kill)  # which ends the lines too
+    rest = threading.Thread(target=process.stderr.read)  # a full pipe would stop it
+    patience.start()
     try:
-        address = home / "DevToolsActivePort"
-        deadline = time.monotonic() + 30
-        while not (address.is_file() and "\n" in address.read_text()):
-            assert process.poll() is None
-            assert time.monotonic() < deadline, "Chromium did not come up"
-            time.sleep(0.05)
-        port = address.read_text().splitlines()[0]
-        yield playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}", no_defaults=True).contexts[0]
+        addresses = (line.split()[-1] for line in process.stderr if "DevTools listening on" in line)
+        address = next(addresses, None)
+        patience.cancel()
+        assert address is not None, "Chromium did not come up"
+        rest.start()
+        yield playwright.chromium.connect_over_cdp(address, no_defaults=True).contexts[0]
     finally:
+        patience.cancel()
         process.terminate()
         process.wait(15)
+        if rest.ident is not None:
+            rest.join()
+        process.stderr.close()
 
 
 def test_a_tab_that_was_hidden_and_one_that_is_zoomed(lab, bare_chromium, session_of):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 
@@ -67,6 +68,8 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
             "path": (self.symbol, self.path),
         }
         every = {field: None for fields in self._fields.values() for field in fields}
+        for widget in (self.source, *every, self.button, self.stop):
+            _keep_order(widget.comm)
         super().__init__([self.source, *every, self.button, self.stop, self.bar, self.said])
         self.add_class("liq-app-line")
         self.said.add_class(_SAID)
@@ -151,6 +154,16 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         for fields in self._fields.values():
             for field in fields:
                 field.layout.display = "" if field in shown else "none"
+
+
+def _keep_order(comm: Any) -> None:
+    """Have a control's messages handled by the thread that the page names, which is one for all of them.
+
+    ipykernel from 7.4 on answers in the thread that the control last spoke from: a click would overtake the text that
+    was written before it as long as a cell is running.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, named: named
 
 
 _TIPS = {
