@@ -98,6 +98,12 @@ def test_a_span_of_it(built, market) -> None:
         history.density("2035-01-01")
 
 
+def test_the_store_may_be_any_that_fsspec_opens(market) -> None:
+    history = lw.history(market, "memory://years", columns=300, chunk=700, **HOW)
+    same(history, market, 300)
+    same(lw.history(None, "memory://years"), market, 300)
+
+
 KILLED = """
 import os, signal, sys
 import pandas as pd

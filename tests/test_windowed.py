@@ -130,6 +130,21 @@ def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
     assert (heatmap.bin_size, heatmap._status["state"]) == (100.0, "error")
 
 
+def test_rows_and_columns_fit_the_browser(market, tmp_path) -> None:
+    some = market.tail(9_000)
+    fine = lw.history(some, tmp_path / "fine", leverage=TIERS, bin_size=10.0, decay_rate=RATE, progress=False)
+    heatmap = lw.HistoryHeatmap(fine)
+    assert fine.grid.rows > 2_000
+    assert len(heatmap.ledger) * fine.grid.rows <= 8_010_000
+    whole = lw.build_ledger(some, TIERS, 10.0).replay(fine.decay_rate, None, [len(some) - 1]).values
+    found = heatmap.ledger.replay(fine.decay_rate, None, [len(heatmap.ledger) - 1]).values
+    assert np.abs(found - whole).max() <= 1e-3 * whole.max()
+    heatmap.close()
+    finer = lw.history(some, tmp_path / "finer", leverage=TIERS, bin_size=1.0, decay_rate=RATE, progress=False)
+    with pytest.raises(lw.InputError, match=r"the browser draws at most 16,000. Build it with a larger bin_size"):
+        lw.HistoryHeatmap(finer)
+
+
 def test_the_market_of_a_span(history, market) -> None:
     span = market.between("2026-01-05 10:00", "2026-01-20")
     assert history.market("2026-01-05 10:00", "2026-01-20").candles.equals(span.candles)

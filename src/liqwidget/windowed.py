@@ -15,7 +15,7 @@ from .errors import InputError
 from .ledger import Ledger
 from .market import Market
 from .mix import PRESETS, check_mix
-from .picture import Picture
+from .picture import MAX_CELLS, Picture
 from .widget import LiquidationHeatmap
 from .wire import age_steps, encode_frame, ledger_arrays
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .scale.history import History
     from .scale.window import Window
 
-COLUMNS = 4_500  # of a window at most
+COLUMNS, LEAST = 4_500, 500  # of a window: at most, and at least what it must have room for
 _BESIDE = 1.5  # views beside the one in view, on each side
 _ROOM = 0.75  # views left on a side, below which the next window is cut
 _REST = 0.3  # s after the last change of the decay rate
@@ -75,6 +75,12 @@ class HistoryHeatmap(LiquidationHeatmap):
                 "Use lw.LiquidationHeatmap for a Market."
             )
         self._history = history
+        self._most = min(COLUMNS, MAX_CELLS // history.grid.rows)
+        if self._most < LEAST:
+            raise InputError(
+                f"history: it was built with {history.grid.rows:,} rows; the browser draws at most "
+                f"{MAX_CELLS // LEAST:,}. Build it with a larger bin_size."
+            )
         self._by_hand = False
         self._to_show: Mapping[str, float] | None = None
         tiers = set(history.leverage.tolist())
@@ -165,7 +171,7 @@ class HistoryHeatmap(LiquidationHeatmap):
 
     def _wanted(self, visible: Mapping[str, float] | None) -> Window:
         """Return the window for times in view: these, as much beside them, and columns as fine as there is room for."""
-        return self._history.windows.cut(*self._beside(*self._times(visible)), COLUMNS)
+        return self._history.windows.cut(*self._beside(*self._times(visible)), self._most)
 
     def _times(self, visible: Mapping[str, float] | None) -> tuple[int, int]:
         history = self._history
@@ -182,7 +188,7 @@ class HistoryHeatmap(LiquidationHeatmap):
     def _is_needed(self, visible: Mapping[str, float] | None) -> bool:
         history, window, (first, last) = self._history, self._window, self._times(visible)
         windows, room = history.windows, _ROOM * (last - first)
-        if windows.width(windows.count(*self._beside(first, last)), COLUMNS) != window.width:
+        if windows.width(windows.count(*self._beside(first, last)), self._most) != window.level:
             return True
         left = window.first > history.first and first - window.first < room
         right = window.last < history.last and window.last - last < room

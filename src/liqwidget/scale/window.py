@@ -29,12 +29,15 @@ class Window:
         that stood at its close, with their ages.
     width
         Candles a column; the first and the last may hold fewer.
+    level
+        Candles a column of the tiles that it was cut from.
     first, last
         Times of the first and the last column, ns.
     """
 
     tile: Tile
     width: int
+    level: int
     first: int
     last: int
 
@@ -62,7 +65,7 @@ class Windows:
         return int(STRIDE**level)
 
     def cut(self, first: int, last: int, most: int) -> Window:
-        """Return the columns from one time to another, ns, at most ``most`` of them if the coarsest level allows.
+        """Return the columns from one time to another, ns, at most ``most`` of them and three at the edges.
 
         What opened in the window is exact where columns are single candles; what stood before is to a ten-thousandth.
         """
@@ -85,8 +88,10 @@ class Windows:
         else:
             before = None
         some = tile.cut(a, b)
+        more = -(-len(some) // (most + 2))  # the coarsest level may still be too fine
+        some = some.merged(more)
         whole = some if before is None else some.behind(standing, before)
-        return Window(whole, width, int(time[a]), int(time[b - 1]))
+        return Window(whole, width * more, width, int(time[a]), int(time[b - 1]))
 
     def tile(self, level: int, number: int) -> Tile:
         """Return a tile: of a level, or of level 0 a chunk's candles one by one."""
