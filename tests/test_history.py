@@ -205,6 +205,7 @@ def test_a_client_whose_worker_dies_writes_the_same_bytes(four, built, market, t
         ({"leverage": (5, 5)}, "leverage: wanted 1 to 32 different tiers"),
         ({"decay_rate": -1}, "decay_rate: wanted a rate per hour"),
         ({"turnover": 0}, "turnover: wanted a share"),
+        ({"bin_size": 2.0, "columns": 3_000}, "display columns is more than 200,000,000 cells"),
     ],
 )
 def test_bad_input_says_what_was_wanted(arguments, message, market, tmp_path) -> None:

@@ -132,7 +132,9 @@ def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
 
 def test_rows_and_columns_fit_the_browser(market, tmp_path) -> None:
     some = market.tail(9_000)
-    fine = lw.history(some, tmp_path / "fine", leverage=TIERS, bin_size=10.0, decay_rate=RATE, progress=False)
+    fine = lw.history(
+        some, tmp_path / "fine", leverage=TIERS, bin_size=10.0, decay_rate=RATE, columns=9, progress=False
+    )
     heatmap = lw.HistoryHeatmap(fine)
     assert fine.grid.rows > 2_000
     assert len(heatmap.ledger) * fine.grid.rows <= 8_010_000
@@ -140,7 +142,9 @@ def test_rows_and_columns_fit_the_browser(market, tmp_path) -> None:
     found = heatmap.ledger.replay(fine.decay_rate, None, [len(heatmap.ledger) - 1]).values
     assert np.abs(found - whole).max() <= 1e-3 * whole.max()
     heatmap.close()
-    finer = lw.history(some, tmp_path / "finer", leverage=TIERS, bin_size=1.0, decay_rate=RATE, progress=False)
+    finer = lw.history(
+        some, tmp_path / "finer", leverage=TIERS, bin_size=1.0, decay_rate=RATE, columns=9, progress=False
+    )
     with pytest.raises(lw.InputError, match=r"the browser draws at most 16,000. Build it with a larger bin_size"):
         lw.HistoryHeatmap(finer)
 

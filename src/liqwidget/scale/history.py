@@ -30,6 +30,7 @@ from .window import Windows, candles_between
 VERSION = 1
 CHUNK = 16_384
 COLUMNS = 4_000
+MAX_CELLS = 200_000_000  # 0.8 GB of float32; a short history holds them in one chunk
 _MANIFEST, _CANDLES = "history.json", "candles.json"
 
 
@@ -137,6 +138,7 @@ def history(
         low, high = min(one.low for one in chunks), max(one.high for one in chunks)
         size = auto_bin_size(low, high, span) if bin_size is None else bin_size
         grid = PriceGrid.covering(low, high, size, span)
+        _check_cells(len(tiers), grid.rows, min(columns, chunks[-1].end))
         of_ledger = {
             "maintenance_rate": float(maintenance_rate),
             "fee_rate": float(fee_rate),
@@ -370,6 +372,14 @@ def _check_tiers(leverage: Any, maintenance_rate: float, fee_rate: float) -> Flo
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {shown(leverage)}")
     level_factors(tiers, maintenance_rate, fee_rate)
     return tiers
+
+
+def _check_cells(tiers: int, rows: int, columns: int) -> None:
+    if tiers * rows * columns > MAX_CELLS:
+        raise InputError(
+            f"history: {tiers} tiers x {rows:,} rows x {columns:,} display columns is more than {MAX_CELLS:,} cells. "
+            "Use a larger bin_size or fewer columns."
+        )
 
 
 def _check_numbers(columns: Any, chunk: Any, turnover: Any, span: Any) -> None:
