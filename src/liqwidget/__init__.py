@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from .analysis.calibration import Calibration
     from .analysis.cascade import Cascade, CascadeCurve, cascade, cascade_curve
     from .analysis.magnets import MagnetStudy, magnet_study
+    from .analysis.rolling import Rolling, calibrate_rolling
     from .analysis.score import Score, score
     from .analysis.sensitivity import Sensitivity, sensitivity
+    from .analysis.sweep import Sweep, sweep
     from .analysis.validate import validate
     from .analysis.validation import Validation
+    from .app.compare import Comparison, compare
     from .app.explorer import explore
     from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
     from .density import Density, auto_decay_rate, estimate
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from .mix import PRESETS
     from .origin import Origin
     from .sample import load_sample
+    from .scale.history import History, history
     from .simulator import simulate
     from .sources.archive import read_archive
     from .sources.cache import cache
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from .sources.venues import venues
     from .truth import Simulation
     from .widget import LiquidationHeatmap
+    from .windowed import HistoryHeatmap
 
 __version__ = "0.1.0"
 
@@ -46,9 +51,12 @@ __all__ = [
     "Calibration",
     "Cascade",
     "CascadeCurve",
+    "Comparison",
     "DataError",
     "Density",
     "FetchError",
+    "History",
+    "HistoryHeatmap",
     "InputError",
     "Ledger",
     "LiqError",
@@ -57,9 +65,11 @@ __all__ = [
     "Market",
     "Origin",
     "ParseError",
+    "Rolling",
     "Score",
     "Sensitivity",
     "Simulation",
+    "Sweep",
     "Validation",
     "WireError",
     "__version__",
@@ -67,14 +77,17 @@ __all__ = [
     "build_ledger",
     "cache",
     "calibrate",
+    "calibrate_rolling",
     "cascade",
     "cascade_curve",
+    "compare",
     "estimate",
     "explore",
     "fetch",
     "fetch_async",
     "find_bracket",
     "follow",
+    "history",
     "hyperliquid_positions",
     "liquidation_price",
     "liquidation_price_in_brackets",
@@ -85,6 +98,7 @@ __all__ = [
     "score",
     "sensitivity",
     "simulate",
+    "sweep",
     "validate",
     "venues",
 ]
@@ -94,9 +108,12 @@ _HOME = {
     "Calibration": "analysis.calibration",
     "Cascade": "analysis.cascade",
     "CascadeCurve": "analysis.cascade",
+    "Comparison": "app.compare",
     "DataError": "errors",
     "Density": "density",
     "FetchError": "errors",
+    "History": "scale.history",
+    "HistoryHeatmap": "windowed",
     "InputError": "errors",
     "Ledger": "ledger",
     "LiqError": "errors",
@@ -105,23 +122,28 @@ _HOME = {
     "Market": "market",
     "Origin": "origin",
     "ParseError": "errors",
+    "Rolling": "analysis.rolling",
     "Score": "analysis.score",
     "Sensitivity": "analysis.sensitivity",
     "Simulation": "truth",
+    "Sweep": "analysis.sweep",
     "Validation": "analysis.validation",
     "WireError": "errors",
     "auto_decay_rate": "density",
     "build_ledger": "ledger",
     "cache": "sources.cache",
     "calibrate": "analysis.calibrate",
+    "calibrate_rolling": "analysis.rolling",
     "cascade": "analysis.cascade",
     "cascade_curve": "analysis.cascade",
+    "compare": "app.compare",
     "estimate": "density",
     "explore": "app.explorer",
     "fetch": "sources.fetch",
     "fetch_async": "sources.fetch",
     "find_bracket": "brackets",
     "follow": "sources.live",
+    "history": "scale.history",
     "hyperliquid_positions": "sources.positions",
     "liquidation_price": "margin",
     "liquidation_price_in_brackets": "brackets",
@@ -132,6 +154,7 @@ _HOME = {
     "score": "analysis.score",
     "sensitivity": "analysis.sensitivity",
     "simulate": "simulator",
+    "sweep": "analysis.sweep",
     "validate": "analysis.validate",
     "venues": "sources.venues",
 }

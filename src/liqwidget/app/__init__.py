@@ -7,5 +7,5 @@ from importlib.util import find_spec
 
 if find_spec("jupyter_bokeh") is None:
     raise ModuleNotFoundError(
-        'lw.explore needs the extra "app" (jupyter_bokeh missing here): pip install "liqwidget[app]"'
+        'lw.explore and lw.compare need the extra "app" (jupyter_bokeh missing here): pip install "liqwidget[app]"'
     )

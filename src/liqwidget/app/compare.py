@@ -1,0 +1,276 @@
+"""`compare`: many markets at a glance, the one with the nearest large cluster first."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import pandas as pd
+import traitlets
+from bokeh.embed import json_item
+from bokeh.models import LayoutDOM
+from bokeh.util.paths import server_path
+
+from ..density import check_decay_rate
+from ..errors import InputError
+from ..finite import is_finite
+from ..market import Market
+from ..mix import check_mix
+from .distances import Axes, Distances, distances
+from .gate import PanelGate
+from .levels import usd_text
+from .small_multiples import percent, small_multiples
+
+if TYPE_CHECKING:
+    import os
+
+MOST = 100
+_NAMES = ("symbol", "exchange", "close", "side", "distance", "peak_price", "notional", "share", "notes")
+
+
+def compare(
+    markets: Sequence[Market] | Mapping[str, Market],
+    leverage_mix: Mapping[float, float] | str | None = None,
+    decay_rate: float | str | None = "auto",
+    *,
+    distance: float = 0.15,
+    columns: int = 300,
+    large: float = 0.05,
+) -> Comparison:
+    """Return a page of small heatmaps, one a market, sorted by how near their nearest large cluster is.
+
+    All panels share the axis of time (UTC), the axis of price as a distance from the last close, and one scale of
+    colour: estimated USD in 0.1 % of price as a share of the USD that the market trades in a mean day of its last
+    week. Open interest would do where it is known; volume always is.
+
+    Parameters
+    ----------
+    markets
+        1 to 100 markets of any symbols, venues, intervals and lengths; in a dict, the keys are their names.
+    leverage_mix
+        Tier -> weight, or a preset's name, for all of them. None: "balanced".
+    decay_rate
+        Per hour, for all of them; "auto" or None: each market's own, see :func:`liqwidget.auto_decay_rate`.
+    distance
+        How far rows reach to each side of the last close, as a share of it, 0.005 to 0.9; clusters are cut there too.
+    columns
+        Steps of time, 10 to 1,000, over all that any market has. A column shows the close of its last candle, or
+        the candle it lies in where candles are longer.
+    large
+        Share of all USD that stand within ``distance`` at the last close from which on a cluster (a run of bright
+        rows, :meth:`liqwidget.Density.clusters`) counts as large, in (0, 1].
+
+    Returns
+    -------
+    Comparison
+        Shows itself as a cell's last line; with ``table``, ``figure`` and ``save(path)``.
+
+    Raises
+    ------
+    InputError
+        There are no markets, or too many, or an argument is out of its range.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> page = lw.compare({"calm": lw.load_sample(), "short": lw.load_sample().tail(300)})  # doctest: +SKIP
+    >>> page.save("levels.html")  # doctest: +SKIP
+    """
+    named = _named(markets)
+    mix = check_mix(leverage_mix)
+    rate = "auto" if decay_rate is None or decay_rate == "auto" else check_decay_rate(decay_rate)
+    if not is_finite(distance) or not 0.005 <= distance <= 0.9:
+        raise InputError(f"distance: wanted a share of the price from 0.005 to 0.9; got {str(distance)[:40]!r}")
+    if isinstance(columns, bool) or not isinstance(columns, int) or not 10 <= columns <= 1000:
+        raise InputError(f"columns: wanted a whole number from 10 to 1000; got {str(columns)[:40]!r}")
+    if not is_finite(large) or not 0 < large <= 1:
+        raise InputError(f"large: wanted a share in (0, 1]; got {str(large)[:40]!r}")
+    axes = Axes.over([market for _, market in named], float(distance), columns)
+    found = [distances(name, market, axes, mix, rate, float(large)) for name, market in named]
+    return Comparison(sorted(found, key=_nearest_first), axes, float(large))
+
+
+class Comparison:
+    """Markets at a glance. Made by `compare`; all amounts are estimates.
+
+    Attributes
+    ----------
+    table
+        DataFrame, one line a market, as sorted: ``symbol`` (the name, where one was given), ``exchange``, ``close``
+        (USD); of the nearest large cluster ``side`` ("long" or "short"), ``distance`` of its peak from the close as a
+        signed fraction, ``peak_price`` and ``notional`` (USD), ``share`` of all that stands within the page's
+        distance; ``notes`` on the data. Without a large cluster these are missing.
+    figure
+        The page as a Bokeh layout.
+    """
+
+    def __init__(self, shown: list[Distances], axes: Axes, large: float) -> None:
+        self._shown, self._axes, self._large = shown, axes, large
+        lines = [
+            {
+                "symbol": one.name,
+                "exchange": one.market.exchange,
+                "close": one.close,
+                "notes": "; ".join(one.notes),
+                **(one.cluster or {}),
+            }
+            for one in shown
+        ]
+        self.table = pd.DataFrame(lines).reindex(columns=list(_NAMES))
+
+    def __repr__(self) -> str:
+        return f"{self._heading}. {self._words}\n{self._in_words().to_string(index=False)}"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page as one HTML file that needs no kernel and no network."""
+        Path(path).write_text(self._page(), encoding="utf-8", newline="\n")
+
+    def close(self) -> None:
+        """Close the widgets that a notebook shows."""
+        if "_gate" in vars(self):
+            for widget in (*self._gate.children, self._gate):
+                widget.close()
+            del self._gate
+
+    @cached_property
+    def figure(self) -> LayoutDOM:
+        """The page as a Bokeh layout."""
+        return small_multiples(self._shown, self._axes, self._heading, self._words)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        made: Any = self._gate._repr_mimebundle_(**kwargs)
+        data, metadata = made if isinstance(made, tuple) else (made, {})
+        return {**data, "text/plain": repr(self)}, metadata
+
+    @property
+    def _heading(self) -> str:
+        return f"Estimated liquidation levels of {len(self._shown)} market{'s'[: len(self._shown) > 1]}"
+
+    @property
+    def _words(self) -> str:
+        reach = self._axes.step * self._axes.half
+        return (
+            f"Sorted by the nearest large cluster: bright rows that hold at least {percent(self._large)} of all that "
+            f"stands within {percent(reach)} of the last price; it is marked at the right edge. The white line is the "
+            "price, as a distance from the last one. Times are UTC. All amounts are estimates: of vulnerability, never "
+            "of direction. Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+        )
+
+    def _in_words(self) -> pd.DataFrame:
+        table = self.table
+        missing = table["side"].isna()
+        return pd.DataFrame(
+            {
+                "symbol": table["symbol"],
+                "exchange": table["exchange"],
+                "last price": [f"{one.close:,.{one.market.price_decimals}f}" for one in self._shown],
+                "nearest large cluster": table["side"].mask(missing, "none"),
+                "distance": [
+                    ("" if none else f"{far:+.1%}") for none, far in zip(missing, table["distance"], strict=True)
+                ],
+                "estimate": [
+                    ("" if none else usd_text(usd)) for none, usd in zip(missing, table["notional"], strict=True)
+                ],
+                "of what stands": [
+                    ("" if none else f"{s:.0%}") for none, s in zip(missing, table["share"], strict=True)
+                ],
+                "notes": table["notes"],
+            }
+        )
+
+    @cached_property
+    def _item(self) -> str:
+        """The layout as JSON that can stand in a page: no text in it can end its element or begin a comment."""
+        text = json.dumps(json_item(self.figure), separators=(",", ":"))
+        for sign in "<>&":
+            text = text.replace(sign, f"\\u{ord(sign):04x}")
+        return text
+
+    @cached_property
+    def _gate(self) -> PanelGate:
+        return PanelGate((_Sheet(_item=self._item),), (), threading.Lock())
+
+    def _page(self) -> str:
+        library = (server_path() / "static" / "js" / "bokeh.min.js").read_text(encoding="utf-8")
+        script = f"{_JS}\nopenPage(document);\n"
+        admitted = " ".join(
+            f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (library, script)
+        )
+        table = self._in_words().to_html(index=False, border=0)
+        return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src {admitted}; \
+style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{escape(self._heading)}</title>
+<style>{_CSS}</style>
+</head>
+<body>
+<main>
+<div id="liq-host"></div>
+<noscript><p>The panels need JavaScript.</p></noscript>
+<details><summary>As a table</summary>{table}</details>
+</main>
+<footer><p>Made with liqwidget.</p></footer>
+<script type="application/json" id="liq-item">{self._item}</script>
+<script>{library}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+_JS = (files(__package__) / "compare.js").read_text(encoding="utf-8")
+_CSS = """
+body { margin: 0; background: #121019; color: #dcd9e6;
+  font: 13px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+details, footer { padding: 0 18px 12px; color: #a9a6b8; overflow-x: auto; }
+th, td { text-align: left; padding: 2px 14px 2px 0; font-weight: 400; font-variant-numeric: tabular-nums; }
+"""
+
+
+class _Sheet(anywidget.AnyWidget):
+    """A Bokeh item in a notebook; BokehJS has to be in the page, as `PanelGate` sees to."""
+
+    _esm = _JS
+    _item = traitlets.Unicode().tag(sync=True)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take nothing that a browser writes."""
+
+
+def _named(markets: object) -> list[tuple[str, Market]]:
+    wanted = f"markets: wanted a list of 1 to {MOST} Markets, or a dict of name -> Market"
+    if isinstance(markets, Mapping):
+        pairs = list(markets.items())
+    elif isinstance(markets, Sequence) and not isinstance(markets, str | bytes):
+        pairs = [(getattr(market, "symbol", ""), market) for market in markets]
+    else:
+        raise InputError(f"{wanted}; got {type(markets).__name__}.")
+    if not 1 <= len(pairs) <= MOST:
+        raise InputError(f"{wanted}; got {len(pairs):,}.")
+    for place, (name, market) in enumerate(pairs):
+        if not isinstance(market, Market):
+            raise InputError(
+                f"{wanted}; number {place} is a {type(market).__name__}. Use lw.Market.from_frame(df, symbol=...)."
+            )
+        if not isinstance(name, str) or len(name) > 64 or not name.isprintable():
+            raise InputError(f"markets: names are text of at most 64 printable characters; got {str(name)[:40]!r}")
+    return pairs
+
+
+def _nearest_first(one: Distances) -> tuple[bool, float, float]:
+    found = one.cluster
+    return (True, 0.0, 0.0) if found is None else (False, abs(found["distance"]), -found["share"])

@@ -1,0 +1,152 @@
+"""Many markets at a glance, as a saved page without a network and in a real JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lab import chromium, find_chromium
+
+import liqwidget as lw
+from markets import walk
+
+pytestmark = pytest.mark.browser
+
+PROBE = "<img src=x onerror=window.hacked=1>"
+FORMULA = "$$\\href{javascript:window.hacked=1}{x}$$"
+# All text of the page, that of shadow trees too, as it is read; and elements that came of a probe.
+READ = """() => {
+  const texts = [], found = [];
+  const look = (root) => {
+    for (const node of root.childNodes) {
+      if (node.nodeType === Node.TEXT_NODE && node.textContent.trim()) texts.push(node.textContent);
+      if (node.nodeType !== Node.ELEMENT_NODE || node.matches('script, style')) continue;
+      if (node.matches('img, mjx-container, [onerror]')) found.push(node.outerHTML);
+      look(node);
+      if (node.shadowRoot) look(node.shadowRoot);
+    }
+  };
+  look(document.body);
+  return { texts, found, hacked: window.hacked ?? null };
+}"""
+# What BokehJS holds: its ranges of time, and how many figures follow each.
+RANGES = """() => {
+  const models = Bokeh.documents.flatMap((document) => [...document._all_models.values()]);
+  const plots = models.filter((model) => model.type === 'Figure' && model.y_range.end < 1);
+  const x = new Set(plots.map((plot) => plot.x_range)), y = new Set(plots.map((plot) => plot.y_range));
+  return [plots.length, x.size, y.size, ...[...x, ...y].map((range) => [range.start, range.end])];
+}"""
+PLACES = """() => {
+  const canvases = [];
+  const look = (root) => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element.matches('canvas.bk-layer') && element.width > 0) canvases.push(element.getBoundingClientRect());
+      if (element.shadowRoot) look(element.shadowRoot);
+    }
+  };
+  look(document);
+  const lefts = new Set(canvases.filter((box) => box.height > 100).map((box) => Math.round(box.left)));
+  return { columns: lefts.size, wide: document.documentElement.scrollWidth - innerWidth };
+}"""
+
+
+@pytest.fixture
+def opened(playwright, tmp_path):
+    """Open a saved page from disk in a Chromium that has no network."""
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    stack = []
+
+    def start(comparison: lw.Comparison, width: int = 1400):
+        comparison.save(tmp_path / "page.html")
+        manager = chromium(playwright, width, 900)
+        page = manager.__enter__()
+        stack.append(manager)
+        page.context.set_offline(True)
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector("#liq-host[data-ready]", timeout=20_000)
+        return page
+
+    yield start
+    for manager in stack:
+        manager.__exit__(None, None, None)
+
+
+def heat(page, place: int):
+    """The box of a panel's canvas, in the order of the page."""
+    boxes = page.locator(".bk-Figure").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().toJSON())")
+    return [box for box in boxes if box["height"] > 100][place]
+
+
+def test_a_saved_page_is_alive_and_its_words_are_words(opened):
+    market = walk(200, seed=1)
+    made = [
+        lw.Market.from_frame(walk(200, seed=2, oi=False).candles, symbol=PROBE, exchange=FORMULA, simulated=True),
+        lw.Market.from_frame(market.candles.iloc[:-9], symbol="B"),
+        *(lw.Market.from_frame(walk(200, seed=seed).candles, symbol=f"M{seed}") for seed in (3, 4, 5)),
+    ]
+    page = opened(lw.compare(made))
+    shown = page.evaluate(READ)
+    for words in (
+        PROBE,
+        FORMULA,
+        "simulated · no open interest, half-life of 24 h assumed",
+        "ends 9 h before the latest",
+    ):
+        assert words in shown["texts"]
+    assert any("never of direction" in text for text in shown["texts"])
+    assert any(re.fullmatch(r"(longs|shorts) [+-]\d+\.\d% · est. .* USD", text) for text in shown["texts"])
+    assert shown["found"] == []
+
+    count, times, distances, (start, end), (low, high) = page.evaluate(RANGES)
+    assert (count, times, distances) == (5, 1, 1)
+    assert (low, high) == (-0.15, 0.15)
+    box = heat(page, 0)
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    tip = page.locator(".bk-tooltip-content").filter(has_text="from last price")
+    tip.wait_for()
+    text = tip.text_content()
+    assert re.search(r"2026-01-\d\d \d\d:\d\d", text)
+    assert re.search(r"\+\d+\.\d%", text)
+    assert re.search(r"estimate:\s*[\d.]+[km]? USD in 0.2 % of price", text)
+
+    # The wheel is the page's; with Ctrl it zooms all panels, and Reset brings them back.
+    page.mouse.wheel(0, 40)
+    page.wait_for_function("() => scrollY > 0")
+    assert page.evaluate(RANGES)[3] == [start, end]
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.wait_for_function(f"(before) => ({RANGES})()[3][0] > before", arg=start)
+    page.locator(".bk-tool-icon-reset").first.click()
+    page.wait_for_function(f"(before) => ({RANGES})()[3][0] === before", arg=start)
+
+    assert page.evaluate(READ)["hacked"] is None
+    assert page.problems == []
+    assert page.asked == [page.url]
+    # The same look finds what is parsed.
+    page.evaluate("(text) => { document.body.appendChild(document.createElement('p')).innerHTML = text; }", PROBE)
+    assert len(page.evaluate(READ)["found"]) == 1
+
+    wide = page.evaluate(PLACES)
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_function(f"(columns) => ({PLACES})().columns < columns", arg=wide["columns"])
+    assert wide["columns"] == 3
+    assert page.evaluate(PLACES)["wide"] == wide["wide"] == 0
+
+
+def test_a_notebook_shows_it(notebook):
+    cells = (
+        "import liqwidget as lw\nmarket = lw.load_sample()",
+        "page = lw.compare({'all': market, 'end': market.tail(300)}, columns=60)\npage",
+    )
+    session = notebook(*cells, views=0)
+    session.page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
+    session.page.locator(".bk-Figure").nth(2).wait_for()
+    assert session.page.evaluate(RANGES)[:3] == [2, 1, 1]
+    texts = session.page.evaluate(READ)["texts"]
+    assert "begins 5 d after the earliest" in " ".join(texts)
+    session.python("page.close()")
+    assert session.page.problems == []
