@@ -37,7 +37,7 @@ const TRAITS: Record<keyof Settings, string> = {
   theme: "theme",
   height: "height",
 };
-const TRAILING_MS = 200;
+const TRAILING_MS = 100;
 /** Above this the page would run out of memory; Python keeps to half of it. */
 const MAX_CELLS = 16_000_000;
 

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..finite import is_finite
 from ..grid import Floats, Ints, nice_step
 from ..ledger import SPAN
-from ..margin import SIDES
+from ..margin import SIDES, level_factors
 from ..mix import check_mix, shares
 from .bootstrap import block_counts, percentile_interval
 from .calibration import Calibration, notes_on
@@ -106,6 +106,7 @@ def calibrate(
     ... )
     """
     shape = _prior(leverage, prior, maintenance_rate + fee_rate)
+    level_factors(np.array(list(shape), dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
     if not (is_finite(prior_spread) and 0.01 <= prior_spread <= 100):
         raise InputError(f"prior_spread: wanted a fraction from 0.01 to 100; got {str(prior_spread)[:40]!r}")
     rates = sorted({check_decay_rate(rate) for rate in decay_rates})

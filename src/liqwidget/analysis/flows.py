@@ -35,6 +35,7 @@ class Flows:
     time: npt.NDArray[np.datetime64]
     leverage: Floats
     _market: Market
+    _turnover: float  # of the ledger
     _interval: Ints  # of each candle, (T,)
     _crossed: Floats  # USD liquidated inside its own candle, (T, L, 2)
     _column: Ints  # candle that opened what is swept later, (N,)
@@ -61,7 +62,11 @@ class Flows:
         every
             Length of an interval, as pandas has it; at least that of a candle.
         """
-        ledger: Ledger = build_ledger(market, leverage, bin_size, maintenance_rate, fee_rate)
+        return cls.on(build_ledger(market, leverage, bin_size, maintenance_rate, fee_rate), market, every)
+
+    @classmethod
+    def on(cls, ledger: Ledger, market: Market, every: str) -> Flows:
+        """Return the flows of a market from its unmerged ledger, of any turnover."""
         starts = market.candles.index.floor(every)
         time, interval = np.unique(starts.as_unit("ns").tz_localize(None).to_numpy(), return_inverse=True)
         T, L = len(ledger), len(ledger.leverage)
@@ -73,6 +78,7 @@ class Flows:
             time=time,
             leverage=ledger.leverage,
             _market=market,
+            _turnover=ledger.settings["turnover"],
             _interval=interval,
             _crossed=ledger.crossed,
             _column=column,
@@ -93,8 +99,8 @@ class Flows:
         return flows
 
     def _opened(self, turnover: float) -> Floats:
-        """Return what each candle opens at a turnover, as a share of what it opens at 1, shape (T,)."""
-        whole = opened_coins(self._market, 1.0)[0]
+        """Return what each candle opens at a turnover, as a share of what it opens at the ledger's, shape (T,)."""
+        whole = opened_coins(self._market, self._turnover)[0]
         share: Floats = np.divide(
             opened_coins(self._market, turnover)[0], whole, out=np.zeros_like(whole), where=whole > 0
         )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..density import auto_decay_rate
 from ..errors import InputError
-from ..grid import nice_step
+from ..grid import Floats, nice_step
 from ..ledger import SPAN
 from ..market import Market
 from ..mix import check_mix
+from .flows import natural_every, realised
+from .intervals import Intervals
 
 SETTINGS = ("leverage_mix", "decay_rate", "turnover", "maintenance_rate", "fee_rate", "bin_size")
 _MOST_ROWS, _MOST_CELLS = 20_000, 50_000_000  # of the default bin size
@@ -35,6 +39,53 @@ def given_settings(given: dict[str, Any], calibration: Any) -> tuple[dict[str, A
     own = {name: getattr(calibration, name) for name in SETTINGS}
     fitted = tuple(_utc("calibration.fitted", moment) for moment in calibration.fitted)
     return own | ({} if given["bin_size"] is None else {"bin_size": given["bin_size"]}), fitted
+
+
+def held_out(
+    market: Market, every: str | None, start: Any = None, fitted: Any = None
+) -> tuple[Intervals, Floats, pd.Timestamp, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return what a market can be scored on, or raise InputError where that is nothing.
+
+    Parameters
+    ----------
+    market, every, start
+        As for :func:`liqwidget.validate`.
+    fitted
+        First and last moment that a calibration saw; None: there is none.
+
+    Returns
+    -------
+    intervals, realised, begin, late, scored
+        All intervals, H of them; their realised USD, (H, 2); the first moment that may be scored; which intervals are
+        not before it, (H,); and which of these have all their candles and a known realised value, (H,).
+    """
+    if market.liquidations is None or not len(market.liquidations):
+        raise InputError("market: it has no realised liquidations; give Market.from_frame(..., liquidations=frame)")
+    every = every or natural_every(market)
+    intervals = Intervals.of(market, every)
+    true = _realised(market, intervals, every)
+    begin = first_moment(market, start, fitted)
+    late = intervals.time >= begin.tz_localize(None).to_datetime64()
+    scored = late & intervals.complete & ~np.isnan(true[:, 0])
+    if not scored.any():
+        raise InputError(
+            f"validate: from {begin:%Y-%m-%d %H:%M} UTC on no interval of {intervals.label} has all its candles and a "
+            f"known realised value{'' if fitted is None else '; what is before was fitted on'}. Give later data."
+        )
+    return intervals, true, begin, late, scored
+
+
+def _realised(market: Market, intervals: Intervals, every: str) -> Floats:
+    """Return the realised USD by interval and side, (H, 2); refuse sums of longer steps than the intervals."""
+    events = market.liquidations
+    stamps = pd.DatetimeIndex(events["time"].unique()).as_unit("ns").asi8
+    step = int(np.gcd.reduce(np.diff(stamps))) if len(stamps) > 1 else 0
+    if events["price"].isna().all() and step and intervals.length % step:
+        raise InputError(
+            f"every: the realised liquidations come in steps of {pd.Timedelta(step)}; wanted a whole number of these; "
+            f"got {every!r}"
+        )
+    return realised(market, intervals.time, every)
 
 
 def first_moment(market: Market, start: Any, fitted: Any) -> pd.Timestamp:

@@ -10,16 +10,13 @@ import pandas as pd
 
 from ..errors import InputError
 from ..finite import is_finite
-from ..grid import Floats
 from ..ledger import build_ledger
 from ..market import Market
 from ..mix import shares
 from .baselines import BASELINES, a_day_before, fresh_range, range_volume, uniform, yesterday
 from .cells import RowCells, brightest_unreached
 from .comparison import curve, of_reach, of_rows, of_sums
-from .flows import natural_every, realised
-from .held_out import SETTINGS, TICK, first_moment, given_settings, settings_before
-from .intervals import Intervals
+from .held_out import SETTINGS, TICK, given_settings, held_out, settings_before
 from .resampled import day_counts
 from .validation import SIDES, Validation
 
@@ -118,20 +115,7 @@ def validate(
         raise InputError(f"block_days: wanted a number of days >= 1; got {str(block_days)[:40]}")
     values = (leverage_mix, decay_rate, turnover, maintenance_rate, fee_rate, bin_size)
     given, fitted = given_settings(dict(zip(SETTINGS, values, strict=True)), calibration)
-    if market.liquidations is None or not len(market.liquidations):
-        raise InputError("market: it has no realised liquidations; give Market.from_frame(..., liquidations=frame)")
-    every = every or getattr(calibration, "every", None) or natural_every(market)
-    intervals = Intervals.of(market, every)
-    true = _realised(market, intervals, every)
-    begin = first_moment(market, start, fitted)
-    late = intervals.time >= begin.tz_localize(None).to_datetime64()
-    known = intervals.complete & ~np.isnan(true[:, 0])
-    scored = late & known
-    if not scored.any():
-        raise InputError(
-            f"validate: from {begin:%Y-%m-%d %H:%M} UTC on no interval of {intervals.label} has all its candles and a "
-            f"known realised value{'' if fitted is None else '; what is before was fitted on'}. Give later data."
-        )
+    intervals, true, begin, late, scored = held_out(market, every or getattr(calibration, "every", None), start, fitted)
     settings = settings_before(market.between(None, begin - TICK), given, len(intervals))
     settings |= {"every": intervals.label, "fitted": fitted}
 
@@ -182,7 +166,7 @@ def validate(
         bright=float(bright),
         settings=settings,
         days=len(days),
-        left_out=int((late & ~known).sum()),
+        left_out=int((late & ~scored).sum()),
         priced=priced,
         covered=covered,
         _label=" ".join(word for word in (market.symbol, market.interval_label) if word)
@@ -190,16 +174,3 @@ def validate(
         _replicates=found,
         _curve=curve(amounts["estimated"][scored], true[scored], counts, day[scored]),
     )
-
-
-def _realised(market: Market, intervals: Intervals, every: str) -> Floats:
-    """Return the realised USD by interval and side, (H, 2); refuse sums of longer steps than the intervals."""
-    events = market.liquidations
-    stamps = pd.DatetimeIndex(events["time"].unique()).as_unit("ns").asi8
-    step = int(np.gcd.reduce(np.diff(stamps))) if len(stamps) > 1 else 0
-    if events["price"].isna().all() and step and intervals.length % step:
-        raise InputError(
-            f"every: the realised liquidations come in steps of {pd.Timedelta(step)}; wanted a whole number of these; "
-            f"got {every!r}"
-        )
-    return realised(market, intervals.time, every)

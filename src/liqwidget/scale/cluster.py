@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -24,6 +25,7 @@ class Cluster:
     ----------
     workers
         None: in this process, one after the other. A number: in as many processes of this machine, which end with it.
+        In a script, call it below ``if __name__ == "__main__"``: new processes read the script first.
     client
         A ``dask.distributed.Client`` that does the work instead; it stays open.
 
@@ -59,6 +61,7 @@ class Cluster:
                 silence_logs=logging.ERROR,
             )
             self._client = dask.Client(self._cluster)
+            self._client.run(_leave_interrupts)
             self.dashboard = str(self._client.dashboard_link or "")
         return self
 
@@ -106,6 +109,11 @@ class Cluster:
                 add(1)
         finally:
             self._client.cancel(list(running))
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C in a terminal, which reaches all processes, to the one that waits for the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def distributed() -> Any:

@@ -82,7 +82,8 @@ def history(
     chunk
         Candles a chunk; or the candles to cut before.
     workers, client
-        Compute in so many processes of this machine, or on a ``dask.distributed.Client``; else in this process.
+        Compute in so many processes of this machine, or on a ``dask.distributed.Client``; else in this process. In a
+        script, call it with `workers` below ``if __name__ == "__main__"``: new processes read the script first.
     progress
         As for `fetch`: None shows a bar in notebooks and terminals, with the address of Dask's dashboard.
     storage_options
