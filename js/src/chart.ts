@@ -67,10 +67,10 @@ export class Chart {
   readonly api: IChartApi;
   readonly #candles: ISeriesApi<"Candlestick", Time>;
   readonly #panes: Panes;
-  #bars: Bars | null = null;
+  bars: Bars | null = null;
   #fit: "candles" | "levels" = "candles";
   /** The view is the fitted one until a hand moves it. */
-  #fitted = true;
+  fitted = true;
   readonly #bubbles = new Bubbles();
   readonly profile: Profile;
   #size: PaneSize | null = null;
@@ -137,9 +137,9 @@ export class Chart {
 
   /** Show bars; columns before `from` are unchanged. Tells whether others were in view until now. */
   show(bars: Bars, from = 0): boolean {
-    if (bars === this.#bars) return false; // a new bin size has the same candles
+    if (bars === this.bars) return false; // a new bin size has the same candles
     const { decimals } = bars.about;
-    const first = this.#bars === null;
+    const first = this.bars === null;
     const candle = (t: number) => ({
       time: seconds(bars.time[t]!),
       open: bars.open[t]!,
@@ -148,7 +148,7 @@ export class Chart {
       close: bars.close[t]!,
     });
     // Candles that come again keep their times, but for a gap that was filled: then all are set anew.
-    const old = this.#bars?.time;
+    const old = this.bars?.time;
     for (let t = from; old !== undefined && t < old.length - 1; t++) if (bars.time[t] !== old[t]) from = 0;
     const last = (old?.length ?? 0) - 1;
     if (from === 0) {
@@ -161,8 +161,8 @@ export class Chart {
       this.#candles.setData(Array.from({ length: bars.time.length }, (_, t) => candle(t)));
     } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t), t < last);
     this.#panes.update(bars, this.colours, from, last);
-    const replaced = this.#bars?.time[0] !== bars.time[0];
-    this.#bars = bars;
+    const replaced = this.bars?.time[0] !== bars.time[0];
+    this.bars = bars;
     return first || (from === 0 && replaced);
   }
 
@@ -179,8 +179,8 @@ export class Chart {
   }
 
   #fitTime(): void {
-    this.#fitted = true;
-    const columns = this.#bars?.time.length ?? 0;
+    this.fitted = true;
+    const columns = this.bars?.time.length ?? 0;
     const width = this.api.paneSize(0).width;
     if (columns === 0 || width <= 0) return;
     this.api.priceScale("right").applyOptions({
@@ -197,12 +197,12 @@ export class Chart {
 
   resize(width: number, height: number): void {
     this.api.resize(width, height);
-    if (this.#fitted) this.#fitTime();
+    if (this.fitted) this.#fitTime();
   }
 
   /** A hand has moved the view: a new size of the page does not fit it anew. */
   release(): void {
-    this.#fitted = false;
+    this.fitted = false;
   }
 
   /**
@@ -275,7 +275,7 @@ export class Chart {
       wickDownColor: colours.down,
     });
     this.#panes.recolour(colours);
-    if (this.#bars !== null) this.#panes.update(this.#bars, colours, 0, 0);
+    if (this.bars !== null) this.#panes.update(this.bars, colours, 0, 0);
   }
 
   /** The clock has been set to another zone. */
@@ -303,7 +303,7 @@ export class Chart {
 
   /** Cross hairs over a cell as over a pointer; null: none. */
   point(at: Hover | null): void {
-    const time = at === null ? undefined : this.#bars?.time[at.column];
+    const time = at === null ? undefined : this.bars?.time[at.column];
     if (at?.price == null || time === undefined) this.api.clearCrosshairPosition();
     else this.api.setCrosshairPosition(at.price, seconds(time), this.#candles);
   }
@@ -367,20 +367,9 @@ export class Chart {
   /** First and last column in view. */
   get columnsInView(): [number, number] | null {
     const range = this.api.timeScale().getVisibleLogicalRange();
-    const last = (this.#bars?.time.length ?? 0) - 1;
+    const last = (this.bars?.time.length ?? 0) - 1;
     if (range === null || last < 0) return null;
     return [Math.min(Math.max(Math.round(range.from), 0), last), Math.min(Math.max(Math.round(range.to), 0), last)];
-  }
-
-  /** Times from the first to the last column in view, and on into what is empty beside the profile; null: all. */
-  get timesInView(): [number, number] | null {
-    const view = this.#fitted ? null : this.columnsInView;
-    if (view === null) return null;
-    const { time, about } = this.#bars!;
-    const { from, to } = this.api.timeScale().getVisibleLogicalRange()!;
-    const width = this.api.paneSize(0).width;
-    const empty = to - view[1] - ((to - from) * profileWidth(width)) / width - 1;
-    return [time[view[0]]!, time[view[1]]! + Math.max(empty, 0) * about.intervalMs];
   }
 
   /** Rows whose centres are in view. */
@@ -402,8 +391,8 @@ export class Chart {
   }
 
   #hoverOf(event: MouseEventParams<Time>): Hover | null {
-    if (event.logical === undefined || event.point === undefined || this.#bars === null) return null;
-    const column = Math.min(Math.max(event.logical as number, 0), this.#bars.time.length - 1);
+    if (event.logical === undefined || event.point === undefined || this.bars === null) return null;
+    const column = Math.min(Math.max(event.logical as number, 0), this.bars.time.length - 1);
     const at = event.paneIndex === 0 ? this.#candles.coordinateToPrice(event.point.y) : null;
     return { column, price: at as number | null };
   }

@@ -3,6 +3,7 @@
 import type { Chart, Hover } from "./chart";
 import type { Field } from "./field";
 import { profileWidth } from "./profile";
+import type { Visible } from "./settings";
 
 /** Cells in view at most zoom. */
 const LEAST = 8;
@@ -67,6 +68,16 @@ export function zoom(chart: Chart, field: Field, factor: number, at: Hover | nul
   chart.release();
   time.setVisibleLogicalRange(scaled(columns, factor, column, LEAST, field.ledger.columns * 1.25));
   prices.setVisibleRange(scaled(levels, factor, price, LEAST * binSize, rows * binSize));
+}
+
+/** Times from the first to the last column in view, and on into what is empty beside the profile; null: all. */
+export function timesInView({ fitted, columnsInView: view, api, bars }: Chart): Visible | null {
+  if (fitted || view === null) return null;
+  const { time, about } = bars!;
+  const { from, to } = api.timeScale().getVisibleLogicalRange()!;
+  const width = api.paneSize(0).width;
+  const empty = to - view[1] - ((to - from) * profileWidth(width)) / width - 1;
+  return { time_from: time[view[0]]!, time_to: time[view[1]]! + Math.max(empty, 0) * about.intervalMs };
 }
 
 /** Bring these columns into view, and no others; prices stay as they are. */

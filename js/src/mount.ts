@@ -12,7 +12,7 @@ import { startHeartbeat } from "./heartbeat";
 import { Help } from "./help";
 import type { Bars } from "./ledger";
 import { Legend } from "./legend";
-import { showColumns } from "./lens";
+import { showColumns, timesInView } from "./lens";
 import { LookBar } from "./look";
 import { columnBefore, Outline } from "./outline";
 import { Push } from "./push";
@@ -366,10 +366,8 @@ class View {
     this.source.show(this.#view());
   }
 
-  /** Times in view; null: all. */
   #view(): Visible | null {
-    const view = this.#chart?.timesInView;
-    return view ? { time_from: view[0], time_to: view[1] } : null;
+    return this.#chart && timesInView(this.#chart);
   }
 
   #follow(visible: Visible | null): void {

@@ -102,9 +102,18 @@ class Ledger:
         """Column of each entry, shape (N,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
-    @cached_property
+    @property
     def end(self) -> npt.NDArray[np.int32]:
         """Column whose sweep liquidates each entry, shape (N,); T where it still stands."""
+        return self._swept_at[0]
+
+    @property
+    def first_sweep(self) -> npt.NDArray[np.int32]:
+        """First column that sweeps each row, shape (P,); T where none does."""
+        return self._swept_at[1]
+
+    @cached_property
+    def _swept_at(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         T = len(self)
         end = np.empty(len(self.row), dtype=np.int32)
         following = np.full(self.grid.rows, T, dtype=np.int32)
@@ -114,7 +123,7 @@ class Ledger:
             following.take(self.row[entries], out=end[entries], mode="clip")
             a, b = sweep[t]
             following[a:b] = t
-        return end
+        return end, following
 
     def replay(
         self,

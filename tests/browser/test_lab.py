@@ -332,7 +332,7 @@ def test_the_times_in_view_are_python_s_too(notebook):
     shown = session.view("view.chart.columnsInView.map((t) => view.source.field.bars.time[t])")
     says(session, "[hm.visible['time_from'], hm.visible['time_to']]", str([float(ms) for ms in shown]))
     session.python("hm.visible = None")
-    session.until("view.chart.timesInView === null && view.chart.columnsInView.join() === '0,2015'")
+    session.until("view.chart.fitted && view.chart.columnsInView.join() === '0,2015'")
     session.page.get_by_role("button", name="fit levels").click()
     says(session, "hm.visible", "None")
     assert session.page.problems == []

@@ -13,7 +13,10 @@ from markets import walk
 
 pytestmark = pytest.mark.browser
 
-TIMES = "view.chart.timesInView"
+TIMES = """(() => {
+  const { fitted, bars, columnsInView } = view.chart;
+  return fitted ? null : columnsInView.map((column) => bars.time[column]);
+})()"""
 COLUMNS = "view.source.field.ledger.columns"
 #: Most that stands in a column of the picture, and its time, for the column in the middle of the view.
 MIDDLE = """(() => {

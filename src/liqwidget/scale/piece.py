@@ -82,23 +82,21 @@ class Piece:
         kept
             Candles whose closes are wanted, counted from the piece's first, ascending, (K,).
         """
-        last = len(ledger) - 1
-        columns = standing_columns(ledger, rate, weights, np.union1d(kept, [last]), np.float64)
-        swept, clock = first_sweep(ledger), np.cumsum(ledger.hours)
-        gain = np.where(swept > last, np.exp(-rate * clock[last]), 0.0)
-        own = columns[: len(kept)] if len(kept) else columns[:0]
-        return cls(own.astype(np.float32), kept, clock[kept], swept, Step(gain, columns[-1]), rate)
+        T, rows = len(ledger), ledger.grid.rows
+        planes = len(ledger.leverage) if weights is None else 1
+        own = standing_columns(ledger, rate, weights, kept)
+        swept, clock = ledger.first_sweep.astype(np.int64), np.cumsum(ledger.hours)
+        gain = np.where(swept == T, np.exp(-rate * clock[-1]), 0.0)
+        still = ledger.end == T
+        age = clock[-1] - clock[ledger.column[still]] + (0.0 if ledger.age is None else ledger.age[still])
+        tier, row = ledger.tier[still].astype(np.intp), ledger.row[still]
+        left = ledger.notional[still] * np.exp(-rate * age) * (1.0 if weights is None else weights[tier])
+        plane = tier if weights is None else 0
+        rest = np.bincount(plane * rows + row, left, planes * rows).astype(np.float64).reshape(planes, rows)
+        return cls(own, kept, clock[kept], swept, Step(gain, rest), rate)
 
     def on(self, state: Floats) -> npt.NDArray[np.float32]:
         """Return what stands at the kept closes, (K, planes, P), if ``state`` (planes, P) stood before the piece."""
         left = np.exp(-self.rate * self.hours)[:, None] * (self.swept > self.kept[:, None])  # (K, P)
         whole: npt.NDArray[np.float32] = (self.own + left[:, None, :] * state).astype(np.float32)
         return whole
-
-
-def first_sweep(ledger: Ledger) -> Ints:
-    """Return the first column that sweeps each row, (P,); the number of columns where none does."""
-    first = np.full(ledger.grid.rows, len(ledger))
-    for t, (a, b) in zip(range(len(ledger) - 1, -1, -1), ledger.sweep[::-1].tolist(), strict=True):
-        first[a:b] = t
-    return first

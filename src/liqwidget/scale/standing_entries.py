@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from ..grid import Floats, Ints
 from ..ledger import Ledger
-from .piece import first_sweep
 
 _YOUNGEST, _RATIO = 1 / 60, 1.02  # hours; ages of one bucket
 
@@ -47,7 +46,7 @@ class Standing:
 
     def behind(self, ledger: Ledger) -> Standing:
         """Return what stands at the end of a ledger that follows."""
-        return self.then(first_sweep(ledger) == len(ledger), float(ledger.hours.sum()), Standing.of(ledger))
+        return self.then(ledger.first_sweep == len(ledger), float(ledger.hours.sum()), Standing.of(ledger))
 
     def then(self, kept: npt.NDArray[np.bool_], hours: float, left: Standing) -> Standing:
         """Return what stands ``hours`` later, when the rows ``kept`` (P,) were not swept and ``left`` came to it."""
