@@ -116,7 +116,7 @@ def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
         heatmap.bin_size = 50.0
     with pytest.raises(lw.InputError, match="leverage_mix: the history was built with tiers 3, 5, 10"):
         heatmap.leverage_mix = {7: 1}
-    with pytest.raises(lw.InputError, match="append: a history has ended"):
+    with pytest.raises(lw.InputError, match="append: a history is of the candles"):
         heatmap.append(market.candles.tail(1))
     with pytest.raises(lw.InputError, match="a HistoryHeatmap shows its history"):
         heatmap.market = market
