@@ -17,7 +17,8 @@ header and do not overlap. A reader checks all of it before it builds a view.
 ``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC), ``step`` (ms), ``revision``, and for display
 ``symbol exchange interval interval_ms simulated decimals width candles notices auto_decay_rate``, ``last`` (open time
 of the last candle, ms), ``origin`` ("sample", "fetch" or "": how the same market can be had again) and ``day``
-(volatility, a fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); sections
+(volatility, a fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); where a window
+of a history was cut for times that Python names, ``view`` has these (``time_from time_to``, ms); sections
 ``gap`` u32 [T] (steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T],
 and f32 [T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
 
@@ -26,7 +27,8 @@ and f32 [T] each that the market has: ``open_interest taker_buy_volume funding_r
 ``beyond`` (share of each tier whose levels lie outside the rows, L) and ``settings`` (``maintenance_rate fee_rate
 turnover span`` it was built with); sections ``start`` u32 [T+1], ``row`` u16 [N], ``tier`` u8 [N], ``notional`` f32
 [N], ``sweep`` u16 [T, 2] (rows [a, b)), ``hours`` f32 [T] (since the column before), and in merged columns ``age`` u8
-[N]: the entry opened ``age ** 3 * age_unit`` hours before its column's close.
+[N]: the entry opened ``age ** 3 * age_unit`` hours before its column's close. The first column of a window of a history
+holds all that stood at its close.
 
 ``tail`` (n columns): both kinds of sections and meta of the columns from ``from`` on; ``base`` and ``revision``
 number the picture that it changes and the one that results.
