@@ -112,7 +112,9 @@ class HistoryHeatmap(LiquidationHeatmap):
 
     def append(self, candles: Any, *, replace: bool = False) -> None:
         """Refuse: a history is built, not fed."""
-        raise InputError("append: a history is of the candles it was built of. Build it anew with the new ones, or use lw.follow.")
+        raise InputError(
+            "append: a history is of the candles it was built of. Build it anew with the new ones, or use lw.follow."
+        )
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser wrote; when it moved its view, cut the window that it needs next."""
