@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from markets import walk
+from test_archive import PAST, write
 
 TIERS = (5, 10, 25, 100)
 HOW = {"leverage": TIERS, "bin_size": 200.0, "decay_rate": 0.05, "progress": False}
@@ -76,6 +77,19 @@ def test_parquet_files_are_read_a_few_rows_at_a_time(market, tmp_path) -> None:
     same(history, lw.Market.from_frame(frame), 300)
     assert history.symbol == "ETHUSDT"
     assert f"{len(market):,} candles in 5 chunks" in repr(history)
+
+
+def test_an_archive_is_read_a_month_at_a_time(tmp_path) -> None:
+    files = write(PAST, tmp_path / "dumps")
+    history = lw.history(files, tmp_path / "store", chunk=100, bin_size=200.0, progress=False)
+    whole = lw.read_archive(files, progress=False)
+    assert (history.symbol, history.exchange, history.interval_label) == (whole.symbol, whole.exchange, whole.interval_label)
+    pd.testing.assert_frame_equal(history.market().candles, whole.candles, check_freq=False, check_like=True)
+    last = whole.candles.index[-1]
+    found = history.density(last).values[..., 0]
+    ledger = lw.build_ledger(whole, bin_size=200.0)
+    one = ledger.replay(history.decay_rate, None, [len(whole) - 1]).values[..., 0]
+    assert np.abs(found - one).max() <= 1e-6 * one.max()
 
 
 def test_the_automatic_decay_rate_is_that_of_all_candles(market, tmp_path) -> None:

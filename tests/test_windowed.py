@@ -89,7 +89,10 @@ def test_the_window_follows_the_view(heatmap, history, market, time) -> None:
     assert bars.meta["view"] == heatmap.visible  # set from Python: the browser goes there
     assert bars.meta["interval"] == "1m"
     assert heatmap._window.width == 1
-    assert "window of a history of 75,000 candles" in bars.meta["notices"]
+    assert bars.meta["notices"][:2] == [
+        "window of a history of 75,000 candles",
+        "15,000 candles missing in the history",
+    ]
     assert heatmap.market.candles.iloc[1:].equals(market.between(*heatmap.market.candles.index[[1, -1]]).candles)
     kept = heatmap._ledger
     heatmap.set_state({"visible": box(time, 40_500, 41_500)})

@@ -260,7 +260,12 @@ class WindowPicture(Picture):
     def _notices(self) -> list[str]:
         width = self.window.width
         part = f"window of a history of {self.history.candles:,} candles"
-        return [f"{part}, in columns of {width}" if width > 1 else part]
+        notices = [f"{part}, in columns of {width}" if width > 1 else part]
+        if self.history.missing:
+            notices.append(f"{self.history.missing:,} candles missing in the history")
+        if "open_interest" not in self.market.candles:
+            notices.append("no open interest: positions from volume alone")
+        return notices
 
 
 def as_sent(ledger: Ledger, rate: float) -> Ledger:

@@ -34,6 +34,8 @@ class Chunk:
         Open times of the first and the last candle, ns.
     low, high
         Extremes of price, USD.
+    missing
+        Candles that are not there, between these and the one before.
     closed, exposure
         Coins that closed, and coin hours that stood: their ratio is the automatic decay rate.
     """
@@ -46,6 +48,7 @@ class Chunk:
     last: int
     low: float
     high: float
+    missing: int
     closed: float
     exposure: float
 
@@ -111,6 +114,7 @@ def cut(
             int(candles.index[-1].as_unit("ns").value),
             float(candles["low"].min()),
             float(candles["high"].max()),
+            market.missing,
             closed,
             exposure,
         )

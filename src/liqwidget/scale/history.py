@@ -187,8 +187,8 @@ class History:
         As in a `Market`.
     grid, leverage, decay_rate
         Price rows; tiers (L,); per hour.
-    candles
-        How many.
+    candles, missing
+        How many there are, and how many are not there between the first and the last.
     settings
         Of its ledger: maintenance_rate, fee_rate, turnover, span.
     first, last
@@ -207,6 +207,7 @@ class History:
         self.grid, self.leverage = self._settings.grid, self._settings.leverage
         self.decay_rate, self.candles = self._settings.decay_rate, self._settings.total
         self.settings = self._settings.ledger
+        self.missing = sum(chunk.missing for chunk in self._chunks)
         self.first, self.last = self._chunks[0].first, self._chunks[-1].last
         self.windows = Windows(folder, self._settings, self._chunks, facts["levels"])
 
@@ -215,7 +216,8 @@ class History:
         made = "simulated, " if self.simulated else ""
         return (
             f"<History {self.symbol} {self.exchange}, UTC {first} to {last}, {self.candles:,} candles in "
-            f"{len(self._chunks):,} chunks, {self.grid.rows:,} rows of {self.grid.bin_size:g} USD, {made}estimate>"
+            f"{len(self._chunks):,} chunks, {self.grid.rows:,} rows of {self.grid.bin_size:g} USD, "
+            f"{f'{self.missing:,} candles missing, ' if self.missing else ''}{made}estimate>"
         )
 
     def __len__(self) -> int:
