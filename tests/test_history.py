@@ -83,7 +83,11 @@ def test_an_archive_is_read_a_month_at_a_time(tmp_path) -> None:
     files = write(PAST, tmp_path / "dumps")
     history = lw.history(files, tmp_path / "store", chunk=100, bin_size=200.0, progress=False)
     whole = lw.read_archive(files, progress=False)
-    assert (history.symbol, history.exchange, history.interval_label) == (whole.symbol, whole.exchange, whole.interval_label)
+    assert (history.symbol, history.exchange, history.interval_label) == (
+        whole.symbol,
+        whole.exchange,
+        whole.interval_label,
+    )
     pd.testing.assert_frame_equal(history.market().candles, whole.candles, check_freq=False, check_like=True)
     last = whole.candles.index[-1]
     found = history.density(last).values[..., 0]

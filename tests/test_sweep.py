@@ -278,10 +278,12 @@ def test_processes_of_its_own_end_with_it_and_with_a_stop(made: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     hand = threading.Thread(target=press, daemon=True)
+    before_it = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     hand.start()
     with pytest.raises(KeyboardInterrupt):
         lw.sweep([made.market] * 40, MIXES, RATES, bin_sizes=[5.0], workers=2, progress=told)
     hand.join()
+    signal.signal(signal.SIGINT, before_it)
     assert pressed.is_set()
     assert children() <= before
     equal(lw.sweep(made.market, MIXES, RATES, workers=1), lw.sweep(made.market, MIXES, RATES))

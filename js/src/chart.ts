@@ -106,7 +106,6 @@ export class Chart {
         secondsVisible: false,
         borderVisible: false,
         minBarSpacing: 0.02,
-        fixLeftEdge: true,
       },
       grid: { vertLines: { visible: false }, horzLines: { visible: false } },
       handleScale: { mouseWheel: false },
@@ -152,6 +151,8 @@ export class Chart {
     for (let t = from; old !== undefined && t < old.length - 1; t++) if (bars.time[t] !== old[t]) from = 0;
     const last = (old?.length ?? 0) - 1;
     if (from === 0) {
+      // A drag ends at a window's edge, where the next one begins.
+      this.api.timeScale().applyOptions({ fixLeftEdge: bars.about.window });
       const format = {
         type: "custom" as const,
         minMove: 10 ** -decimals,

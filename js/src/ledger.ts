@@ -1,6 +1,5 @@
 /** The picture's data as the browser holds it: bars and ledger, and what is read from them cell by cell. */
 
-import type { Visible } from "./settings";
 import { type Frame, MAX_TIME } from "./wire";
 
 /** Candles of T columns; `time` is the open time in ms since 1970 UTC. */
@@ -36,8 +35,10 @@ export interface About {
   /** How the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles. */
   origin: string;
   notices: string[];
+  /** Of a history that goes on beside it. */
+  window: boolean;
   /** Times to show, where the bars were cut for them. */
-  view: Visible | undefined;
+  view: { time_from: number; time_to: number } | undefined;
   /** Volatility (fraction) and volume (USD) of a day, over the week up to the last candle; 0 where nothing. */
   day: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
@@ -109,7 +110,8 @@ export function barsOf(frame: Frame): Bars {
       last: whole(meta.last, time.at(-1)!, MAX_TIME),
       origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
-      view: meta.view as Visible | undefined,
+      window: meta.window === true,
+      view: meta.view as About["view"],
       day: Array.isArray(meta.day) ? meta.day.map(Number) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },

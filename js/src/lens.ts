@@ -70,14 +70,14 @@ export function zoom(chart: Chart, field: Field, factor: number, at: Hover | nul
   prices.setVisibleRange(scaled(levels, factor, price, LEAST * binSize, rows * binSize));
 }
 
-/** Times from the first to the last column in view, and on into what is empty beside the profile; null: all. */
+/** Times from the first to the last column in view, and on where much is empty behind it; null: all. */
 export function timesInView({ fitted, columnsInView: view, api, bars }: Chart): Visible | null {
   if (fitted || view === null) return null;
   const { time, about } = bars!;
   const { from, to } = api.timeScale().getVisibleLogicalRange()!;
-  const width = api.paneSize(0).width;
-  const empty = to - view[1] - ((to - from) * profileWidth(width)) / width - 1;
-  return { time_from: time[view[0]]!, time_to: time[view[1]]! + Math.max(empty, 0) * about.intervalMs };
+  const empty = to - view[1];
+  const more = empty > (to - from) / 3 ? empty : 0; // the profile takes less
+  return { time_from: time[view[0]]!, time_to: time[view[1]]! + more * about.intervalMs };
 }
 
 /** Bring these columns into view, and no others; prices stay as they are. */
