@@ -152,7 +152,7 @@ export class Chart {
     const last = (old?.length ?? 0) - 1;
     if (from === 0) {
       // A drag ends at a window's edge, where the next one begins.
-      this.api.timeScale().applyOptions({ fixLeftEdge: bars.about.window });
+      this.api.timeScale().applyOptions({ fixLeftEdge: bars.about.part });
       const format = {
         type: "custom" as const,
         minMove: 10 ** -decimals,

@@ -36,7 +36,7 @@ export interface About {
   origin: string;
   notices: string[];
   /** Of a history that goes on beside it. */
-  window: boolean;
+  part: boolean;
   /** Times to show, where the bars were cut for them. */
   view: { time_from: number; time_to: number } | undefined;
   /** Volatility (fraction) and volume (USD) of a day, over the week up to the last candle; 0 where nothing. */
@@ -110,7 +110,7 @@ export function barsOf(frame: Frame): Bars {
       last: whole(meta.last, time.at(-1)!, MAX_TIME),
       origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
-      window: meta.window === true,
+      part: meta.part === true,
       view: meta.view as About["view"],
       day: Array.isArray(meta.day) ? meta.day.map(Number) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,

@@ -254,7 +254,7 @@ class WindowPicture(Picture):
     def _about(self) -> dict[str, Any]:
         shown = {} if self.view is None else {"view": dict(self.view)}
         history = self.history
-        own = {"window": True, "interval": history.interval_label, "auto_decay_rate": history.decay_rate}
+        own = {"part": True, "interval": history.interval_label, "auto_decay_rate": history.decay_rate}
         return {**super()._about(), **shown, **own}
 
     def _notices(self) -> list[str]:

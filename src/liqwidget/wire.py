@@ -18,7 +18,7 @@ header and do not overlap. A reader checks all of it before it builds a view.
 ``symbol exchange interval interval_ms simulated decimals width candles notices auto_decay_rate``, ``last`` (open time
 of the last candle, ms), ``origin`` ("sample", "fetch" or "": how the same market can be had again) and ``day``
 (volatility, a fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); of a window of
-a history ``window`` (true) and, where it was cut for times that Python names, ``view`` (``time_from time_to``, ms);
+a history ``part`` (true) and, where it was cut for times that Python names, ``view`` (``time_from time_to``, ms);
 sections
 ``gap`` u32 [T] (steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T],
 and f32 [T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
