@@ -133,6 +133,30 @@ def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
     assert (heatmap.bin_size, heatmap._status["state"]) == (100.0, "error")
 
 
+def test_a_hostile_view_moves_nothing_out_of_bounds(heatmap, history) -> None:
+    for a, b in ((-1e300, 1e300), (1e300, 1e300), (-1e300, -1e300), (0.0, 0.0), (history.last / 1e6, 1e18)):
+        heatmap.set_state({"visible": {"time_from": a, "time_to": b}})
+        assert 1 <= len(heatmap.ledger) <= COLUMNS + 3
+        assert heatmap._status["state"] == "idle"
+
+
+def test_a_store_that_is_gone_leaves_what_is_shown(market, tmp_path, time) -> None:
+    some = market.tail(9_000)
+    history = lw.history(some, tmp_path, leverage=TIERS, bin_size=200.0, decay_rate=RATE, chunk=2_000, progress=False)
+    heatmap = lw.HistoryHeatmap(history)
+    kept, stamps = heatmap._ledger, some.candles.index.as_unit("ns").asi8
+    for file in (tmp_path / "candles").iterdir():
+        file.unlink()
+    heatmap.set_state({"visible": box(stamps, 5_000, 5_100)})
+    assert heatmap._ledger is kept
+    assert heatmap._status["state"] == "error"
+    assert "of this history was wanted; it is gone" in heatmap._status["message"]
+    with pytest.raises(lw.ParseError, match="it is gone"):
+        heatmap.visible = box(stamps, 3_000, 3_100)
+    assert heatmap._ledger is kept
+    heatmap.close()
+
+
 def test_rows_and_columns_fit_the_browser(market, tmp_path) -> None:
     some = market.tail(9_000)
     fine = lw.history(

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from .density import check_decay_rate
-from .errors import InputError
+from .errors import InputError, LiqError
 from .ledger import Ledger
 from .market import Market
 from .mix import PRESETS, check_mix
@@ -124,6 +124,8 @@ class HistoryHeatmap(LiquidationHeatmap):
                 super().set_state(sync_data)
                 if "visible" in sync_data and self._is_needed(self.visible):
                     self._go(self.visible)
+            except LiqError as error:  # the store is damaged or cannot be reached: what is shown stays
+                self._status = {"state": "error", "message": str(error)[:500]}
             finally:
                 self._by_hand = False
 
@@ -179,8 +181,10 @@ class HistoryHeatmap(LiquidationHeatmap):
         history = self._history
         if visible is None:
             return history.first, history.last
+        # From the browser it may be any number; on the right a view may well reach into what is empty.
+        latest = 2 * history.last - history.first
         first, last = (round(visible[name] * 1e6) for name in ("time_from", "time_to"))
-        return min(max(first, history.first), history.last), max(last, history.first)
+        return min(max(first, history.first), history.last), min(max(last, history.first), latest)
 
     @staticmethod
     def _beside(first: int, last: int) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -77,11 +76,14 @@ class Folder:
             ) from None
 
     def read_bytes(self, name: str) -> bytes | None:
-        """Return a file; None where it is not there."""
-        with suppress(FileNotFoundError):
+        """Return a file; None where it is not there; DataError where it cannot be read."""
+        try:
             data: bytes = self._files.cat_file(f"{self._root}/{name}")
-            return data
-        return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DataError(f"store: {name} could not be read: {error.strerror or error}.") from None
+        return data
 
     def write(self, name: str, table: pa.Table, plan: str, about: bytes = b"") -> None:
         """Write a table of a plan."""
