@@ -134,7 +134,7 @@ def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:
 
 
 def test_a_hostile_view_moves_nothing_out_of_bounds(heatmap, history) -> None:
-    for a, b in ((-1e300, 1e300), (1e300, 1e300), (-1e300, -1e300), (0.0, 0.0), (history.last / 1e6, 1e18)):
+    for a, b in ((-1e308, 1e308), (1e308, 1e308), (-1e308, -1e308), (0.0, 0.0), (history.last / 1e6, 1e18)):
         heatmap.set_state({"visible": {"time_from": a, "time_to": b}})
         assert 1 <= len(heatmap.ledger) <= COLUMNS + 3
         assert heatmap._status["state"] == "idle"

@@ -183,8 +183,8 @@ class HistoryHeatmap(LiquidationHeatmap):
             return history.first, history.last
         # From the browser it may be any number; on the right a view may well reach into what is empty.
         latest = 2 * history.last - history.first
-        first, last = (round(visible[name] * 1e6) for name in ("time_from", "time_to"))
-        return min(max(first, history.first), history.last), min(max(last, history.first), latest)
+        first, last = (visible[name] * 1e6 for name in ("time_from", "time_to"))
+        return int(min(max(first, history.first), history.last)), int(min(max(last, history.first), latest))
 
     @staticmethod
     def _beside(first: int, last: int) -> tuple[int, int]:
