@@ -256,6 +256,17 @@ def build_ledger(
     InputError
         If an argument is out of its range or the grid would be too large.
     """
+    tiers, settings = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)
+    low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
+    size = auto_bin_size(low, high, span) if bin_size is None else bin_size
+    grid = PriceGrid.covering(float(low.min()), float(high.max()), size, span)
+    return ledger_on(market, 0, grid, tiers, settings)
+
+
+def check_settings(
+    leverage: Any, maintenance_rate: float, fee_rate: float, turnover: float, span: float
+) -> tuple[Floats, dict[str, float]]:
+    """Return the tiers (L,) and the settings of a ledger, or raise InputError; as for `build_ledger`."""
     tiers = np.array(leverage, dtype=np.float64).reshape(-1)
     if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {str(leverage)[:60]}")
@@ -264,16 +275,12 @@ def build_ledger(
         raise InputError(f"turnover: wanted a share in (0, 1]; got {turnover!r}")
     if not (is_finite(span) and 0 <= span < 1):
         raise InputError(f"span: wanted a fraction in [0, 1); got {span!r}")
-    low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
-    size = auto_bin_size(low, high, span) if bin_size is None else bin_size
-    grid = PriceGrid.covering(float(low.min()), float(high.max()), size, span)
-    settings = {
+    return tiers, {
         "maintenance_rate": float(maintenance_rate),
         "fee_rate": float(fee_rate),
         "turnover": float(turnover),
         "span": float(span),
     }
-    return ledger_on(market, 0, grid, tiers, settings)
 
 
 def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, float]) -> Ledger:

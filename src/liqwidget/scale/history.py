@@ -14,10 +14,8 @@ import pandas as pd
 from ..columns import shown, stamp
 from ..density import Density, check_decay_rate, decay_of
 from ..errors import DataError, InputError, ParseError
-from ..finite import is_finite
 from ..grid import Floats, PriceGrid, auto_bin_size
-from ..ledger import SPAN, Ledger
-from ..margin import level_factors
+from ..ledger import SPAN, Ledger, check_settings
 from ..market import Market, moment
 from ..sources.progress import Bar, Progress, Told
 from .build import Job, Joint, Settings, coarsen, levels, make, sampled, scan
@@ -113,8 +111,8 @@ def history(
     folder = Folder(store, dict(storage_options or {}))
     if source is None:
         return _opened(folder)
-    tiers = _check_tiers(leverage, maintenance_rate, fee_rate)
-    _check_numbers(columns, chunk, turnover, span)
+    tiers, of_ledger = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)
+    _check_numbers(columns, chunk)
     rate = decay_rate if decay_rate == "auto" else check_decay_rate(decay_rate)
     found = find_source(source, symbol, interval)
     told = Progress(f"history of {found.symbol}", "chunks")
@@ -140,12 +138,6 @@ def history(
         size = auto_bin_size(low, high, span) if bin_size is None else bin_size
         grid = PriceGrid.covering(low, high, size, span)
         _check_cells(len(tiers), grid.rows, min(columns, chunks[-1].end))
-        of_ledger = {
-            "maintenance_rate": float(maintenance_rate),
-            "fee_rate": float(fee_rate),
-            "turnover": float(turnover),
-            "span": float(span),
-        }
         total = chunks[-1].end
         facts: dict[str, Any] = {
             "version": VERSION,
@@ -366,17 +358,6 @@ def _moments(start: Any, end: Any) -> tuple[int, int]:
     )
 
 
-def _check_tiers(leverage: Any, maintenance_rate: float, fee_rate: float) -> Floats:
-    try:
-        tiers = np.array(leverage, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        tiers = np.zeros(0)
-    if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
-        raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {shown(leverage)}")
-    level_factors(tiers, maintenance_rate, fee_rate)
-    return tiers
-
-
 def _check_cells(tiers: int, rows: int, columns: int) -> None:
     if tiers * rows * columns > MAX_CELLS:
         raise InputError(
@@ -385,7 +366,7 @@ def _check_cells(tiers: int, rows: int, columns: int) -> None:
         )
 
 
-def _check_numbers(columns: Any, chunk: Any, turnover: Any, span: Any) -> None:
+def _check_numbers(columns: Any, chunk: Any) -> None:
     if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
         raise InputError(f"columns: need a whole number from 1 on; got {shown(columns)}.")
     cuts = [0, chunk] if isinstance(chunk, int) else [0, *chunk]
@@ -393,7 +374,3 @@ def _check_numbers(columns: Any, chunk: Any, turnover: Any, span: Any) -> None:
         raise InputError(
             f"chunk: need candles a chunk from 1 on, or ascending candles to cut before; got {shown(chunk)}."
         )
-    if not (is_finite(turnover) and 0 < turnover <= 1):
-        raise InputError(f"turnover: wanted a share in (0, 1]; got {turnover!r}")
-    if not (is_finite(span) and 0 <= span < 1):
-        raise InputError(f"span: wanted a fraction in [0, 1); got {span!r}")
