@@ -12,7 +12,8 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import pairwise
+from email.utils import parsedate_to_datetime
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def fetch(client: httpx.Client, exchange: Exchange, venue: str, path: str, **par
     if venue == "hyperliquid":
         return client.post(exchange.rest(venue) + "/info", json=params)
     return client.get(exchange.rest(venue) + path, params=params)
+
+
+def test_rows_and_date_are_of_one_moment_however_the_clock_is_moved(client: httpx.Client, monkeypatch) -> None:
+    with Exchange(HISTORY, now_ms=NOW) as exchange:
+        clock = count(NOW, MINUTE)  # a minute on each time it is looked at
+        monkeypatch.setattr(exchange, "now", lambda: next(clock))
+        for _ in range(3):
+            found = fetch(client, exchange, "binance", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=2)
+            date = parsedate_to_datetime(found.headers["Date"]).timestamp() * 1000
+            assert found.json()[-1][0] == date // MINUTE * MINUTE  # the forming candle
 
 
 # --- the history
