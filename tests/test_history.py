@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
+from liqwidget.scale.source import find_source
 from markets import walk
 from test_archive import PAST, write
 
@@ -240,3 +242,13 @@ def test_candles_that_come_twice_are_refused(market, tmp_path) -> None:
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(lw.InputError, match="candles"):
         lw.history(tmp_path / "a.parquet", tmp_path / "store", progress=False)
+
+
+def test_a_parquet_file_is_not_held_while_it_is_read(tmp_path) -> None:
+    rows = 400_000
+    frame = pd.DataFrame({name: np.random.default_rng(0).random(rows) for name in ("open", "high", "low", "close")})
+    frame.to_parquet(tmp_path / "long.parquet", row_group_size=20_000)
+    before = pa.total_allocated_bytes()
+    held = [(len(part), pa.total_allocated_bytes() - before) for part in find_source(tmp_path / "long.parquet").frames]
+    assert sum(count for count, _ in held) == rows
+    assert max(size for _, size in held) < rows * 4 * 8 / 2

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
+from liqwidget.ordering import order_of
+from liqwidget.sweeps import outlives, swept_in
 from markets import BIN_SIZES, seeds, walk
 from plain import plain_replay
 
@@ -37,6 +39,8 @@ def test_equals_the_plain_twin(seed: int, bin_size: float, decay_rate: float, ga
     expected = dense(planes, rows, len(TIERS))
     assert density.values.shape == expected.shape
     np.testing.assert_allclose(density.values, expected, rtol=3e-7, atol=1e-6)
+    few = lw.build_ledger(market, TIERS, bin_size, **kwargs).replay(decay_rate, columns=[len(market) // 2])
+    np.testing.assert_allclose(few.values, expected[..., len(market) // 2, None], rtol=3e-7, atol=1e-6)
     np.testing.assert_allclose(density.opened, opened, rtol=1e-12)
     for name, want in totals.items():
         np.testing.assert_allclose(getattr(density, name), want, rtol=1e-9, atol=1e-6, err_msg=name)
@@ -210,9 +214,50 @@ def test_a_market_where_nothing_is_crossed_merges_too():
 def test_replay_keeps_only_the_asked_columns_and_sums_the_flows() -> None:
     ledger = lw.build_ledger(walk(60), TIERS, 0.5)
     full, some = ledger.replay(0.1), ledger.replay(0.1, columns=[9, 40, 59])
-    np.testing.assert_array_equal(some.values, full.values[..., [9, 40, 59]])
+    np.testing.assert_allclose(some.values, full.values[..., [9, 40, 59]], rtol=2e-7)  # rounded to float32 once
     np.testing.assert_allclose(some.liquidated_long[:, 1], full.liquidated_long[:, 10:41].sum(axis=1))
     np.testing.assert_allclose(some.opened.sum(), full.opened.sum())
+
+
+@slow
+@given(seeds, st.sampled_from((0.3, 2.5, 25.0)), st.sampled_from((1, 3)), st.data())
+def test_few_closes_are_those_of_the_full_replay(seed: int, bin_size: float, width: int, data: st.DataObject) -> None:
+    ledger = lw.build_ledger(walk(400, seed, wild=0.3, gaps=True), TIERS, bin_size).merged(width)
+    T = len(ledger)
+    kept = sorted(data.draw(st.sets(st.integers(0, T - 1), min_size=1, max_size=T // 8 - 1)))
+    weights = data.draw(st.sampled_from((None, np.linspace(0, 2, len(TIERS)))))
+    for rate in (0.0, 0.05, 9.0):
+        every, few = ledger.replay(rate, weights), ledger.replay(rate, weights, kept)
+        np.testing.assert_allclose(few.values, every.values[..., kept], rtol=1e-6, atol=1e-6)
+
+
+@slow
+@given(seeds, st.sampled_from((0.3, 2.5, 25.0)), st.booleans(), st.data())
+def test_what_outlives_a_run_is_what_is_swept_after_it(
+    seed: int, size: float, marks: bool, data: st.DataObject
+) -> None:
+    ledger = lw.build_ledger(walk(120, seed, wild=0.3, gaps=True, marks=marks), TIERS, size)
+    T, P = len(ledger), ledger.grid.rows
+    cuts = np.array(sorted(data.draw(st.sets(st.integers(1, T - 1), max_size=30))), dtype=np.int64)
+    run = np.searchsorted(cuts, np.arange(T), "right")
+    last = np.append(cuts, T)[run] - 1
+    found = outlives(ledger.sweep, ledger.start, ledger.row, run, P)
+    np.testing.assert_array_equal(found, ledger.end > last[ledger.column])
+    np.testing.assert_array_equal(ledger.stands, ledger.end == T)
+    first, rows = np.full(P, T), np.arange(P)
+    for t, (a, b) in reversed(list(enumerate(ledger.sweep))):
+        first[(rows >= a) & (rows < b)] = t
+    np.testing.assert_array_equal(ledger.first_sweep, first)
+    for g, (a, b) in enumerate(zip(*swept_in(ledger.sweep, np.append(0, cuts), P), strict=True)):
+        mine = {r for t in np.flatnonzero(run == g) for r in range(*ledger.sweep[t])}
+        assert set(range(a, b)) == mine
+
+
+@pytest.mark.parametrize("most", [3, 2**40, 2**62])
+def test_equal_keys_stay_as_they_came(most: int) -> None:
+    keys = np.random.default_rng(0).integers(0, 40, 1_000) * (most // 40 or 1)
+    np.testing.assert_array_equal(order_of(keys), np.argsort(keys, kind="stable"))
+    assert len(order_of(keys[:0])) == 0
 
 
 def test_long_histories_and_fast_decay_neither_overflow_nor_underflow_into_nan() -> None:

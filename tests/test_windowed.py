@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import liqwidget as lw
+from liqwidget.scale import window
 from liqwidget.windowed import COLUMNS, as_sent
 from liqwidget.wire import decode_frame
 from markets import walk
@@ -110,8 +111,27 @@ def test_the_window_follows_the_view(heatmap, history, market, time) -> None:
 def test_memory_is_that_of_a_few_tiles(heatmap, history, time) -> None:
     for a in range(1_000, 70_000, 2_500):
         heatmap.visible = box(time, a, a + 300)
-        assert len(history.windows._tiles) <= 12
+        assert len(history.windows._tiles) <= 16
         assert len(heatmap.ledger) <= COLUMNS + 2
+
+
+@pytest.mark.parametrize("then", [(41_500, 42_500), (38_500, 39_500), (39_000, 43_000), (40_400, 40_500)])
+def test_what_the_next_window_needs_is_there_before_it_is_asked_for(history, time, monkeypatch, then) -> None:
+    made, read, cut = [], window.tile_at, window.tile_of_chunk
+    monkeypatch.setattr(window, "tile_at", lambda *a: made.append(a) or read(*a))
+    monkeypatch.setattr(window, "tile_of_chunk", lambda *a: made.append(a) or cut(*a))
+    heatmap = lw.HistoryHeatmap(lw.history(store=history._folder.url))
+    for before in (None, box(time, 40_000, 41_000)):  # from afar; then to the side, above and below
+        heatmap.set_state({"visible": before})
+        kept = heatmap._ledger
+    assert len(made) > 1
+    heatmap._ahead.join()
+    made.clear()
+    heatmap.set_state({"visible": box(time, *then)})
+    assert (heatmap._ledger is kept) == (then == (40_400, 40_500))  # which is in the window still
+    assert made == []
+    heatmap.close()
+    assert heatmap._ahead is None
 
 
 def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:

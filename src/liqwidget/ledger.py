@@ -19,6 +19,8 @@ from .errors import InputError
 from .finite import is_finite
 from .grid import Floats, Ints, PriceGrid, auto_bin_size, half_bins
 from .margin import level_factors
+from .ordering import order_of
+from .sweeps import first_sweeps, outlives, swept_in
 
 if TYPE_CHECKING:
     from .density import Density
@@ -102,18 +104,9 @@ class Ledger:
         """Column of each entry, shape (N,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
-    @property
+    @cached_property
     def end(self) -> npt.NDArray[np.int32]:
         """Column whose sweep liquidates each entry, shape (N,); T where it still stands."""
-        return self._swept_at[0]
-
-    @property
-    def first_sweep(self) -> npt.NDArray[np.int32]:
-        """First column that sweeps each row, shape (P,); T where none does."""
-        return self._swept_at[1]
-
-    @cached_property
-    def _swept_at(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         T = len(self)
         end = np.empty(len(self.row), dtype=np.int32)
         following = np.full(self.grid.rows, T, dtype=np.int32)
@@ -123,7 +116,17 @@ class Ledger:
             following.take(self.row[entries], out=end[entries], mode="clip")
             a, b = sweep[t]
             following[a:b] = t
-        return end, following
+        return end
+
+    @cached_property
+    def stands(self) -> npt.NDArray[np.bool_]:
+        """Whether each entry still stands at the last close, shape (N,)."""
+        return outlives(self.sweep, self.start, self.row, np.zeros(len(self), np.int64), self.grid.rows)
+
+    @cached_property
+    def first_sweep(self) -> Ints:
+        """First column that sweeps each row, shape (P,); T where none does."""
+        return first_sweeps(self.sweep, self.grid.rows)
 
     def replay(
         self,
@@ -150,27 +153,23 @@ class Ledger:
         last = np.minimum(first + width, T) - 1
         clock = np.cumsum(self.hours)
         group = self.column // width
-        close = last[group]
-        survives = self.end > close
+        survives = outlives(self.sweep, self.start, self.row, np.arange(T) // width, P)
         crossed = np.add.reduceat(self.crossed, first, axis=0)
         dead = ~survives
         lost = ((group[dead] * L) + self.tier[dead]) * 2 + self.side[dead]
         crossed += np.bincount(lost, self.notional[dead], len(first) * L * 2).reshape(crossed.shape)
         # One entry a (column, tier, row): a row is below or above the close, so it has one side.
         key = (group[survives] * L + self.tier[survives]) * P + self.row[survives]
-        order = np.argsort(key, kind="stable")
+        order = order_of(key)
         key = key[order]
         cut = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
         kept = np.flatnonzero(survives)[order]
         amount = self.notional[kept]
-        age = clock[close[kept]] - clock[self.column[kept]] + (0.0 if self.age is None else self.age[kept])
+        age = clock[last[group[kept]]] - clock[self.column[kept]] + (0.0 if self.age is None else self.age[kept])
         notional = np.add.reduceat(amount, cut) if len(cut) else np.empty(0)
         mean_age = np.add.reduceat(amount * age, cut) / notional if len(cut) else np.empty(0)
         lead = kept[cut]
-        sweep = self.sweep.astype(np.int64)
-        empty = sweep[:, 0] >= sweep[:, 1]
-        low = np.minimum.reduceat(np.where(empty, P, sweep[:, 0]), first)
-        high = np.maximum.reduceat(np.where(empty, 0, sweep[:, 1]), first)
+        low, high = swept_in(self.sweep, first, P)
         hours = np.diff(clock[last], prepend=0.0)
         return replace(
             self,

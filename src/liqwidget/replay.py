@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from .grid import Floats
 from .ledger import Ledger
+from .sweeps import outlives, swept_in
 
 _EPOCH = 50.0  # exp(50) times any notional is far inside float32
+_FEW = 8  # candles a kept close, from which on they are taken together
 FLOWS = (
     "opened",
     *(f"{name}_{side}" for name in ("liquidated", "decayed", "out_of_range", "standing") for side in ("long", "short")),
@@ -26,9 +28,12 @@ def standing_columns(
     """Return the state at the kept closes, shape (columns, planes, P), contiguous.
 
     The state is held undecayed, in units that grow since a base time, so that a candle costs a clear, a
-    short add and one scaled copy. The base moves on before the units could overflow.
+    short add and one scaled copy. The base moves on before the units could overflow. Where few closes are kept, the
+    candles between two of them are taken together.
     """
     T, P = len(ledger), ledger.grid.rows
+    if len(kept) * _FEW < T:
+        return _few_columns(ledger, rate, weights, kept, dtype)
     planes = len(ledger.leverage) if weights is None else 1
     values = np.empty((len(kept), planes, P), dtype=dtype)
     flat_values = values.reshape(len(kept), planes * P)
@@ -62,6 +67,40 @@ def standing_columns(
         by_column = shrink[kept][:, None]
         for i in range(0, len(kept), 16):
             flat_values[i : i + 16] *= by_column[i : i + 16]
+    return values
+
+
+def _few_columns(
+    ledger: Ledger, rate: float, weights: Floats | None, kept: npt.NDArray[np.intp], dtype: Any
+) -> npt.NDArray[Any]:
+    """Return what `standing_columns` does, with one step of the state for each kept close instead of each candle."""
+    P, planes = ledger.grid.rows, len(ledger.leverage) if weights is None else 1
+    values = np.empty((len(kept), planes, P), dtype=dtype)
+    if not len(kept):
+        return values
+    last = int(kept[-1]) + 1  # what comes after the last kept close does not matter
+    entries = slice(0, int(ledger.start[last]))
+    start, sweep = ledger.start[: last + 1], ledger.sweep[:last]
+    run = np.searchsorted(kept, np.arange(last))
+    stands = outlives(sweep, start, ledger.row[entries], run, P)
+    elapsed = rate * np.cumsum(ledger.hours[:last])
+    shrink = np.exp(-np.diff(elapsed[kept], prepend=0.0))
+    left = np.repeat(np.exp(elapsed - elapsed[kept][run]), np.diff(start))[stands]
+    left *= _amounts(ledger, rate, weights)[entries][stands]
+    cell = ledger.row[entries][stands].astype(np.intp)
+    if weights is None:
+        cell += ledger.tier[entries][stands].astype(np.intp) * P
+    first = np.concatenate([[0], kept[:-1] + 1])
+    cuts = np.concatenate([[0], np.cumsum(stands)])[ledger.start[np.append(first, last)]].tolist()
+    low, high = swept_in(sweep, first, P)
+    state = np.zeros((planes, P))
+    flat = state.reshape(-1)
+    for i, (factor, a, b) in enumerate(zip(shrink.tolist(), low.tolist(), high.tolist(), strict=True)):
+        state *= factor
+        state[:, a:b] = 0.0
+        some = slice(cuts[i], cuts[i + 1])
+        flat += np.bincount(cell[some], left[some], planes * P)
+        values[i] = state
     return values
 
 

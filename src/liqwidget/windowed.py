@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ COLUMNS, LEAST = 4_500, 500  # of a window: at most, and at least what it must h
 _BESIDE = 1.5  # views beside the one in view, on each side
 _ROOM = 0.75  # views left on a side, below which the next window is cut
 _REST = 0.3  # s after the last change of the decay rate
+_AHEAD = 0.1  # s after a window, when what the next one may need is loaded
 
 
 class HistoryHeatmap(LiquidationHeatmap):
@@ -61,6 +63,7 @@ class HistoryHeatmap(LiquidationHeatmap):
     """
 
     _timer: threading.Timer | None = None
+    _ahead: threading.Timer | None = None
 
     def __init__(
         self,
@@ -155,8 +158,10 @@ class HistoryHeatmap(LiquidationHeatmap):
 
     def close(self) -> None:
         """Close the widget with its views."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._ahead):
+            if timer is not None:
+                timer.cancel()
+        self._ahead = None
         super().close()
 
     def _follow_rate(self) -> None:
@@ -172,6 +177,17 @@ class HistoryHeatmap(LiquidationHeatmap):
             self._draw(self._candles(self._window), self.leverage_mix, self.bin_size, self._picture.revision + 1),
             self.bin_size,
         )
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._ahead = threading.Timer(_AHEAD, self._prefetch)
+        self._ahead.daemon = True
+        self._ahead.start()
+
+    def _prefetch(self) -> None:
+        """Load what the windows about this one are cut from; a damaged store is told of when it is needed."""
+        mine, window = threading.current_thread(), self._window
+        with suppress(LiqError):
+            self._history.windows.prefetch(window.first, window.last, self._most, lambda: self._ahead is mine)
 
     def _wanted(self, visible: Mapping[str, float] | None) -> Window:
         """Return the window for times in view: these, as much beside them, and columns as fine as there is room for."""

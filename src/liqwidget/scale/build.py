@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ..grid import Floats, Ints, PriceGrid
@@ -30,6 +31,9 @@ from .store import Folder
 from .tiles import STRIDE, Tile, joined, table_of, tile_of
 
 TOP = 4_096  # columns of the coarsest level at most
+# Price spreads with the root of time: a column of four has about twice the entries of one. So tiles made of two, with
+# half as many columns, keep their size, however long the history is.
+JOINED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +131,7 @@ def levels(settings: Settings, chunks: Sequence[Chunk]) -> list[list[tuple[int, 
     found: list[list[tuple[int, ...]]] = [[(chunk.number,) for chunk in chunks]]
     while settings.total > TOP * STRIDE ** len(found) and len(found[-1]) > 1:
         numbers = [one[0] for one in found[-1]]
-        found.append([tuple(numbers[i : i + STRIDE]) for i in range(0, len(numbers), STRIDE)])
+        found.append([tuple(numbers[i : i + JOINED]) for i in range(0, len(numbers), JOINED)])
     return found
 
 
@@ -164,22 +168,18 @@ def state_of(folder: Folder, chunk: Chunk, settings: Settings) -> Floats:
     return np.stack([table[name].to_numpy() for name in table.column_names])
 
 
-def sampled(folder: Folder, chunk: Chunk, settings: Settings) -> tuple[Any, Any, Any]:
-    """Return times (K,), closes (K,) and what stands there, float32 (K, L, P), at the display columns of a chunk."""
+def sampled(folder: Folder, chunk: Chunk, settings: Settings, out: npt.NDArray[np.float32]) -> tuple[Any, Any]:
+    """Put what stands at the display columns of a chunk into ``out`` (K, L, P); return times (K,) and closes (K,)."""
     table, _ = folder.need(f"samples/{chunk.name}", settings.plan)
     table = table.combine_chunks()
-    shape = (len(table), settings.grid.rows)
-    if not len(table):
-        return (
-            table["time"].to_numpy(),
-            table["close"].to_numpy(),
-            np.zeros((0, len(settings.leverage), shape[1]), "f4"),
-        )
-    planes = [table[f"tier_{i}"].chunk(0).flatten().to_numpy().reshape(shape) for i in range(len(settings.leverage))]
-    step, swept, _ = step_of(folder, chunk, settings)
-    kept, hours = table["candle"].to_numpy(), table["hours"].to_numpy()
-    piece = Piece(np.stack(planes, axis=1), kept, hours, swept, step, settings.decay_rate)
-    return table["time"].to_numpy(), table["close"].to_numpy(), piece.on(state_of(folder, chunk, settings))
+    time, close = (table[name].to_numpy() for name in ("time", "close"))
+    if len(table):
+        for i in range(len(settings.leverage)):
+            out[:, i] = table[f"tier_{i}"].chunk(0).flatten().to_numpy().reshape(len(table), -1)
+        step, swept, _ = step_of(folder, chunk, settings)
+        piece = Piece(out, table["candle"].to_numpy(), table["hours"].to_numpy(), swept, step, settings.decay_rate)
+        piece.on(state_of(folder, chunk, settings), out)
+    return time, close
 
 
 def entries_table(standing: Standing) -> pa.Table:

@@ -238,16 +238,18 @@ class History:
             A file of the store is damaged or gone.
         """
         first, last = _moments(start, end)
+        chunks = [chunk for chunk in self._chunks if chunk.last >= first and chunk.first <= last]
+        ends = np.cumsum([0, *(len(self._settings.kept(chunk)) for chunk in chunks)])
+        values = np.empty((ends[-1], len(self.leverage), self.grid.rows), np.float32)
         parts = [
-            sampled(self._folder, chunk, self._settings)
-            for chunk in self._chunks
-            if chunk.last >= first and chunk.first <= last
+            sampled(self._folder, chunk, self._settings, values[a:b])
+            for chunk, a, b in zip(chunks, ends[:-1], ends[1:], strict=True)
         ]
-        inside = [(part[0].view(np.int64) >= first) & (part[0].view(np.int64) <= last) for part in parts]
-        time, close, values = (
-            np.concatenate([part[i][mask] for part, mask in zip(parts, inside, strict=True)]) if parts else np.zeros(0)
-            for i in range(3)
+        time, close = (
+            (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (np.zeros(0, "M8[ns]"),) * 2
         )
+        inside = slice(*np.searchsorted(time.view(np.int64), [first, last + 1]))
+        time, close, values = time[inside], close[inside], values[inside]
         if not len(time):
             raise InputError(
                 f"density: no display column from {shown(start)} to {shown(end)}; the history has "

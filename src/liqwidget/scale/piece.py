@@ -85,9 +85,9 @@ class Piece:
         T, rows = len(ledger), ledger.grid.rows
         planes = len(ledger.leverage) if weights is None else 1
         own = standing_columns(ledger, rate, weights, kept)
-        swept, clock = ledger.first_sweep.astype(np.int64), np.cumsum(ledger.hours)
+        swept, clock = ledger.first_sweep, np.cumsum(ledger.hours)
         gain = np.where(swept == T, np.exp(-rate * clock[-1]), 0.0)
-        still = ledger.end == T
+        still = ledger.stands
         age = clock[-1] - clock[ledger.column[still]] + (0.0 if ledger.age is None else ledger.age[still])
         tier, row = ledger.tier[still].astype(np.intp), ledger.row[still]
         left = ledger.notional[still] * np.exp(-rate * age) * (1.0 if weights is None else weights[tier])
@@ -95,8 +95,13 @@ class Piece:
         rest = np.bincount(plane * rows + row, left, planes * rows).astype(np.float64).reshape(planes, rows)
         return cls(own, kept, clock[kept], swept, Step(gain, rest), rate)
 
-    def on(self, state: Floats) -> npt.NDArray[np.float32]:
-        """Return what stands at the kept closes, (K, planes, P), if ``state`` (planes, P) stood before the piece."""
-        left = np.exp(-self.rate * self.hours)[:, None] * (self.swept > self.kept[:, None])  # (K, P)
-        whole: npt.NDArray[np.float32] = (self.own + left[:, None, :] * state).astype(np.float32)
+    def on(self, state: Floats, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+        """Return what stands at the kept closes, (K, planes, P), if ``state`` (planes, P) stood before the piece.
+
+        It is put into ``out``, which may be `own` itself.
+        """
+        whole = np.empty_like(self.own) if out is None else out
+        left = np.exp(-self.rate * self.hours)
+        for i, kept in enumerate(self.kept.tolist()):  # one by one: nothing of the size of all is made on the way
+            whole[i] = self.own[i] + np.where(self.swept > kept, left[i], 0.0) * state
         return whole

@@ -85,7 +85,8 @@ class _Tables:
 
         for file in self._files:
             try:
-                with pq.ParquetFile(file) as table:
+                # Buffered ahead, all that was read would be held until the file is closed.
+                with pq.ParquetFile(file, pre_buffer=False) as table:
                     for batch in table.iter_batches(_ROWS):
                         yield batch.to_pandas()
             except (OSError, ValueError) as error:

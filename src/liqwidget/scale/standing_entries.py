@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..grid import Floats, Ints
 from ..ledger import Ledger
+from ..ordering import order_of
 
 _YOUNGEST, _RATIO = 1 / 60, 1.02  # hours; ages of one bucket
 
@@ -36,7 +37,7 @@ class Standing:
     @classmethod
     def of(cls, ledger: Ledger) -> Standing:
         """Return what a ledger opened and did not sweep."""
-        still = ledger.end == len(ledger)
+        still = ledger.stands
         clock = np.cumsum(ledger.hours)
         age = clock[-1] - clock[ledger.column[still]]
         if ledger.age is not None:
@@ -63,8 +64,8 @@ class Standing:
 def _gathered(row: Ints, tier: Ints, side: Ints, notional: Floats, age: Floats) -> Standing:
     """Let entries of one row and tier, and of about one age, share one."""
     bucket = np.rint(np.log(np.maximum(age, _YOUNGEST) / _YOUNGEST) / np.log(_RATIO)).astype(np.int64)
-    key = (tier << 40) | (row << 16) | bucket
-    order = np.argsort(key, kind="stable")
+    key = (tier << 32) | (row << 16) | bucket
+    order = order_of(key)
     cuts = np.flatnonzero(np.diff(key[order], prepend=-1))
     if not len(cuts):
         return Standing.none()

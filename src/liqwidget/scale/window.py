@@ -15,7 +15,7 @@ from .chunks import Chunk, candles_of
 from .store import Folder
 from .tiles import STRIDE, Tile, joined
 
-_KEPT = 12  # tiles in memory
+_KEPT = 16  # tiles in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Windows:
     def __init__(self, folder: Folder, settings: Settings, chunks: Sequence[Chunk], levels: list[list[int]]) -> None:
         self._folder, self._settings, self._chunks, self._levels = folder, settings, chunks, levels
         self._tiles: OrderedDict[tuple[int, int], Tile] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._making = threading.Lock(), dict[tuple[int, int], threading.Lock]()
 
     def count(self, first: int, last: int) -> int:
         """Return about how many candles there are between two times, ns."""
@@ -69,17 +69,13 @@ class Windows:
 
         What opened in the window is exact where columns are single candles; what stood before is to a ten-thousandth.
         """
-        width = self.width(self.count(first, last), most)
-        level = (width.bit_length() - 1) // (STRIDE.bit_length() - 1)
-        numbers = self._numbers(level)
-        starts = np.array([self._chunks[number].first for number in numbers])
-        i = max(int(np.searchsorted(starts, first, "right")) - 1, 0)
-        j = max(int(np.searchsorted(starts, last, "right")), i + 1)
-        tile = joined([self.tile(level, number) for number in numbers[i:j]])
+        level = self._level(first, last, most)
+        numbers = self._between(level, first, last)
+        tile = joined([self.tile(level, number) for number in numbers])
         time = tile.ledger.time.view(np.int64)
         a = max(int(np.searchsorted(time, first, "right")) - 1, 0)
         b = max(int(np.searchsorted(time, last, "right")), a + 1)
-        chunk = self._chunks[numbers[i]]
+        chunk = self._chunks[numbers[0]]
         standing = entries_of(self._folder.need(f"openings/{chunk.name}", self._settings.plan)[0])
         if a > 0:
             standing, before = standing.behind(tile.cut(0, a).ledger), tile.candles.iloc[a - 1 : a]
@@ -91,26 +87,57 @@ class Windows:
         more = -(-len(some) // (most + 2))  # the coarsest level may still be too fine
         some = some.merged(more)
         whole = some if before is None else some.behind(standing, before)
+        width = STRIDE**level
         return Window(whole, width * more, width, int(time[a]), int(time[b - 1]))
+
+    def prefetch(self, first: int, last: int, most: int, wanted: Callable[[], bool]) -> None:
+        """Load what the windows beside, below and above the one from ``first`` to ``last`` are cut from, while wanted.
+
+        Raises
+        ------
+        ParseError
+            A file is damaged or gone.
+        """
+        span, level = last - first, self._level(first, last, most)
+        beside = level, first - span // 2, last + span // 2
+        below = level - 1, first + span // 4, last - span // 4
+        above = level + 1, first - 3 * span // 2, last + 3 * span // 2
+        for at, a, b in (beside, below, above):
+            for number in self._between(at, a, b) if 0 <= at <= len(self._levels) else ():
+                if not wanted():
+                    return
+                self.tile(at, number)
 
     def tile(self, level: int, number: int) -> Tile:
         """Return a tile: of a level, or of level 0 a chunk's candles one by one."""
         key = level, number
         with self._lock:
-            if key in self._tiles:
-                self._tiles.move_to_end(key)
-                return self._tiles[key]
-        make: Callable[[], Tile] = (
-            (lambda: tile_at(self._folder, self._settings, level, number))
-            if level
-            else (lambda: tile_of_chunk(Job(self._folder, self._settings, self._chunks[number])))
-        )
-        tile = make()
-        with self._lock:
-            self._tiles[key] = tile
-            while len(self._tiles) > _KEPT:
-                self._tiles.popitem(last=False)
+            alone = self._making.setdefault(key, threading.Lock())
+        with alone:  # who wants a tile that is being made waits for it
+            with self._lock:
+                if key in self._tiles:
+                    self._tiles.move_to_end(key)
+                    return self._tiles[key]
+            if level:
+                tile = tile_at(self._folder, self._settings, level, number)
+            else:
+                tile = tile_of_chunk(Job(self._folder, self._settings, self._chunks[number]))
+            with self._lock:
+                self._tiles[key] = tile
+                while len(self._tiles) > _KEPT:
+                    self._making.pop(self._tiles.popitem(last=False)[0], None)
         return tile
+
+    def _level(self, first: int, last: int, most: int) -> int:
+        width = self.width(self.count(first, last), most)
+        return (width.bit_length() - 1) // (STRIDE.bit_length() - 1)
+
+    def _between(self, level: int, first: int, last: int) -> list[int]:
+        """Return the tiles of a level that hold the columns from one time to another, ns, at least one."""
+        numbers = self._numbers(level)
+        starts = np.array([self._chunks[number].first for number in numbers])
+        i = max(int(np.searchsorted(starts, first, "right")) - 1, 0)
+        return numbers[i : max(int(np.searchsorted(starts, last, "right")), i + 1)]
 
     def _numbers(self, level: int) -> list[int]:
         return self._levels[max(level - 1, 0)]
