@@ -19,7 +19,20 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 # Every module may import those of the lines above it, and those of its own line that its own line has before it.
 ORDER = [
     ["errors"],
-    ["finite", "columns", "origin", "candles", "daily", "liquidations", "grid", "mix", "margin", "brackets"],
+    [
+        "finite",
+        "columns",
+        "origin",
+        "candles",
+        "daily",
+        "liquidations",
+        "grid",
+        "ordering",
+        "sweeps",
+        "mix",
+        "margin",
+        "brackets",
+    ],
     ["market", "book", "sample", "walk", "traders", "sources"],
     ["ledger"],
     ["replay", "density", "standing", "truth", "simulator"],
