@@ -56,7 +56,7 @@ def history(
 
     The replay is linear in what stood before: a chunk of candles takes each row from ``state`` to ``gain * state +
     rest``, with gain 0 once the row was swept. So chunks are computed apart and joined by one scan, and the result is
-    that of one pass over all candles to 1e-6. Memory is that of a few chunks, or of the coarsest tiles.
+    that of one pass over all candles to 1e-6. Memory is that of a few chunks, however many there are.
 
     What is done is kept: after a kill or a cancel the same call goes on where it was. A chunk's file is whole or not
     there, and each of its pages has a checksum.
