@@ -62,8 +62,8 @@ def fetch(client: httpx.Client, exchange: Exchange, venue: str, path: str, **par
 
 
 def test_rows_and_date_are_of_one_moment_however_the_clock_is_moved(client: httpx.Client, monkeypatch) -> None:
-    with Exchange(HISTORY, now_ms=NOW) as exchange:
-        clock = count(NOW, MINUTE)  # a minute on each time it is looked at
+    with Exchange(History.make(START, 60), now_ms=START) as exchange:
+        clock = count(START + 30 * MINUTE, MINUTE)  # a minute on each time it is looked at
         monkeypatch.setattr(exchange, "now", lambda: next(clock))
         for _ in range(3):
             found = fetch(client, exchange, "binance", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=2)

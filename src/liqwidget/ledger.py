@@ -170,12 +170,11 @@ class Ledger:
         mean_age = np.add.reduceat(amount * age, cut) / notional if len(cut) else np.empty(0)
         lead = kept[cut]
         low, high = swept_in(self.sweep, first, P)
-        hours = np.diff(clock[last], prepend=0.0)
         return replace(
             self,
             time=self.time[first],
             close=self.close[last],
-            hours=hours,
+            hours=np.diff(clock[last], prepend=0.0),
             opened=np.add.reduceat(self.opened, first),
             start=np.searchsorted(group[lead], np.arange(len(first) + 1)),
             row=self.row[lead],
@@ -199,9 +198,8 @@ class Ledger:
     def extended(self, market: Market, since: int) -> Ledger:
         """Return this ledger with the candles from row ``since`` of ``market`` on computed anew.
 
-        ``market`` is the ledger's own market with candles added, or with its forming candle replaced.
-        Candles before ``since`` must be unchanged; the grid stays, so levels beyond it count as out of
-        range.
+        ``market`` is the ledger's own market with candles added, or with its forming candle replaced. Candles before
+        ``since`` must be unchanged; the grid stays, so levels beyond it count as out of range.
         """
         if self.age is not None or not 0 <= since <= len(self):
             raise InputError(f"extended: wanted an unmerged ledger and 0 <= since <= {len(self)}; got since={since}")
@@ -266,7 +264,10 @@ def check_settings(
     leverage: Any, maintenance_rate: float, fee_rate: float, turnover: float, span: float
 ) -> tuple[Floats, dict[str, float]]:
     """Return the tiers (L,) and the settings of a ledger, or raise InputError; as for `build_ledger`."""
-    tiers = np.array(leverage, dtype=np.float64).reshape(-1)
+    try:
+        tiers = np.array(leverage, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        tiers = np.zeros(0)
     if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {str(leverage)[:60]}")
     level_factors(tiers, maintenance_rate, fee_rate)  # refuses impossible tiers before any work

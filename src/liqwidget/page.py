@@ -20,6 +20,7 @@ from .wire import decode_frame, encode_frame
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     import numpy as np
     import numpy.typing as npt
@@ -54,9 +55,9 @@ _STILL_CSS = """
 #: of a cell share the first of these in JupyterLab, Notebook, Voila and nbconvert; the others, in VS Code and Colab,
 #: are as their sources have them.
 _CELL = ":is(.jp-OutputArea,.cell_container,#output-body)"
-_NOTEBOOK_CSS = (
-    f"{_CELL}:has(.liq) .liq-still{{display:none}}"
-    ".jp-OutputArea:has(.liq) .jp-OutputArea-child:has(.liq-still){display:none}"
+NOTEBOOK_CSS = (
+    f"{_CELL}:has(.liq,.liq-sheet) .liq-still{{display:none}}"
+    ".jp-OutputArea:has(.liq,.liq-sheet) .jp-OutputArea-child:has(.liq-still){display:none}"
     ".jp-OutputArea:has(.liq-still) .jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}"
     ".liq-still{margin:0;max-width:720px}.liq-still img{max-width:100%;height:auto}"
     ".liq-still caption{text-align:left}"
@@ -178,15 +179,15 @@ class Pages(anywidget.AnyWidget):
         return made if isinstance(made, tuple) else (made, {})
 
     def _ipython_display_(self, **_: Any) -> None:
-        display_with_picture(self._view(), self)
+        display_with_picture(self._view(), self._still_html)
 
     def _still_html(self) -> str:
         more = "A picture of the widget as it was shown; with a kernel, run the cell again for its controls."
-        return f"<style>{_NOTEBOOK_CSS}</style>{self._still().html(more)}"
+        return f"<style>{NOTEBOOK_CSS}</style>{self._still().html(more)}"
 
 
-def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], heatmap: Pages) -> None:
-    """Show a view, and after it a heatmap's picture, which hides itself next to a living view.
+def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], picture: Callable[[], str]) -> None:
+    """Show a view, and after it a picture, which hides itself next to a living view.
 
     They are two outputs because JupyterLab shows one kind of data of each: in a notebook that was opened again it
     would choose the view that is gone, and say "model not found". Both could be one once front ends fall back.
@@ -194,9 +195,9 @@ def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], heatmap: P
     Parameters
     ----------
     view
-        Mime bundle and metadata of what holds the heatmap.
-    heatmap
-        What the picture is of.
+        Mime bundle and metadata of what is shown.
+    picture
+        Gives the picture as HTML.
     """
     from IPython import display
 
@@ -204,7 +205,7 @@ def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], heatmap: P
     data, metadata = view
     show(data, metadata=metadata, raw=True)
     if not _captured():
-        show({"text/html": heatmap._still_html(), "text/plain": ""}, raw=True)
+        show({"text/html": picture(), "text/plain": ""}, raw=True)
 
 
 def _captured() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab import chromium, find_chromium
+from lab import chromium, find_chromium, open_notebook
 
 import liqwidget as lw
 from markets import walk
@@ -140,13 +140,32 @@ def test_a_saved_page_is_alive_and_its_words_are_words(opened):
 def test_a_notebook_shows_it(notebook):
     cells = (
         "import liqwidget as lw\nmarket = lw.load_sample()",
-        "page = lw.compare({'all': market, 'end': market.tail(300)}, columns=60)\npage",
+        "page = lw.compare({'<b>all</b>': market, 'end': market.tail(300)}, columns=60)\npage",
     )
     session = notebook(*cells, views=0)
-    session.page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
-    session.page.locator(".bk-Figure").nth(2).wait_for()
-    assert session.page.evaluate(RANGES)[:3] == [2, 1, 1]
-    texts = session.page.evaluate(READ)["texts"]
+    page = session.page
+    page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
+    page.locator(".bk-Figure").nth(2).wait_for()
+    assert page.evaluate(RANGES)[:3] == [2, 1, 1]
+    texts = page.evaluate(READ)["texts"]
     assert "begins 5 d after the earliest" in " ".join(texts)
+    still = page.locator(".liq-still")
+    assert (still.count(), still.is_visible()) == (1, False)  # beside a living view it hides
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
+    page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.goto("about:blank")
+    open_notebook(page, session.lab, session.name)
+    page.wait_for_function("() => document.body.textContent.includes('model not found')", timeout=20_000)
+    assert not page.get_by_text("model not found").is_visible()
+    assert still.is_visible()
+    assert still.locator("tbody tr").count() == 2
+    assert "<b>all</b>" in still.inner_text()
+    assert still.locator("img").evaluate_all("(all) => all.map((i) => [i.naturalWidth, i.naturalHeight])") == [
+        [60, 48],
+        [60, 48],
+    ]
+    session.run()
+    page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
+    assert not still.is_visible()
     session.python("page.close()")
     assert session.page.problems == []

@@ -3,6 +3,7 @@
 const drawn = (text, el) => window.Bokeh.embed.embed_item(JSON.parse(text), el);
 
 function render({ model, el }) {
+  el.classList.add("liq-sheet"); // beside which a still picture hides itself
   el.style.flex = "1 1 100%";
   el.style.minWidth = "0";
   const views = drawn(model.get("_item"), el);

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import pandas as pd
 import traitlets
 from bokeh.embed import json_item
@@ -25,15 +26,20 @@ from ..errors import InputError
 from ..finite import is_finite
 from ..market import Market
 from ..mix import check_mix
-from .distances import Axes, Distances, distances
+from ..page import NOTEBOOK_CSS, display_with_picture
+from ..still import heat_png
+from .distances import PER, Axes, Distances, distances
 from .gate import PanelGate
 from .levels import usd_text
-from .small_multiples import percent, small_multiples
+from .small_multiples import brightest, percent, small_multiples
 
 if TYPE_CHECKING:
     import os
 
+    import numpy.typing as npt
+
 MOST = 100
+_SMALL = (48, 120)  # pixels of a still picture: rows, columns
 _NAMES = ("symbol", "exchange", "close", "side", "distance", "peak_price", "notional", "share", "notes")
 
 
@@ -147,9 +153,36 @@ class Comparison:
         return small_multiples(self._shown, self._axes, self._heading, self._words)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Return the page, and a table with pictures for where no view can be."""
+        data, metadata = self._view(**kwargs)
+        return {**data, "text/html": self._still_html()}, metadata
+
+    def _ipython_display_(self, **_: Any) -> None:
+        display_with_picture(self._view(), self._still_html)
+
+    def _view(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         made: Any = self._gate._repr_mimebundle_(**kwargs)
         data, metadata = made if isinstance(made, tuple) else (made, {})
         return {**data, "text/plain": repr(self)}, metadata
+
+    def _still_html(self) -> str:
+        """Return the page as a table, with a small picture a market; every text is escaped."""
+        words = self._in_words()
+        bound = brightest(self._shown, self._axes) * self._axes.step / PER
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("", *words))
+        rows = "".join(
+            f'<tr><td><img alt="" width="{_SMALL[1]}" height="{_SMALL[0]}" src="data:image/png;base64,'
+            f'{b64encode(heat_png(_small(one, bound))).decode()}"></td>'
+            + "".join(f"<td>{escape(str(cell))}</td>" for cell in line)
+            + "</tr>"
+            for one, line in zip(self._shown, words.itertuples(index=False), strict=True)
+        )
+        return (
+            f'<style>{NOTEBOOK_CSS}</style><figure class="liq-still" style="max-width:none">'
+            f"<figcaption><strong>{escape(self._heading)}</strong><br>{escape(self._meaning)} "
+            "The page as it was shown, as a table; with a kernel, run the cell again for its panels.</figcaption>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></figure>"
+        )
 
     @property
     def _heading(self) -> str:
@@ -157,12 +190,16 @@ class Comparison:
 
     @property
     def _words(self) -> str:
+        return f"{self._meaning} Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+
+    @property
+    def _meaning(self) -> str:
         reach = self._axes.step * self._axes.half
         return (
             f"Sorted by the nearest large cluster: bright rows that hold at least {percent(self._large)} of all that "
             f"stands within {percent(reach)} of the last price; it is marked at the right edge. The white line is the "
             "price, as a distance from the last one. Times are UTC. All amounts are estimates: of vulnerability, never "
-            "of direction. Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+            "of direction."
         )
 
     def _in_words(self) -> pd.DataFrame:
@@ -249,6 +286,15 @@ class _Sheet(anywidget.AnyWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take nothing that a browser writes."""
+
+
+def _small(one: Distances, bound: float) -> npt.NDArray[np.float32]:
+    """Return shares of the brightest colour in few cells: of each the densest that lies in it."""
+    share = one.usd / (bound * one.day_usd) if one.day_usd > 0 else np.zeros_like(one.usd)
+    for axis, most in enumerate(_SMALL):
+        size = share.shape[axis]
+        share = np.maximum.reduceat(share, np.unique(np.arange(most) * size // most), axis=axis)
+    return share
 
 
 def _named(markets: object) -> list[tuple[str, Market]]:

@@ -119,7 +119,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _ipython_display_(self, **_: Any) -> None:
         """Show the application, and a picture for where no kernel is."""
-        display_with_picture((self._repr_mimebundle_(), {}), self.heatmap)
+        display_with_picture((self._repr_mimebundle_(), {}), self.heatmap._still_html)
 
     def close(self) -> None:
         """End what runs, and close every widget of the application, the heatmap too."""

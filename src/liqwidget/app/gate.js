@@ -67,7 +67,7 @@ function render({ model, el, signal }) {
       }
       el.dataset.ready = "true";
     } catch (error) {
-      el.append(`The panels could not be drawn: ${error.message ?? error}. The heatmap above works without them.`);
+      el.append(`The panels could not be drawn: ${error.message ?? error}. A heatmap beside them works without.`);
     }
   })();
   return () => {

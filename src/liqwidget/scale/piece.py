@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from ..grid import Floats, Ints
 from ..ledger import Ledger
-from ..replay import standing_columns
+from ..replay import few_standing_columns, standing_columns
+
+_FEW = 8  # candles a kept close, from which on they are taken together
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,8 @@ class Piece:
         """
         T, rows = len(ledger), ledger.grid.rows
         planes = len(ledger.leverage) if weights is None else 1
-        own = standing_columns(ledger, rate, weights, kept)
+        replayed = few_standing_columns if len(kept) * _FEW < T else standing_columns
+        own = replayed(ledger, rate, weights, kept)
         swept, clock = ledger.first_sweep, np.cumsum(ledger.hours)
         gain = np.where(swept == T, np.exp(-rate * clock[-1]), 0.0)
         still = ledger.stands
