@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import liqwidget as lw
-from liqwidget.app.distances import Axes, distances, ends_at
+from liqwidget.app.distances import PER, Axes, distances, ends_at
 from liqwidget.app.small_multiples import POOL, brightest, cluster_words, picture_columns
 from liqwidget.mix import check_mix
 from markets import walk
@@ -263,3 +266,29 @@ def test_real_candles(shared_data) -> None:
     table = lw.compare(markets).table.set_index("symbol")
     assert "no open interest" in table.loc["1m, no open interest", "notes"]
     assert (table["share"] >= 0.05).all()
+
+
+def test_a_saved_notebook_has_a_table_with_pictures_and_words_stay_words() -> None:
+    quiet = lw.Market.from_frame(walk(300, seed=3).candles.assign(volume=0.0).drop(columns="open_interest"))
+    page = lw.compare({"<img src=x onerror=a()>": walk(300, seed=2), "quiet": quiet}, columns=240)
+    data = page._repr_mimebundle_()
+    data = data[0] if isinstance(data, tuple) else data
+    assert "application/vnd.jupyter.widget-view+json" in data
+    html = data["text/html"]
+    assert html.count("<img ") == 2
+    assert "&lt;img src=x onerror=a()&gt;" in html
+    assert "of vulnerability, never of direction" in html
+    first, second = (
+        np.array(Image.open(BytesIO(b64decode(png)))) for png in re.findall(r"data:image/png;base64,([^\"]+)", html)
+    )
+    shown = page._shown[0].usd
+    rows, columns = (np.arange(count) * size // count for count, size in zip((48, 120), shown.shape, strict=True))
+    for i, a in enumerate(rows):
+        for j, b in enumerate(columns):
+            densest = shown[a : [*rows, len(shown)][i + 1], b : [*columns, 240][j + 1]].max()
+            step = first[47 - i, j]  # the lowest price is the last line
+            bound = brightest(page._shown, page._axes) * page._axes.step / PER
+            assert step == (densest > 0) + min(int(densest / (bound * page._shown[0].day_usd) * 128), 127)
+    assert first.max() == 128
+    assert not second.any()  # no volume of a day to compare with: no colour
+    page.close()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MOST = 100
+_ESTIMATES = "All amounts are estimates: of vulnerability, never of direction."
 _SMALL = (48, 120)  # pixels of a still picture: rows, columns
 _NAMES = ("symbol", "exchange", "close", "side", "distance", "peak_price", "notional", "share", "notes")
 
@@ -179,8 +180,9 @@ class Comparison:
         )
         return (
             f'<style>{NOTEBOOK_CSS}</style><figure class="liq-still" style="max-width:none">'
-            f"<figcaption><strong>{escape(self._heading)}</strong><br>{escape(self._meaning)} "
-            "The page as it was shown, as a table; with a kernel, run the cell again for its panels.</figcaption>"
+            f"<figcaption><strong>{escape(self._heading)}</strong><br>{escape(self._order)}. "
+            f"{_ESTIMATES} In the pictures, one scale of colour for all, time runs to the right and the distance from "
+            "the last price upwards. With a kernel, run the cell again for the panels.</figcaption>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></figure>"
         )
 
@@ -190,16 +192,17 @@ class Comparison:
 
     @property
     def _words(self) -> str:
-        return f"{self._meaning} Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+        return (
+            f"{self._order}; it is marked at the right edge. The white line is the price, as a distance from the last "
+            f"one. Times are UTC. {_ESTIMATES} Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+        )
 
     @property
-    def _meaning(self) -> str:
+    def _order(self) -> str:
         reach = self._axes.step * self._axes.half
         return (
             f"Sorted by the nearest large cluster: bright rows that hold at least {percent(self._large)} of all that "
-            f"stands within {percent(reach)} of the last price; it is marked at the right edge. The white line is the "
-            "price, as a distance from the last one. Times are UTC. All amounts are estimates: of vulnerability, never "
-            "of direction."
+            f"stands within {percent(reach)} of the last price"
         )
 
     def _in_words(self) -> pd.DataFrame:
