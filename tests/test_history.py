@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
+from liqwidget.scale import build
+from liqwidget.scale import history as history_module
 from liqwidget.scale.source import find_source
 from markets import walk
 from test_archive import PAST, write
@@ -242,6 +244,28 @@ def test_candles_that_come_twice_are_refused(market, tmp_path) -> None:
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(lw.InputError, match="candles"):
         lw.history(tmp_path / "a.parquet", tmp_path / "store", progress=False)
+
+
+def test_tiles_of_another_plan_are_not_taken(tmp_path, monkeypatch) -> None:
+    market = walk(20_000, seed=5, price=60_000, tick=0.1, wild=0.02, step_minutes=1)
+    for module in (build, history_module):
+        monkeypatch.setattr(module, "JOINED", 4)
+    lw.history(market, tmp_path, chunk=1_280, **HOW)
+    monkeypatch.undo()
+    history = lw.history(market, tmp_path, chunk=1_280, **HOW)
+    tile = history.windows.cut(history.first, history.last, 2_000).tile
+    assert len(tile) == 20_000 // 16
+    assert tile.ledger.opened.sum() == pytest.approx(lw.build_ledger(market, TIERS, 200.0).opened.sum())
+
+
+def test_a_few_columns_do_not_hold_the_others(built) -> None:
+    history = lw.history(store=built)
+    first = pd.Timestamp(history.first, tz="UTC")
+    one = history.density(first, first + pd.Timedelta("2D"))
+    values = one.values
+    while values.base is not None:
+        values = values.base
+    assert values.nbytes == one.values.nbytes < history.density().values.nbytes
 
 
 def test_a_parquet_file_is_not_held_while_it_is_read(tmp_path) -> None:

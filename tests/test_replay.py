@@ -309,6 +309,7 @@ def test_estimate_is_the_normalised_mix() -> None:
         ({"span": 1}, "span"),
         ({"leverage": "hot"}, "leverage: wanted 1 to 32 different tiers"),
         ({"leverage": [5, None]}, "leverage"),
+        ({"leverage": [10**400]}, "leverage"),
         ({"leverage": [[5], [1, 2]]}, "leverage"),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -108,30 +111,87 @@ def test_the_window_follows_the_view(heatmap, history, market, time) -> None:
     assert heatmap._window.width == 64
 
 
-def test_memory_is_that_of_a_few_tiles(heatmap, history, time) -> None:
+def test_memory_is_that_of_a_few_tiles(heatmap, history, time, monkeypatch) -> None:
+    monkeypatch.setattr(window, "_KEPT", 1_500_000)
     for a in range(1_000, 70_000, 2_500):
         heatmap.visible = box(time, a, a + 300)
-        assert len(history.windows._tiles) <= 16
+        assert history.windows.held <= 1_500_000
         assert len(heatmap.ledger) <= COLUMNS + 2
 
 
-@pytest.mark.parametrize("then", [(41_500, 42_500), (38_500, 39_500), (39_000, 43_000), (40_400, 40_500)])
-def test_what_the_next_window_needs_is_there_before_it_is_asked_for(history, time, monkeypatch, then) -> None:
-    made, read, cut = [], window.tile_at, window.tile_of_chunk
+@pytest.fixture
+def made(monkeypatch):
+    """Tiles that were read or computed, as they are."""
+    made, read, computed = [], window.tile_at, window.tile_of_chunk
     monkeypatch.setattr(window, "tile_at", lambda *a: made.append(a) or read(*a))
-    monkeypatch.setattr(window, "tile_of_chunk", lambda *a: made.append(a) or cut(*a))
-    heatmap = lw.HistoryHeatmap(lw.history(store=history._folder.url))
-    for before in (None, box(time, 40_000, 41_000)):  # from afar; then to the side, above and below
-        heatmap.set_state({"visible": before})
+    monkeypatch.setattr(window, "tile_of_chunk", lambda *a: made.append(a) or computed(*a))
+    return made
+
+
+def opened(history, time, view):
+    """A heatmap of a history whose tiles nobody has read yet."""
+    return lw.HistoryHeatmap(lw.history(store=history._folder.url), visible=None if view is None else box(time, *view))
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ((41_200, 42_200), (43_000, 44_000)),  # to the right
+        ((37_800, 38_800), (36_000, 37_000)),  # to the left
+        ((40_000, 41_000), (39_000, 43_000)),  # farther away
+        ((37_000, 41_000), (38_500, 39_500)),  # nearer
+        (None, (20_000, 35_000)),  # nearer, from what is shown first
+    ],
+)
+def test_what_the_next_window_needs_is_there_before_it_is_asked_for(history, time, monkeypatch, made, before, then):
+    for ahead in (True, False):
+        if not ahead:
+            monkeypatch.setattr(window.Windows, "prefetch", lambda *_: None)
+        heatmap = opened(history, time, before)
         kept = heatmap._ledger
-    assert len(made) > 1
+        heatmap._ahead.join()
+        made.clear()
+        heatmap.set_state({"visible": box(time, *then)})
+        assert heatmap._ledger is not kept
+        assert (made == []) == ahead
+        heatmap.close()
+        assert heatmap._ahead is None
+        heatmap.visible = None
+        assert heatmap._ahead is None  # nothing is read for a widget that is closed
+
+
+def test_what_is_loaded_ahead_leaves_the_window_its_tiles(history, time, monkeypatch, made) -> None:
+    monkeypatch.setattr(window, "_KEPT", 250_000)
+    heatmap = opened(history, time, (20_000, 32_000))
     heatmap._ahead.join()
+    windows = heatmap.history.windows
+    assert 187_500 < windows.held <= 250_000  # not all of the 340,000 there are about it
     made.clear()
-    heatmap.set_state({"visible": box(time, *then)})
-    assert (heatmap._ledger is kept) == (then == (40_400, 40_500))  # which is in the window still
+    windows.cut(heatmap._window.first, heatmap._window.last, heatmap._most)
     assert made == []
     heatmap.close()
-    assert heatmap._ahead is None
+
+
+SCRIPT = """
+import sys, threading
+import liqwidget as lw
+from liqwidget.scale import window
+heatmap, reading, read = lw.HistoryHeatmap(lw.history(store=sys.argv[1])), threading.Event(), window.tile_at
+def late(*a):
+    reading.set()
+    threading.main_thread().join(20)
+    print("read", flush=True)
+    return read(*a)
+window.tile_at = late
+reading.wait(20)
+"""
+
+
+def test_the_interpreter_ends_when_a_tile_is_read_and_not_before(history) -> None:
+    """Arrow aborts, or waits for ever, when an interpreter ends while a daemon reads."""
+    command = [sys.executable, "-c", SCRIPT, history._folder.url]
+    done = subprocess.run(command, timeout=60, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"read\n", b"")  # one, and none of those after it
 
 
 def test_what_a_history_cannot_do_is_said(heatmap, history, market) -> None:

@@ -266,7 +266,7 @@ def check_settings(
     """Return the tiers (L,) and the settings of a ledger, or raise InputError; as for `build_ledger`."""
     try:
         tiers = np.array(leverage, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         tiers = np.zeros(0)
     if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {str(leverage)[:60]}")

@@ -132,7 +132,7 @@ def draw_still(
 
 def heat_png(share: npt.NDArray[Any]) -> bytes:
     """Return heat alone as a PNG: shares of the brightest colour, shape (P, T), lowest price first; 0 is the ground."""
-    step = np.where(share > 0, np.clip((share * _STEPS).astype(int), 0, _STEPS - 1) + 1, 0)
+    step = np.where(share > 0, np.clip(share * _STEPS, 0, _STEPS - 1).astype(int) + 1, 0)
     return _png(step[::-1].astype(np.uint8), _palette("plasma"))
 
 

@@ -62,6 +62,7 @@ class HistoryHeatmap(LiquidationHeatmap):
         An argument or a trait value is not usable; what was shown stays.
     """
 
+    # No daemons: Arrow, which reads the tiles, must not be left in the middle when the interpreter ends.
     _timer: threading.Timer | None = None
     _ahead: threading.Timer | None = None
 
@@ -98,6 +99,7 @@ class HistoryHeatmap(LiquidationHeatmap):
         super().__init__(
             self._candles(self._window), leverage_mix, rate, history.grid.bin_size, **history.settings, **traits
         )
+        self._look_ahead()
 
     @property
     def history(self) -> History:
@@ -153,7 +155,6 @@ class HistoryHeatmap(LiquidationHeatmap):
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = threading.Timer(_REST, self._follow_rate)
-            self._timer.daemon = True
             self._timer.start()
 
     def close(self) -> None:
@@ -166,7 +167,7 @@ class HistoryHeatmap(LiquidationHeatmap):
 
     def _follow_rate(self) -> None:
         with self._lock:
-            if self.comm is not None and self.decay_rate != self._rate:
+            if self.comm is not None and self.decay_rate != self._rate and threading.main_thread().is_alive():
                 self._go(self.visible)
 
     def _go(self, visible: Mapping[str, float] | None, view: Mapping[str, float] | None = None) -> None:
@@ -177,17 +178,22 @@ class HistoryHeatmap(LiquidationHeatmap):
             self._draw(self._candles(self._window), self.leverage_mix, self.bin_size, self._picture.revision + 1),
             self.bin_size,
         )
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Have what the windows about this one are cut from loaded soon."""
         if self._ahead is not None:
             self._ahead.cancel()
-        self._ahead = threading.Timer(_AHEAD, self._prefetch)
-        self._ahead.daemon = True
-        self._ahead.start()
+        if self.comm is not None:  # else it is closed
+            self._ahead = threading.Timer(_AHEAD, self._prefetch)
+            self._ahead.start()
 
     def _prefetch(self) -> None:
-        """Load what the windows about this one are cut from; a damaged store is told of when it is needed."""
-        mine, window = threading.current_thread(), self._window
-        with suppress(LiqError):
-            self._history.windows.prefetch(window.first, window.last, self._most, lambda: self._ahead is mine)
+        mine, window, main = threading.current_thread(), self._window, threading.main_thread()
+        with suppress(Exception):  # whatever it is, it is told when the window is wanted
+            self._history.windows.prefetch(
+                window.first, window.last, self._most, lambda: self._ahead is mine and main.is_alive()
+            )
 
     def _wanted(self, visible: Mapping[str, float] | None) -> Window:
         """Return the window for times in view: these, as much beside them, and columns as fine as there is room for."""

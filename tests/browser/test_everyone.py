@@ -430,8 +430,10 @@ def restless(page):
         "() => { window.plain = setTimeout; "
         "window.setTimeout = (work, ms, ...more) => plain(work, ms === 240 ? 60_000 : ms, ...more); }"
     )
-    yield
-    page.evaluate("() => { window.setTimeout = window.plain; }")
+    try:
+        yield
+    finally:
+        page.evaluate("() => { window.setTimeout = window.plain; }")
 
 
 def line(a, b, steps=8):

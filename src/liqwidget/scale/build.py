@@ -8,7 +8,7 @@ A chunk is computed from its own file alone, on any worker, in any order. What i
 - ``tiles/1``: its ledger in columns of four candles.
 
 The scan goes through the chunks once and adds ``states`` (what stands before each chunk) and ``openings`` (the same as
-entries). Coarser tiles are made of four finer ones, level by level.
+entries). Coarser tiles are made of two finer ones, level by level.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ from ..grid import Floats, PriceGrid, auto_bin_size
 from ..ledger import SPAN, Ledger, check_settings
 from ..market import Market, moment
 from ..sources.progress import Bar, Progress, Told
-from .build import Job, Joint, Settings, coarsen, levels, make, sampled, scan
+from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan
 from .chunks import Chunk, candles_of, cut
 from .cluster import Cluster
 from .source import find_source
 from .store import Folder
+from .tiles import STRIDE
 from .window import Windows, candles_between
 
 VERSION = 1
@@ -150,6 +151,7 @@ def history(
             "settings": of_ledger,
             "decay_rate": float(rate),
             "width": -(-total // columns),
+            "tiles": [STRIDE, JOINED],
             "total": total,
             "candles": of_candles,
         }
@@ -249,7 +251,9 @@ class History:
             (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (np.zeros(0, "M8[ns]"),) * 2
         )
         inside = slice(*np.searchsorted(time.view(np.int64), [first, last + 1]))
-        time, close, values = time[inside], close[inside], values[inside]
+        time, close = time[inside], close[inside]
+        if len(time) < len(values):  # a few columns do not hold the chunks that they are of
+            values = values[inside].copy()
         if not len(time):
             raise InputError(
                 f"density: no display column from {shown(start)} to {shown(end)}; the history has "

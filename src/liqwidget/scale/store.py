@@ -104,7 +104,7 @@ class Folder:
         if data is None:
             return None
         try:
-            table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         except (OSError, ValueError) as error:
             raise ParseError(
                 f"store: {name} is damaged ({str(error)[:80]}). Build the history again: what is whole is kept."

@@ -15,7 +15,7 @@ from .chunks import Chunk, candles_of
 from .store import Folder
 from .tiles import STRIDE, Tile, joined
 
-_KEPT = 16  # tiles in memory
+_KEPT = 8_000_000  # entries of tiles in memory: about 160 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,40 +93,56 @@ class Windows:
     def prefetch(self, first: int, last: int, most: int, wanted: Callable[[], bool]) -> None:
         """Load what the windows beside, below and above the one from ``first`` to ``last`` are cut from, while wanted.
 
+        The middle first, and no more than there is room for beside the window's own.
+
         Raises
         ------
-        ParseError
-            A file is damaged or gone.
+        ParseError, DataError
+            A file is damaged or gone, or cannot be read.
         """
         span, level = last - first, self._level(first, last, most)
         beside = level, first - span // 2, last + span // 2
-        below = level - 1, first + span // 4, last - span // 4
         above = level + 1, first - 3 * span // 2, last + 3 * span // 2
-        for at, a, b in (beside, below, above):
-            for number in self._between(at, a, b) if 0 <= at <= len(self._levels) else ():
-                if not wanted():
-                    return
-                self.tile(at, number)
+        keys: dict[tuple[int, int], None] = {}
+        for at, a, b in ((level, first, last), beside, (level - 1, first, last), above):
+            numbers = self._between(at, a, b) if 0 <= at <= len(self._levels) else []
+            keys |= dict.fromkeys((at, n) for n in sorted(numbers, key=lambda n: abs(n - numbers[len(numbers) // 2])))
+        loaded = 0
+        for key in keys:
+            if loaded > _KEPT * 3 // 4 or not wanted():
+                return
+            loaded += len(self.tile(*key).ledger.row)
 
     def tile(self, level: int, number: int) -> Tile:
         """Return a tile: of a level, or of level 0 a chunk's candles one by one."""
         key = level, number
         with self._lock:
             alone = self._making.setdefault(key, threading.Lock())
-        with alone:  # who wants a tile that is being made waits for it
+        try:
+            with alone:  # who wants a tile that is being made waits for it
+                with self._lock:
+                    if key in self._tiles:
+                        self._tiles.move_to_end(key)
+                        return self._tiles[key]
+                tile = self._made(level, number)
+                with self._lock:
+                    self._tiles[key] = tile
+                    while self.held > _KEPT and len(self._tiles) > 1:
+                        self._tiles.popitem(last=False)
+        finally:
             with self._lock:
-                if key in self._tiles:
-                    self._tiles.move_to_end(key)
-                    return self._tiles[key]
-            if level:
-                tile = tile_at(self._folder, self._settings, level, number)
-            else:
-                tile = tile_of_chunk(Job(self._folder, self._settings, self._chunks[number]))
-            with self._lock:
-                self._tiles[key] = tile
-                while len(self._tiles) > _KEPT:
-                    self._making.pop(self._tiles.popitem(last=False)[0], None)
+                self._making.pop(key, None)
         return tile
+
+    @property
+    def held(self) -> int:
+        """Entries of the tiles in memory."""
+        return sum(len(tile.ledger.row) for tile in self._tiles.values())
+
+    def _made(self, level: int, number: int) -> Tile:
+        if level:
+            return tile_at(self._folder, self._settings, level, number)
+        return tile_of_chunk(Job(self._folder, self._settings, self._chunks[number]))
 
     def _level(self, first: int, last: int, most: int) -> int:
         width = self.width(self.count(first, last), most)
