@@ -456,12 +456,15 @@ def test_fingers_pan_pinch_and_hold_and_the_page_still_scrolls(session, page):
         touch(session, [(x - 40, y)], *apart, [])
         session.until(f"{RANGE}.to - {RANGE}.from < {(at['to'] - at['from']) * 0.7}")
         # Up and down is the page's.
-        top = "document.querySelector('.jp-WindowedPanel-outer').scrollTop"
+        panel = "document.querySelector('.jp-WindowedPanel-outer')"
+        top = f"{panel}.scrollTop"
         before, at = page.evaluate(top), session.view(RANGE)
+        page.evaluate(f"() => {{ window.atRest = new Promise((done) => ({panel}.onscrollend = done)); }}")
         touch(session, *line((x, y + 150), (x, y - 50)), [])
         page.wait_for_function(f"{top} > {before} + 50")
         assert session.view(RANGE) == at
-        page.evaluate(f"{top} = {before}")
+        page.evaluate("async () => { await window.atRest; }")  # the finger threw the page
+        page.evaluate(f"{panel}.onscrollend = null, {top} = {before}")
     # A finger that rests shows the values, and takes them along.
     cell = page.locator(".liq-cell").first
     pane = page.locator(".liq-plot").first.bounding_box()
