@@ -287,8 +287,9 @@ def table(page):
 
 
 def table_of(page):
-    rows = widget(page).locator(".liq-rows tbody tr:not(.liq-here)").all_inner_texts()
-    return [re.split(r"\t+", re.sub(r"\s*\t\s*", "\t", row.strip())) for row in rows]
+    """Cells as the page has them, also while JupyterLab does not lay out what is off the screen."""
+    rows = widget(page).locator(".liq-rows tbody tr:not(.liq-here)")
+    return rows.evaluate_all("(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim()))")
 
 
 def check_table(session, page):
