@@ -20,7 +20,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 ORDER = [
     ["errors"],
     [
-        "finite",
+        "checks",
         "columns",
         "origin",
         "candles",
@@ -32,6 +32,7 @@ ORDER = [
         "mix",
         "margin",
         "brackets",
+        "run",
     ],
     ["market", "book", "sample", "walk", "traders", "sources"],
     ["ledger"],

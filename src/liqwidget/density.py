@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .checks import is_finite
 from .errors import InputError
-from .finite import is_finite
 from .grid import Floats, Ints, PriceGrid
 from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
 from .mix import check_mix, shares

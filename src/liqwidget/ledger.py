@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .checks import is_finite
 from .errors import InputError
-from .finite import is_finite
 from .grid import Floats, Ints, PriceGrid, auto_bin_size, half_bins
 from .margin import level_factors
 from .ordering import order_of

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .checks import is_finite
 from .errors import InputError
-from .finite import is_finite
 from .market import Market
 from .mix import check_mix, shares
 from .sample import funding_rates, interval_hours

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
+from .checks import is_finite
 from .errors import InputError, LiqError
-from .finite import is_finite
 from .tables import Taken, asked, made, write_csv, write_parquet
 from .traits import mix_to_json
 

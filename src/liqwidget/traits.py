@@ -7,9 +7,9 @@ from typing import Any
 
 import traitlets
 
+from .checks import is_finite
 from .density import check_decay_rate, resolve_decay_rate
 from .errors import InputError
-from .finite import is_finite
 from .margin import level_factors
 from .mix import check_mix
 

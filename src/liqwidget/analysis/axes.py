@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..checks import is_finite
 from ..columns import shown
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import PriceGrid, auto_bin_size, check_bin_size
 from ..ledger import SPAN
 from ..market import Market

@@ -42,10 +42,10 @@ def named(markets: Markets) -> dict[str, Market]:
 def counting(what: str, unit: str, total: int, wanted: Any) -> Iterator[Callable[[int], None]]:
     """Show a bar, and give what tells it that a unit is done, with its rows.
 
-    ``wanted`` as for :class:`liqwidget.sources.progress.Bar`; None also does without one where the extra is missing.
+    ``wanted`` as for :class:`liqwidget.run.progress.Bar`; None also does without one where the extra is missing.
     """
     try:
-        from ..sources.progress import Bar, Progress
+        from ..run.progress import Bar, Progress
     except ModuleNotFoundError as error:
         if wanted:
             raise InputError(f"progress: {error}; or leave progress out") from error

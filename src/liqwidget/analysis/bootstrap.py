@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import is_finite
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats, Ints
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..checks import is_finite
 from ..density import check_decay_rate
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats, Ints, nice_step
 from ..ledger import SPAN
 from ..margin import SIDES, level_factors

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import is_finite
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats
 from .impact import Formula, Impact, SquareRoot, book_of, measured
 from .ladder import Ladder

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import is_finite
 from ..daily import day_of
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats
 
 if TYPE_CHECKING:

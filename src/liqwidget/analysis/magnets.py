@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import is_finite
 from ..density import auto_decay_rate, check_decay_rate
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats, nice_step
 from ..ledger import NS_PER_HOUR, build_ledger
 from ..mix import check_mix, shares

@@ -12,7 +12,7 @@ import pandas as pd
 from ..columns import shown
 from ..errors import InputError, LiqError
 from ..market import Market
-from ..scale.cluster import Cluster
+from ..run.cluster import Cluster
 from .batch import Markets, counting, named
 from .calibrate import calibrate
 from .held_out import TICK

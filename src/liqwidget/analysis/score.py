@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import is_finite
 from ..density import Density
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import Floats, half_bins
 from .measures import earth_mover, linear_correlation, rank_correlation
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..checks import is_finite
 from ..density import check_decay_rate, resolve_decay_rate
 from ..errors import InputError
-from ..finite import is_finite
 from ..grid import MAX_ROWS, Floats, check_bin_size
 from ..ledger import build_ledger
 from ..mix import check_mix, shares

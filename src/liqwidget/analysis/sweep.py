@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import is_finite
 from ..columns import shown
 from ..errors import InputError
-from ..finite import is_finite
 from ..margin import level_factors
-from ..scale.cluster import Cluster
+from ..run.cluster import Cluster
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .batch import Markets, counting, named
 from .swept import ESTIMATES, SCORES, Found, Task

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..checks import is_finite
 from ..errors import InputError
-from ..finite import is_finite
 from ..ledger import build_ledger
 from ..market import Market
 from ..mix import shares

@@ -21,9 +21,9 @@ from bokeh.embed import json_item
 from bokeh.models import LayoutDOM
 from bokeh.util.paths import server_path
 
+from ..checks import is_finite
 from ..density import check_decay_rate
 from ..errors import InputError
-from ..finite import is_finite
 from ..market import Market
 from ..mix import check_mix
 from ..page import NOTEBOOK_CSS, display_with_picture

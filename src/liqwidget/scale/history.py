@@ -17,10 +17,10 @@ from ..errors import DataError, InputError, ParseError
 from ..grid import Floats, PriceGrid, auto_bin_size
 from ..ledger import SPAN, Ledger, check_settings
 from ..market import Market, moment
-from ..sources.progress import Bar, Progress, Told
+from ..run.cluster import Cluster
+from ..run.progress import Bar, Progress, Told
 from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan
 from .chunks import Chunk, candles_of, cut
-from .cluster import Cluster
 from .source import find_source
 from .store import Folder
 from .tiles import STRIDE

@@ -10,9 +10,9 @@ from ..columns import shown
 from ..errors import InputError, ParseError
 from ..market import Market
 from ..origin import Origin
+from ..run.progress import Bar, Progress, Told
 from .assemble import assemble
 from .dumps import TRADES, Content, Dump, Found, find_dumps
-from .progress import Bar, Progress, Told
 from .reader import Reader
 from .venue import INTERVALS, MINUTE, check_interval
 

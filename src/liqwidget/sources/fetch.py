@@ -9,12 +9,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..market import Market
+from ..run.progress import Bar, Told
+from ..run.thread import in_thread
 from .cache import folder
 from .clock import CLOCK
-from .progress import Bar, Told
 from .span import wanted
 from .task import Task
-from .thread import in_thread
 from .venue import check_interval
 from .venues import find_venue
 

@@ -14,14 +14,14 @@ import pandas as pd
 from ..columns import shown
 from ..errors import InputError, ParseError
 from ..grid import PriceGrid, half_bins
+from ..run.progress import Bar, Progress
+from ..run.thread import in_thread
 from .cache import folder
 from .client import Client
 from .clock import CLOCK
 from .hyperliquid import VENUE, native
 from .limits import Limits
 from .pager import together
-from .progress import Bar, Progress
-from .thread import in_thread
 from .venue import Request, number
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..columns import stamp
 from ..errors import ParseError
+from ..run.progress import Told
 from .contents import COLUMNS, read_rows
 from .dumps import TRADES, Dump, Found
-from .progress import Told
 from .rows import Rows
 from .tape import coarser, read_trades
 from .venue import Kind

@@ -10,13 +10,13 @@ from ..columns import stamp
 from ..errors import DataError, FetchError
 from ..market import Market
 from ..origin import Origin
+from ..run.progress import Progress
 from .assemble import FRESH, assemble
 from .cache import Look, Store, folder
 from .client import Client
 from .clock import CLOCK
 from .limits import Limits
 from .pager import FORMING, SETTLE, Pager, Part, together
-from .progress import Progress
 from .rows import Rows, Span, covered
 from .span import Wanted
 from .venue import HOUR, INTERVALS, MINUTE, Kind, Series, Venue
