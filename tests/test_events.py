@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget.events import MAX_LIVE, MAX_MARKS, Columns, Realised, length_of_sums, marks_of
-from liqwidget.liquidations import read_liquidations
+from liqwidget.market.liquidations import read_liquidations
 from liqwidget.wire import decode_frame
 from markets import seeds, walk
 

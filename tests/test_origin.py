@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget.origin import span_text
+from liqwidget.market.origin import span_text
 from markets import walk
 
 HOUR = 3_600_000

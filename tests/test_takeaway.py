@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import tables
-from liqwidget.origin import Origin
+from liqwidget.market import Origin
 from liqwidget.wire import decode_frame
 from markets import walk
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
     from .ledger import Ledger, build_ledger
     from .margin import liquidation_price
-    from .market import Market
+    from .market.market import Market
+    from .market.origin import Origin
     from .mix import PRESETS
-    from .origin import Origin
     from .sample import load_sample
     from .scale.history import History, history
     from .simulator import simulate
@@ -119,8 +119,8 @@ _HOME = {
     "LiqError": "errors",
     "LiquidationHeatmap": "widget",
     "MagnetStudy": "analysis.magnets",
-    "Market": "market",
-    "Origin": "origin",
+    "Market": "market.market",
+    "Origin": "market.origin",
     "ParseError": "errors",
     "Rolling": "analysis.rolling",
     "Score": "analysis.score",

@@ -111,7 +111,7 @@ class Realised:
     Parameters
     ----------
     frame
-        As :func:`liqwidget.liquidations.read_liquidations` returns it, or None.
+        As :func:`liqwidget.market.liquidations.read_liquidations` returns it, or None.
     revision
         Number of the last frame that was made, whatever of.
     """
@@ -204,7 +204,7 @@ def marks_of(
     Parameters
     ----------
     liquidations
-        As :func:`liqwidget.liquidations.read_liquidations` returns it.
+        As :func:`liqwidget.market.liquidations.read_liquidations` returns it.
     columns
         Where marks may stand.
     length

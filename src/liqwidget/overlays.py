@@ -12,7 +12,7 @@ import traitlets
 from .errors import InputError
 from .events import Columns, Realised
 from .grid import PriceGrid, half_bins
-from .liquidations import read_liquidations
+from .market.liquidations import read_liquidations
 from .wire import encode_frame
 
 if TYPE_CHECKING:

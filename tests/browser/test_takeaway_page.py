@@ -12,7 +12,7 @@ import pytest
 from test_saved import VIEW, opened  # noqa: F401  the fixture
 
 import liqwidget as lw
-from liqwidget.origin import Origin
+from liqwidget.market import Origin
 
 pytestmark = pytest.mark.browser
 

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from ..checks import is_finite
-from ..columns import shown
 from ..errors import InputError
 from ..grid import PriceGrid, auto_bin_size, check_bin_size
 from ..ledger import SPAN
 from ..market import Market
+from ..market.columns import shown
 from ..mix import MAX_TIERS, check_mix, shares
 
 

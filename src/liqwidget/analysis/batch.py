@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..columns import shown
 from ..errors import InputError
 from ..market import Market
+from ..market.columns import shown
 
 Markets = Market | Sequence[Market] | Mapping[str, Market]
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import is_finite
-from ..daily import day_of
 from ..errors import InputError
 from ..grid import Floats
+from ..market.day import day_of
 
 if TYPE_CHECKING:
     from ..density import Density

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..columns import shown
 from ..errors import InputError, LiqError
 from ..market import Market
+from ..market.columns import shown
 from ..run.cluster import Cluster
 from .batch import Markets, counting, named
 from .calibrate import calibrate

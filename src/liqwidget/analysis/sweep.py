@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ..checks import is_finite
-from ..columns import shown
 from ..errors import InputError
 from ..margin import level_factors
+from ..market.columns import shown
 from ..run.cluster import Cluster
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .batch import Markets, counting, named

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..candles import merged_candles
+from ..market.candles import merged_candles
 from .regime import WINDOW_HOURS, regime
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..daily import day_of
 from ..density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
 from ..grid import Floats, Ints, PriceGrid
 from ..ledger import ledger_on
+from ..market.day import day_of
+from ..market.origin import span_text
 from ..mix import shares
-from ..origin import span_text
 
 if TYPE_CHECKING:
     import pandas as pd

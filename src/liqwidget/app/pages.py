@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from ..columns import stamp
+from ..market.columns import stamp
 from .ink import tier_colours
 from .levels import LiquidationMap, Snapshot, usd_text
 from .scene import Scene

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..columns import shown
 from ..errors import DataError, InputError, ParseError
 from ..market import Market
+from ..market.columns import shown
 
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED = 256 * 2**20

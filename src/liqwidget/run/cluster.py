@@ -9,8 +9,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..columns import shown
 from ..errors import InputError
+from ..market.columns import shown
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

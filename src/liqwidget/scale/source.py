@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..columns import shown
 from ..errors import InputError
 from ..market import Market
+from ..market.columns import shown
 from ..sources.archive import read_archive
 from ..sources.dumps import Dump, find_dumps
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..columns import shown
 from ..errors import DataError, InputError, ParseError
+from ..market.columns import shown
 
 _PLAN, _ABOUT = b"liqwidget.plan", b"liqwidget.about"
 

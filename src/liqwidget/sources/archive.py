@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..columns import shown
 from ..errors import InputError, ParseError
-from ..market import Market
-from ..origin import Origin
+from ..market import Market, Origin
+from ..market.columns import shown
 from ..run.progress import Bar, Progress, Told
 from .assemble import assemble
 from .dumps import TRADES, Content, Dump, Found, find_dumps

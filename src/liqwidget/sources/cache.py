@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 from platformdirs import user_cache_path
 
-from ..columns import shown
 from ..errors import InputError
+from ..market.columns import shown
 from .series_folder import SeriesFolder, check_name, series_below
 from .series_store import Look, Store, stored_columns
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..columns import Floats, stamp
 from ..errors import ParseError
+from ..market.columns import Floats, stamp
 from .dumps import Content, Dump
 from .rows import Rows, Times
 from .sheets import FORMS, read_tables

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from ..columns import shown
 from ..errors import InputError
+from ..market.columns import shown
 from .venue import DAY, INTERVALS, MINUTE
 
 Content = Literal["klines", "markPriceKlines", "metrics", "fundingRate", "aggTrades", "trading"]

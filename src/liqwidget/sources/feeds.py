@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..columns import shown
 from ..errors import ParseError
+from ..market.columns import shown
 from .client import Client
 from .venue import Request, moment, number
 

@@ -24,8 +24,8 @@ from weakref import WeakKeyDictionary, finalize
 from filelock import FileLock
 from pyrate_limiter import AbstractBucket, Rate, RateItem
 
-from ..columns import stamp
 from ..errors import FetchError, InputError
+from ..market.columns import stamp
 from .clock import CLOCK, Clock
 from .venue import Limit
 

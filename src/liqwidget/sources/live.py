@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from ..columns import shown
 from ..errors import FetchError, InputError, LiqError
+from ..market.columns import shown
 from .cache import folder
 from .client import Client
 from .clock import CLOCK

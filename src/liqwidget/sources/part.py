@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..columns import Floats
 from ..errors import ParseError
+from ..market.columns import Floats
 from .rows import Rows, Span
 
 #: Most rows of a part: a month has 44,640 minutes.

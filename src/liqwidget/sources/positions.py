@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..columns import shown
 from ..errors import InputError, ParseError
 from ..grid import PriceGrid, half_bins
+from ..market.columns import shown
 from ..run.progress import Bar, Progress
 from ..run.thread import in_thread
 from .cache import folder

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..columns import stamp
 from ..errors import ParseError
+from ..market.columns import stamp
 from ..run.progress import Told
 from .contents import COLUMNS, read_rows
 from .dumps import TRADES, Dump, Found

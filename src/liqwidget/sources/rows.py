@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Floats, stamp
 from ..errors import ParseError
+from ..market.columns import Floats, stamp
 
 Times = NDArray[np.int64]
 Span = tuple[int, int]  # ms, half-open

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..columns import shown
 from ..errors import DataError, InputError
+from ..market.columns import shown
 
 MANIFEST = "manifest.json"
 _LAYOUT = "v1"

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from ..columns import shown
 from ..errors import ParseError
+from ..market.columns import shown
 from .dumps import Content, Dump
 from .zips import Read
 

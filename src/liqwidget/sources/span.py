@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..columns import shown, stamp
 from ..errors import InputError
+from ..market.columns import shown, stamp
 from .venue import DAY
 
 _EARLIEST = 1_230_768_000_000  # 2009-01-01, before there was a price

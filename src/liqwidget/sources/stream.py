@@ -10,8 +10,8 @@ import pandas as pd
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from ..columns import stamp
 from ..errors import DataError, ParseError
+from ..market.columns import stamp
 from . import hosts
 from .client import Client
 from .clock import CLOCK

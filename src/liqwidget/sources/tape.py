@@ -13,8 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from ..columns import Floats, shown, stamp
 from ..errors import ParseError
+from ..market.columns import Floats, shown, stamp
 from .contents import COLUMNS, check_span, moments
 from .dumps import Dump
 from .rows import Rows, Times

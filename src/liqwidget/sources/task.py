@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..columns import stamp
 from ..errors import DataError, FetchError
-from ..market import Market
-from ..origin import Origin
+from ..market import Market, Origin
+from ..market.columns import stamp
 from ..run.progress import Progress
 from .assemble import FRESH, assemble
 from .cache import Look, Store, folder

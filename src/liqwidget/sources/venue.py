@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..columns import shown
 from ..errors import InputError, ParseError
+from ..market.columns import shown
 from .rows import Rows
 
 Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]

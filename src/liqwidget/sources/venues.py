@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..columns import shown
 from ..errors import InputError
+from ..market.columns import shown
 from .binance import VENUE as BINANCE
 from .bybit import VENUE as BYBIT
 from .hyperliquid import VENUE as HYPERLIQUID

@@ -19,8 +19,8 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Protocol
 
-from ..columns import shown
 from ..errors import ParseError
+from ..market.columns import shown
 
 #: Reads at most so many bytes; none at the end.
 Read = Callable[[int], bytes]

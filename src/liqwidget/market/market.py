@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..errors import InputError
 from .candles import Bars, carry, check_candles, join
 from .columns import CANDLE_NAMES, REQUIRED, Table, as_frame, read_table, shown, stamp
-from .errors import InputError
 from .liquidations import read_liquidations
 from .origin import Origin
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .errors import InputError
+from ..errors import InputError
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..errors import InputError
 from .candles import Mask
 from .columns import LIQUIDATION_NAMES, Floats, read_table, shown
-from .errors import InputError
 
 _SIDES = {"long": "long", "short": "short", "sell": "long", "buy": "short"}
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .columns import CARRIED, MARK, REQUIRED, Floats, Table, stamp
-from .errors import InputError
 
 Mask = NDArray[np.bool_]
 

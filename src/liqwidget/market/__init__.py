@@ -1,0 +1,6 @@
+"""Candles: read, checked and kept as a Market."""
+
+from .market import Market
+from .origin import Origin
+
+__all__ = ["Market", "Origin"]
