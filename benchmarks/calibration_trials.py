@@ -33,8 +33,8 @@ from liqwidget.analysis.flows import Flows, realised
 from liqwidget.analysis.intervals import Intervals
 from liqwidget.analysis.resampled import day_counts, linear_correlations, mean_ranks, rank_correlations
 from liqwidget.analysis.search import Search
-from liqwidget.ledger import build_ledger
-from liqwidget.mix import shares
+from liqwidget.model.ledger import build_ledger
+from liqwidget.model.settings import shares
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.bool_]

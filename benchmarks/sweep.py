@@ -24,7 +24,7 @@ import pandas as pd
 import liqwidget as lw
 from liqwidget.analysis.held_out import held_out
 from liqwidget.analysis.measures import linear_correlation, rank_correlation
-from liqwidget.mix import shares
+from liqwidget.model.settings import shares
 
 CANDLES = 20_000
 TIERS = [3, 5, 10, 20, 50, 100]

@@ -21,8 +21,8 @@ import liqwidget as lw
 from liqwidget.analysis.baselines import uniform
 from liqwidget.analysis.intervals import Intervals
 from liqwidget.analysis.measures import earth_mover, rank_correlation
-from liqwidget.ledger import Ledger
-from liqwidget.mix import PRESETS, shares
+from liqwidget.model.ledger import Ledger
+from liqwidget.model.settings import PRESETS, shares
 
 Floats = npt.NDArray[np.float64]
 CANDLES, POSITIONS = next(iter(FILES)), "hyperliquid_btc_positions_2026-02.csv.gz"

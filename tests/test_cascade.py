@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from liqwidget.analysis.bootstrap import block_bootstrap, block_counts, block_indices
 from liqwidget.analysis.impact import measured
-from liqwidget.density import Density
 from liqwidget.errors import InputError
-from liqwidget.grid import PriceGrid
+from liqwidget.model.density import Density
+from liqwidget.model.grid import PriceGrid
 from markets import walk
 
 BASE = lw.build_ledger(walk(30, seed=1), (5, 10), 1.0)

@@ -15,7 +15,7 @@ from PIL import Image
 import liqwidget as lw
 from liqwidget.app.distances import PER, Axes, distances, ends_at
 from liqwidget.app.small_multiples import POOL, brightest, cluster_words, picture_columns
-from liqwidget.mix import check_mix
+from liqwidget.model.settings import check_mix
 from markets import walk
 from plain import plain_replay
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from liqwidget.brackets import Bracket, find_bracket, liquidation_price_in_brackets, load_brackets
 from liqwidget.errors import InputError
-from liqwidget.margin import level_factors, liquidation_price
+from liqwidget.model.brackets import Bracket, find_bracket, liquidation_price_in_brackets, load_brackets
+from liqwidget.model.margin import level_factors, liquidation_price
 
 VENUES = [
     ("binance", "BTCUSDT"),

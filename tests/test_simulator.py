@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import InputError, Simulation, simulate
-from liqwidget.grid import PriceGrid
+from liqwidget.model.grid import PriceGrid
 
 M = 0.004
 FLOWS = ("opened", "closed", "stopped", "liquidated")

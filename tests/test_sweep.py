@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from liqwidget import InputError, Market
 from liqwidget.analysis.swept import ESTIMATES, SCORES
-from liqwidget.density import BRIGHT
+from liqwidget.model.density import BRIGHT
 from markets import walk
 
 SIDES = {"below": "long", "above": "short"}
@@ -124,7 +124,7 @@ def test_moments_know_nothing_of_what_comes_later(made: Any) -> None:
 
 
 def test_a_ledger_is_built_once_a_market_and_bin_size(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from liqwidget import ledger
+    from liqwidget.model import ledger
 
     built, build = [], ledger.ledger_on
     monkeypatch.setattr(ledger, "ledger_on", lambda *how: built.append(how[2].bin_size) or build(*how))

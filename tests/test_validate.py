@@ -27,7 +27,7 @@ from liqwidget.analysis.intervals import Intervals
 from liqwidget.analysis.measures import earth_mover, linear_correlation, rank_correlation
 from liqwidget.analysis.resampled import bright_cells, linear_correlations, mean_ranks, rank_correlations, replicates
 from liqwidget.analysis.validation import MEASURES, ROW_MEASURES
-from liqwidget.mix import shares
+from liqwidget.model.settings import shares
 from markets import walk
 
 BASELINES = list(baselines.BASELINES)

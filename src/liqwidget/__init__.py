@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from .analysis.validation import Validation
     from .app.compare import Comparison, compare
     from .app.explorer import explore
-    from .brackets import find_bracket, liquidation_price_in_brackets, load_brackets
-    from .density import Density, auto_decay_rate, estimate
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
-    from .ledger import Ledger, build_ledger
-    from .margin import liquidation_price
     from .market.market import Market
     from .market.origin import Origin
-    from .mix import PRESETS
+    from .model.brackets import find_bracket, liquidation_price_in_brackets, load_brackets
+    from .model.density import Density, auto_decay_rate, estimate
+    from .model.ledger import Ledger, build_ledger
+    from .model.margin import liquidation_price
+    from .model.settings import PRESETS
     from .sample import load_sample
     from .scale.history import History, history
     from .simulator import simulate
@@ -104,18 +104,18 @@ __all__ = [
 ]
 
 _HOME = {
-    "PRESETS": "mix",
+    "PRESETS": "model.settings",
     "Calibration": "analysis.calibration",
     "Cascade": "analysis.cascade",
     "CascadeCurve": "analysis.cascade",
     "Comparison": "app.compare",
     "DataError": "errors",
-    "Density": "density",
+    "Density": "model.density",
     "FetchError": "errors",
     "History": "scale.history",
     "HistoryHeatmap": "windowed",
     "InputError": "errors",
-    "Ledger": "ledger",
+    "Ledger": "model.ledger",
     "LiqError": "errors",
     "LiquidationHeatmap": "widget",
     "MagnetStudy": "analysis.magnets",
@@ -129,25 +129,25 @@ _HOME = {
     "Sweep": "analysis.sweep",
     "Validation": "analysis.validation",
     "WireError": "errors",
-    "auto_decay_rate": "density",
-    "build_ledger": "ledger",
+    "auto_decay_rate": "model.density",
+    "build_ledger": "model.ledger",
     "cache": "sources.cache",
     "calibrate": "analysis.calibrate",
     "calibrate_rolling": "analysis.rolling",
     "cascade": "analysis.cascade",
     "cascade_curve": "analysis.cascade",
     "compare": "app.compare",
-    "estimate": "density",
+    "estimate": "model.density",
     "explore": "app.explorer",
     "fetch": "sources.fetch",
     "fetch_async": "sources.fetch",
-    "find_bracket": "brackets",
+    "find_bracket": "model.brackets",
     "follow": "sources.live",
     "history": "scale.history",
     "hyperliquid_positions": "sources.positions",
-    "liquidation_price": "margin",
-    "liquidation_price_in_brackets": "brackets",
-    "load_brackets": "brackets",
+    "liquidation_price": "model.margin",
+    "liquidation_price_in_brackets": "model.brackets",
+    "load_brackets": "model.brackets",
     "load_sample": "sample",
     "magnet_study": "analysis.magnets",
     "read_archive": "sources.archive",

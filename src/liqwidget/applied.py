@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .density import check_decay_rate
 from .errors import InputError
-from .mix import check_mix
+from .model.density import check_decay_rate
+from .model.settings import check_mix
 from .traits import mix_to_json
 
 if TYPE_CHECKING:

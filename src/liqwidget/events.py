@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .grid import Floats, Ints, auto_bin_size
-from .ledger import SPAN
+from .model.grid import Floats, Ints, auto_bin_size
+from .model.ledger import SPAN
 from .wire import encode_frame
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import traitlets
 
 from .errors import InputError
 from .events import Columns, Realised
-from .grid import PriceGrid, half_bins
 from .market.liquidations import read_liquidations
+from .model.grid import PriceGrid, half_bins
 from .wire import encode_frame
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from .density import auto_decay_rate
-from .ledger import Ledger
 from .market.candles import merged_candles
 from .market.day import day_of
+from .model.density import auto_decay_rate
+from .model.ledger import Ledger
 from .sample import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 

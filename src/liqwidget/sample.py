@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .book import DAILY_VOLATILITY, HOLDING_HOURS, LONG_ACCOUNTS, STEPS, Book
 from .errors import InputError
 from .market import Market
-from .mix import check_mix
+from .model.settings import check_mix
 
 Floats = NDArray[np.float64]
 

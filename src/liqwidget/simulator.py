@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .checks import is_finite
 from .errors import InputError
 from .market import Market
-from .mix import check_mix, shares
+from .model.settings import check_mix, shares
 from .sample import funding_rates, interval_hours
 from .standing import Standing
 from .traders import CLOSED, Candle, Habits, Traders

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .grid import decimals_of
+from .model.grid import decimals_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .density import Density
-    from .ledger import Ledger
     from .market import Market
+    from .model.density import Density
+    from .model.ledger import Ledger
 
 WIDTH, HEIGHT = 720, 360
 _STEPS = 128  # colours of the heat; with ground and candles they fit one byte
@@ -95,7 +95,7 @@ def draw_still(
     market, ledger
         Candles and what they opened, one column a candle.
     decay_rate, weights
-        As for :func:`liqwidget.density.replay`; weights sum to 1.
+        As for :func:`liqwidget.model.density.replay`; weights sum to 1.
     look
         Colours.
 

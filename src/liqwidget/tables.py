@@ -14,15 +14,15 @@ import numpy as np
 import liqwidget
 
 from .errors import InputError
-from .ledger import Ledger
 from .market import Market
+from .model.ledger import Ledger
 from .picture import MAX_CELLS, column_width
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .density import Density
+    from .model.density import Density
 
 SIDES = ("long", "short")
 TABLES = ("grid", "levels", "clusters", "selection")

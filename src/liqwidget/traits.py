@@ -8,10 +8,10 @@ from typing import Any
 import traitlets
 
 from .checks import is_finite
-from .density import check_decay_rate, resolve_decay_rate
 from .errors import InputError
-from .margin import level_factors
-from .mix import check_mix
+from .model.density import check_decay_rate, resolve_decay_rate
+from .model.margin import level_factors
+from .model.settings import check_mix
 
 Trait = traitlets.TraitType[Any, Any]
 

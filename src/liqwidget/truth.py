@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .density import Density
-from .grid import PriceGrid
-from .ledger import SPAN, Ledger
 from .market import Market
+from .model.density import Density
+from .model.grid import PriceGrid
+from .model.ledger import SPAN, Ledger
 from .standing import Standing, TrueDensity
 from .traders import CROWDS, LIQUIDATED, OUTCOMES, Traders
 

@@ -12,8 +12,8 @@ from .errors import InputError
 from .traits import Bounded
 
 if TYPE_CHECKING:
-    from .density import Density
     from .market import Market
+    from .model.density import Density
 
 
 class WhatIf(anywidget.AnyWidget):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from .applied import Applied
-from .density import Density, resolve_decay_rate
 from .errors import InputError, LiqError
-from .grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
-from .ledger import SPAN, Ledger, build_ledger
 from .market import Market
-from .mix import PRESETS, check_mix, shares
+from .model.density import Density, resolve_decay_rate
+from .model.grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
+from .model.ledger import SPAN, Ledger, build_ledger
+from .model.settings import PRESETS, check_mix, shares
 from .overlays import Overlays
 from .page import Pages
 from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets
 
-from .density import check_decay_rate
 from .errors import InputError, LiqError
-from .ledger import Ledger
 from .market import Market
-from .mix import PRESETS, check_mix
+from .model.density import check_decay_rate
+from .model.ledger import Ledger
+from .model.settings import PRESETS, check_mix
 from .picture import MAX_CELLS, Picture
 from .widget import LiquidationHeatmap
 from .wire import age_steps, encode_frame, ledger_arrays

@@ -62,7 +62,7 @@ from .errors import WireError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .ledger import Ledger
+    from .model.ledger import Ledger
 
 MAGIC = b"LIQ1"
 MAX_TIME = 8.64e15  # ms, the last of a JavaScript date

@@ -10,11 +10,11 @@ import pandas as pd
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..grid import PriceGrid, auto_bin_size, check_bin_size
-from ..ledger import SPAN
 from ..market import Market
 from ..market.columns import shown
-from ..mix import MAX_TIERS, check_mix, shares
+from ..model.grid import PriceGrid, auto_bin_size, check_bin_size
+from ..model.ledger import SPAN
+from ..model.settings import MAX_TIERS, check_mix, shares
 
 
 def check_mixes(mixes: object) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints, PriceGrid
-from ..ledger import SPAN, Ledger
+from ..model.grid import Floats, Ints, PriceGrid
+from ..model.ledger import SPAN, Ledger
 from .intervals import Intervals
 
 BASELINES = {

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..grid import Floats, Ints
+from ..model.grid import Floats, Ints
 
 
 @dataclass(frozen=True)

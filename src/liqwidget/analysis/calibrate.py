@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..checks import is_finite
-from ..density import check_decay_rate
 from ..errors import InputError
-from ..grid import Floats, Ints, nice_step
-from ..ledger import SPAN
-from ..margin import SIDES, level_factors
-from ..mix import check_mix, shares
+from ..model.density import check_decay_rate
+from ..model.grid import Floats, Ints, nice_step
+from ..model.ledger import SPAN
+from ..model.margin import SIDES, level_factors
+from ..model.settings import check_mix, shares
 from .bootstrap import block_counts, percentile_interval
 from .calibration import Calibration, notes_on
 from .flows import Flows, natural_every, realised

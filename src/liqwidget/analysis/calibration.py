@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ..grid import Floats
+from ..model.grid import Floats
 
 UNSEEN = 0.1  # of a tier's variance in the prior, what the data have to take away
 ALIKE = -0.5  # correlation of the weights of neighbours

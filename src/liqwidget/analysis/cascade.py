@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..grid import Floats
+from ..model.grid import Floats
 from .impact import Formula, Impact, SquareRoot, book_of, measured
 from .ladder import Ladder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..density import Density
     from ..market import Market
+    from ..model.density import Density
 
 WHAT_IF = "Mechanical what-if on an estimate, not a forecast."
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints, PriceGrid, half_bins
-from ..ledger import SPAN
+from ..model.grid import Floats, Ints, PriceGrid, half_bins
+from ..model.ledger import SPAN
 from .intervals import Intervals
 
 REACH = np.timedelta64(24, "h")

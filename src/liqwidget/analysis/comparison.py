@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..grid import Floats, Ints
+from ..model.grid import Floats, Ints
 from .cells import RowCells
 from .intervals import Intervals
 from .resampled import bright_cells, linear_correlations, mean_ranks, rank_correlations, replicates

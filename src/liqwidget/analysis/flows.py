@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..ledger import Ledger, build_ledger, opened_coins
 from ..market import Market
+from ..model.ledger import Ledger, build_ledger, opened_coins
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

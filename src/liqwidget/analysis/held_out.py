@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..density import auto_decay_rate
 from ..errors import InputError
-from ..grid import Floats, nice_step
-from ..ledger import SPAN
 from ..market import Market
-from ..mix import check_mix
+from ..model.density import auto_decay_rate
+from ..model.grid import Floats, nice_step
+from ..model.ledger import SPAN
+from ..model.settings import check_mix
 from .flows import natural_every, realised
 from .intervals import Intervals
 

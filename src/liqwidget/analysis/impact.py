@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..grid import Floats
 from ..market.day import day_of
+from ..model.grid import Floats
 
 if TYPE_CHECKING:
-    from ..density import Density
     from ..market import Market
+    from ..model.density import Density
 
 
 class Impact(Protocol):

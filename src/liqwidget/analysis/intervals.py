@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError
-from ..grid import Floats, Ints
 from ..market import Market
+from ..model.grid import Floats, Ints
 
 _NS_PER_HOUR = 3_600 * 10**9
 _NS_PER_DAY = 24 * _NS_PER_HOUR

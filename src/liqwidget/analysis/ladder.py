@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats
+from ..model.grid import Floats
 from .impact import Impact
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import is_finite
-from ..density import auto_decay_rate, check_decay_rate
 from ..errors import InputError
-from ..grid import Floats, nice_step
-from ..ledger import NS_PER_HOUR, build_ledger
-from ..mix import check_mix, shares
+from ..model.density import auto_decay_rate, check_decay_rate
+from ..model.grid import Floats, nice_step
+from ..model.ledger import NS_PER_HOUR, build_ledger
+from ..model.settings import check_mix, shares
 from .bootstrap import block_counts, percentile_interval
 from .paths import MEASURES, Paths, decision_candles, volatility_of_a_day
 from .placebo import COINCIDE, largest_clusters, matched, nearest, others, shifted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..grid import Floats
+from ..model.grid import Floats
 
 
 def linear_correlation(a: Floats, b: Floats) -> float:

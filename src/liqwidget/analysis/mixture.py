@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..grid import Floats
+from ..model.grid import Floats
 
 POWER = 1.5  # variance of an interval grows with its mean to this power: 1 for chance alone, 2 for a factor alone
 FLOOR = 0.03  # of the mean interval, added to each mean in the variance

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..density import bright_runs
-from ..grid import Floats, PriceGrid
-from ..ledger import Ledger
+from ..model.density import bright_runs
+from ..model.grid import Floats, PriceGrid
+from ..model.ledger import Ledger
 
 #: Assumptions: how well mix and decay rate are known is not public, and not known to anybody.
 PARTS = 30

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints
-from ..ledger import NS_PER_HOUR
+from ..model.grid import Floats, Ints
+from ..model.ledger import NS_PER_HOUR
 
 MATCH_HOURS = 14 * 24.0  # how far back a matched moment may lie
 COINCIDE = 0.1  # of a day's volatility: levels this near count as one

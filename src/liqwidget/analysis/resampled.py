@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..grid import Floats, Ints
+from ..model.grid import Floats, Ints
 from .bootstrap import block_counts
 
 _AT_ONCE = 1_000_000  # numbers, so that they stay in the cache

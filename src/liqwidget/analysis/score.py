@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import is_finite
-from ..density import Density
 from ..errors import InputError
-from ..grid import Floats, half_bins
+from ..model.density import Density
+from ..model.grid import Floats, half_bins
 from .measures import earth_mover, linear_correlation, rank_correlation
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..grid import Floats, Ints
+from ..model.grid import Floats, Ints
 from .flows import Flows
 from .measures import linear_correlation, rank_correlation
 from .mixture import Fit, fit_mixture

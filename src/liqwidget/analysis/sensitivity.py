@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..checks import is_finite
-from ..density import check_decay_rate, resolve_decay_rate
 from ..errors import InputError
-from ..grid import MAX_ROWS, Floats, check_bin_size
-from ..ledger import build_ledger
-from ..mix import check_mix, shares
+from ..model.density import check_decay_rate, resolve_decay_rate
+from ..model.grid import MAX_ROWS, Floats, check_bin_size
+from ..model.ledger import build_ledger
+from ..model.settings import check_mix, shares
 from .perturbed import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, on_rows, span_of, with_ranges
 
 if TYPE_CHECKING:

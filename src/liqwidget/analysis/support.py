@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..grid import Floats, Ints
-from ..ledger import NS_PER_HOUR
+from ..model.grid import Floats, Ints
+from ..model.ledger import NS_PER_HOUR
 
 if TYPE_CHECKING:
     from ..market import Market

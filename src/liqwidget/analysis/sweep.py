@@ -13,8 +13,8 @@ import pandas as pd
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..margin import level_factors
 from ..market.columns import shown
+from ..model.margin import level_factors
 from ..run.cluster import Cluster
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .batch import Markets, counting, named

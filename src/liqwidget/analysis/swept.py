@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..density import bright_runs
 from ..errors import InputError
-from ..grid import Floats, PriceGrid
-from ..ledger import Ledger, build_ledger
 from ..market import Market
+from ..model.density import bright_runs
+from ..model.grid import Floats, PriceGrid
+from ..model.ledger import Ledger, build_ledger
 from .flows import Flows
 from .held_out import held_out
 from .measures import linear_correlation, ranks

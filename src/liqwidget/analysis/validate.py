@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..checks import is_finite
 from ..errors import InputError
-from ..ledger import build_ledger
 from ..market import Market
-from ..mix import shares
+from ..model.ledger import build_ledger
+from ..model.settings import shares
 from .baselines import BASELINES, a_day_before, fresh_range, range_volume, uniform, yesterday
 from .cells import RowCells, brightest_unreached
 from .comparison import curve, of_reach, of_rows, of_sums

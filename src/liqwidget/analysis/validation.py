@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..grid import Floats
+from ..model.grid import Floats
 from .baselines import BASELINES
 from .bootstrap import percentile_interval
 

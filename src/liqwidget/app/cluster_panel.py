@@ -15,7 +15,7 @@ from bokeh.models import (
     TableColumn,
 )
 
-from ..grid import decimals_of
+from ..model.grid import decimals_of
 from .plot import price_format
 
 ROW = 26

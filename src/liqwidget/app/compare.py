@@ -22,10 +22,10 @@ from bokeh.models import LayoutDOM
 from bokeh.util.paths import server_path
 
 from ..checks import is_finite
-from ..density import check_decay_rate
 from ..errors import InputError
 from ..market import Market
-from ..mix import check_mix
+from ..model.density import check_decay_rate
+from ..model.settings import check_mix
 from ..page import NOTEBOOK_CSS, display_with_picture
 from ..still import heat_png
 from .distances import PER, Axes, Distances, distances

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
-from ..grid import Floats, Ints, PriceGrid
-from ..ledger import ledger_on
 from ..market.day import day_of
 from ..market.origin import span_text
-from ..mix import shares
+from ..model.density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
+from ..model.grid import Floats, Ints, PriceGrid
+from ..model.ledger import ledger_on
+from ..model.settings import shares
 
 if TYPE_CHECKING:
     import pandas as pd

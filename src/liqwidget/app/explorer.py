@@ -8,9 +8,9 @@ from typing import Any
 
 import ipywidgets
 
-from ..density import auto_decay_rate
 from ..errors import InputError
 from ..market import Market
+from ..model.density import auto_decay_rate
 from ..page import display_with_picture
 from ..sample import load_sample
 from ..widget import LiquidationHeatmap

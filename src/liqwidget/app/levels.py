@@ -14,13 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..analysis.perturbed import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
+from ..model.replay import flows_of
 from ..picture import column_width
-from ..replay import flows_of
 
 if TYPE_CHECKING:
-    from ..density import Density
-    from ..ledger import Ledger
     from ..market import Market
+    from ..model.density import Density
+    from ..model.ledger import Ledger
     from ..widget import LiquidationHeatmap
 
 Floats = npt.NDArray[np.float64]
@@ -88,7 +88,7 @@ class Snapshot:
 
     @cached_property
     def flows(self) -> dict[str, Floats]:
-        """What was liquidated and stood in every candle, by tier, (L, T): see `liqwidget.replay`."""
+        """What was liquidated and stood in every candle, by tier, (L, T): see `liqwidget.model.replay`."""
         return flows_of(self.ledger, self.decay_rate, None)
 
     @cached_property

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..grid import Floats, Ints, PriceGrid
-from ..ledger import ledger_on
 from ..market import Market
+from ..model.grid import Floats, Ints, PriceGrid
+from ..model.ledger import ledger_on
 from .chunks import Chunk, candles_of
 from .piece import Piece, Step
 from .standing_entries import Standing

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..density import turned_over
 from ..errors import InputError
 from ..market import Market
 from ..market.columns import CANDLE_NAMES, stamp
+from ..model.density import turned_over
 from .source import Source
 from .store import Folder
 

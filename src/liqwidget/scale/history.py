@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..density import Density, check_decay_rate, decay_of
 from ..errors import DataError, InputError, ParseError
-from ..grid import Floats, PriceGrid, auto_bin_size
-from ..ledger import SPAN, Ledger, check_settings
 from ..market import Market
 from ..market.columns import shown, stamp
 from ..market.market import moment
+from ..model.density import Density, check_decay_rate, decay_of
+from ..model.grid import Floats, PriceGrid, auto_bin_size
+from ..model.ledger import SPAN, Ledger, check_settings
 from ..run.cluster import Cluster
 from ..run.progress import Bar, Progress, Told
 from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints
-from ..ledger import Ledger
-from ..replay import few_standing_columns, standing_columns
+from ..model.grid import Floats, Ints
+from ..model.ledger import Ledger
+from ..model.replay import few_standing_columns, standing_columns
 
 _FEW = 8  # candles a kept close, from which on they are taken together
 

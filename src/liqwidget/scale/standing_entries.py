@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..grid import Floats, Ints
-from ..ledger import Ledger
-from ..ordering import order_of
+from ..model.grid import Floats, Ints
+from ..model.ledger import Ledger
+from ..model.ordering import order_of
 
 _YOUNGEST, _RATIO = 1 / 60, 1.02  # hours; ages of one bucket
 

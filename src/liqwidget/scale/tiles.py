@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..grid import Floats, PriceGrid
-from ..ledger import Ledger
 from ..market.candles import merged_candles
+from ..model.grid import Floats, PriceGrid
+from ..model.ledger import Ledger
 from .standing_entries import Standing
 
 STRIDE = 4  # columns of one level that make one of the next

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError, ParseError
-from ..grid import PriceGrid, half_bins
 from ..market.columns import shown
+from ..model.grid import PriceGrid, half_bins
 from ..run.progress import Bar, Progress
 from ..run.thread import in_thread
 from .cache import folder

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from .checks import is_finite
-from .errors import InputError
+from ..checks import is_finite
+from ..errors import InputError
 
 #: Shares in percent by tier leverage. What traders really use is not public at any venue:
 #: these are assumptions to be changed, never data.

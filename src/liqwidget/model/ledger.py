@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .checks import is_finite
-from .errors import InputError
+from ..checks import is_finite
+from ..errors import InputError
 from .grid import Floats, Ints, PriceGrid, auto_bin_size, half_bins
 from .margin import level_factors
 from .ordering import order_of
 from .sweeps import first_sweeps, outlives, swept_in
 
 if TYPE_CHECKING:
+    from ..market import Market
     from .density import Density
-    from .market import Market
 
 MAX_ENTRIES = 200_000_000
 SPAN = 0.25
@@ -134,7 +134,7 @@ class Ledger:
         weights: Sequence[float] | npt.NDArray[np.floating[Any]] | None = None,
         columns: npt.ArrayLike | None = None,
     ) -> Density:
-        """Run the ledger: decay, sweep, open, candle by candle. See :func:`liqwidget.density.replay`."""
+        """Run the ledger: decay, sweep, open, candle by candle. See :func:`liqwidget.model.density.replay`."""
         from .density import replay  # density is above the ledger; imported when called
 
         return replay(self, decay_rate, weights, columns)
@@ -231,7 +231,7 @@ def build_ledger(
     Coins opened on each side are ``max((turnover * volume + dOI) / 2, max(dOI, 0))``: every contract
     has one long and one short, what is not opened is closed or passed on. They are valued at
     ``(high + low + close) / 3``. Entries are spread evenly over the candle's range, so levels of a
-    tier are spread evenly over ``[low * k, high * k]``, ``k`` from :func:`liqwidget.margin.level_factors`.
+    tier are spread evenly over ``[low * k, high * k]``, ``k`` from :func:`liqwidget.model.margin.level_factors`.
 
     Parameters
     ----------

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .checks import is_finite
-from .errors import InputError
+from ..checks import is_finite
+from ..errors import InputError
 from .grid import Floats, Ints, PriceGrid
 from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
-from .mix import check_mix, shares
 from .replay import FLOWS, flows_of, standing_columns
+from .settings import check_mix, shares
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .market import Market
+    from ..market import Market
 
 MAX_CELLS = 1_000_000_000  # 4 GB of float32
 DEFAULT_HALF_LIFE_HOURS = 24.0
@@ -293,7 +293,7 @@ def auto_decay_rate(market: Market, turnover: float = 1.0) -> float:
     """Return the decay rate per hour that open interest and volume imply.
 
     Coins closed on each side over coins standing: ``sum(C) / sum(OI[t-1] * hours[t])``, with C from
-    :func:`liqwidget.ledger.opened_coins`. Without open interest it is the default, a half-life of 24 h.
+    :func:`liqwidget.model.ledger.opened_coins`. Without open interest it is the default, a half-life of 24 h.
     """
     closed, exposure = turned_over(market, turnover)
     return decay_of(closed, exposure)

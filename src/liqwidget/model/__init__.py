@@ -1,0 +1,1 @@
+"""The estimate: NumPy arrays in, NumPy arrays out."""
