@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from liqwidget import InputError, liquidation_price, load_sample
-from liqwidget.sample import SimulatedMarket, simulate_market
+from liqwidget.simulation.sample import SimulatedMarket, simulate_market
 
 STEP = pd.Timedelta("5m")
 CRASH = 1603  # first candle of the scripted cascade

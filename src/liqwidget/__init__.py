@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from .model.ledger import Ledger, build_ledger
     from .model.margin import liquidation_price
     from .model.settings import PRESETS
-    from .sample import load_sample
     from .scale.history import History, history
-    from .simulator import simulate
+    from .simulation.result import Simulation
+    from .simulation.sample import load_sample
+    from .simulation.simulate import simulate
     from .sources.archive import read_archive
     from .sources.cache import cache
     from .sources.fetch import fetch, fetch_async
     from .sources.live import follow
     from .sources.positions import hyperliquid_positions
     from .sources.venues import venues
-    from .truth import Simulation
     from .widget import LiquidationHeatmap
     from .windowed import HistoryHeatmap
 
@@ -125,7 +125,7 @@ _HOME = {
     "Rolling": "analysis.rolling",
     "Score": "analysis.score",
     "Sensitivity": "analysis.sensitivity",
-    "Simulation": "truth",
+    "Simulation": "simulation.result",
     "Sweep": "analysis.sweep",
     "Validation": "analysis.validation",
     "WireError": "errors",
@@ -148,12 +148,12 @@ _HOME = {
     "liquidation_price": "model.margin",
     "liquidation_price_in_brackets": "model.brackets",
     "load_brackets": "model.brackets",
-    "load_sample": "sample",
+    "load_sample": "simulation.sample",
     "magnet_study": "analysis.magnets",
     "read_archive": "sources.archive",
     "score": "analysis.score",
     "sensitivity": "analysis.sensitivity",
-    "simulate": "simulator",
+    "simulate": "simulation.simulate",
     "sweep": "analysis.sweep",
     "validate": "analysis.validate",
     "venues": "sources.venues",

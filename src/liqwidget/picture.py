@@ -10,7 +10,7 @@ from .market.candles import merged_candles
 from .market.day import day_of
 from .model.density import auto_decay_rate
 from .model.ledger import Ledger
-from .sample import is_sample
+from .simulation.sample import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from .measures import earth_mover, linear_correlation, rank_correlation
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..truth import Simulation
+    from ..simulation.result import Simulation
 
 _MOMENT = np.timedelta64(1, "h")  # asking for many addresses takes a while
 SIDES = ("long", "short", "both")
@@ -202,7 +202,7 @@ def _profiles(
     density: Density, truth: Any, moments: list[int]
 ) -> Iterator[tuple[int, tuple[Floats, Floats], float, float]]:
     """Give each moment with the true USD a row of longs and of shorts, what lies outside, and what has no level."""
-    from ..truth import Simulation
+    from ..simulation.result import Simulation
 
     if isinstance(truth, Simulation):
         columns = _matching(density.time[moments], truth.market.candles.index.as_unit("ns").asi8.view("datetime64[ns]"))

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..market import Market
 from ..model.density import auto_decay_rate
 from ..page import display_with_picture
-from ..sample import load_sample
+from ..simulation.sample import load_sample
 from ..widget import LiquidationHeatmap
 from .cluster_panel import ClusterPanel
 from .context import context_series, context_words

@@ -79,7 +79,7 @@ class Sample:
 
     def load(self, job: Job) -> Market:
         """Return the market."""
-        from ..sample import load_sample
+        from ..simulation.sample import load_sample
 
         return load_sample()
 

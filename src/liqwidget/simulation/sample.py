@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import InputError
+from ..market import Market
+from ..model.settings import check_mix
 from .book import DAILY_VOLATILITY, HOLDING_HOURS, LONG_ACCOUNTS, STEPS, Book
-from .errors import InputError
-from .market import Market
-from .model.settings import check_mix
 
 Floats = NDArray[np.float64]
 

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .checks import is_finite
-from .errors import InputError
-from .market import Market
-from .model.settings import check_mix, shares
+from ..checks import is_finite
+from ..errors import InputError
+from ..market import Market
+from ..model.settings import check_mix, shares
+from .prices import STEPS, Walk, arrivals_of, walk_of
+from .result import Simulation, liquidations_of, positions_of
 from .sample import funding_rates, interval_hours
-from .standing import Standing
 from .traders import CLOSED, Candle, Habits, Traders
-from .truth import Simulation, liquidations_of, positions_of
-from .walk import STEPS, Walk, arrivals_of, walk_of
+from .true_density import Standing
 
 Floats = NDArray[np.float64]
 

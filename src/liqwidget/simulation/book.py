@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .model.margin import level_factors
-from .model.settings import shares
+from ..model.margin import level_factors
+from ..model.settings import shares
 
 Floats = NDArray[np.float64]
 

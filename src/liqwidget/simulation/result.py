@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .market import Market
-from .model.density import Density
-from .model.grid import PriceGrid
-from .model.ledger import SPAN, Ledger
-from .standing import Standing, TrueDensity
+from ..market import Market
+from ..model.density import Density
+from ..model.grid import PriceGrid
+from ..model.ledger import SPAN, Ledger
 from .traders import CROWDS, LIQUIDATED, OUTCOMES, Traders
+from .true_density import Standing, TrueDensity
 
 
 @dataclass(frozen=True, eq=False, repr=False)

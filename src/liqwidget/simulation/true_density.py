@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .errors import InputError
-from .model.density import Density, check_columns
-from .model.grid import Floats, Ints, PriceGrid, half_bins
-from .model.replay import FLOWS
-from .model.settings import shares
+from ..errors import InputError
+from ..model.density import Density, check_columns
+from ..model.grid import Floats, Ints, PriceGrid, half_bins
+from ..model.replay import FLOWS
+from ..model.settings import shares
 from .traders import Traders
 
 MAX_CELLS = 250_000_000  # 2 GB of float64 on the way

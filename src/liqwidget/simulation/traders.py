@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .model.margin import level_factors
+from ..model.margin import level_factors
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Simulated markets, whose true liquidation levels are known."""
