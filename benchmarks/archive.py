@@ -112,9 +112,9 @@ def build(folder: Path, days: int) -> None:
 
 
 def read_ours(folder: Path, verify: bool) -> int:
-    import liqwidget.sources.archive
+    import liqwidget.sources.archive.read_archive
 
-    market = liqwidget.sources.archive.read_archive(folder, progress=False, verify=verify)
+    market = liqwidget.sources.archive.read_archive.read_archive(folder, progress=False, verify=verify)
     assert {"open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio", "mark_low"} <= {*market.candles}
     return len(market)
 
@@ -133,7 +133,7 @@ def child(reader: str, folder: Path) -> None:
     """Read once, in a process of its own, and print seconds, rows, peak MB and seconds of processor."""
     import pyarrow.csv  # noqa: F401 - imports are not what is timed
 
-    import liqwidget.sources.archive  # noqa: F401
+    import liqwidget.sources.archive.read_archive  # noqa: F401
 
     begun, worked = time.perf_counter(), time.process_time()
     rows = read_theirs(folder) if reader == "pandas" else read_ours(folder, verify=reader != "unverified")

@@ -41,8 +41,9 @@ def serve(now: int) -> tuple[subprocess.Popen[str], str]:
 def ours(now: int, address: str) -> dict[str, float]:
     """Return ms of a fetch into an empty cache, of its parsing alone, and of the same from the cache."""
     import liqwidget as lw
-    from liqwidget.sources import hosts, venues
-    from liqwidget.sources.clock import CLOCK
+    from liqwidget.sources.http.clock import CLOCK
+    from liqwidget.sources.venues import hosts
+    from liqwidget.sources.venues import registry as venues
 
     hosts.HOSTS = {"binance": hosts.Host(f"{address}/binance", "ws://127.0.0.1:1")}
     CLOCK.now = lambda: now / 1000

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from exchange import Exchange, History
-from liqwidget.sources import hosts
-from liqwidget.sources.clock import CLOCK
+from liqwidget.sources.http.clock import CLOCK
+from liqwidget.sources.venues import hosts
 
 VENUES = ("binance", "bybit", "okx", "hyperliquid")
 MINUTE = 60_000

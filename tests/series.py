@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liqwidget.sources.cache import Store
+from liqwidget.sources.cache.cache import Store
 from liqwidget.sources.rows import Rows
 
 HOUR = 3_600_000

@@ -24,8 +24,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liqwidget.errors import InputError, ParseError
-from liqwidget.sources import dumps, reader, sheets, tape, zips
-from liqwidget.sources.archive import read_archive
+from liqwidget.sources.archive import csv_blocks as sheets
+from liqwidget.sources.archive import file_names as dumps
+from liqwidget.sources.archive import reader
+from liqwidget.sources.archive import trades as tape
+from liqwidget.sources.archive import unpack as zips
+from liqwidget.sources.archive.read_archive import read_archive
 
 MINUTE, DAY = 60_000, 86_400_000
 KLINE = (

@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from liqwidget import DataError, InputError, ParseError
-from liqwidget.sources import series_folder, series_store
-from liqwidget.sources.cache import Cache, Store, folder
-from liqwidget.sources.part import bounds, encode_part, months
+from liqwidget.sources.cache import series_folder, series_store
+from liqwidget.sources.cache.cache import Cache, Store, folder
+from liqwidget.sources.cache.month_file import bounds, encode_part, months
+from liqwidget.sources.cache.series_folder import SeriesFolder
 from liqwidget.sources.rows import Rows, covered
-from liqwidget.sources.series_folder import SeriesFolder
 from series import DAY, DAYS, END, HOUR, LAG, LATER, NAMES, START, opened, parts, place, right_or_a_hole, same, truth
 
 
@@ -392,7 +392,7 @@ def test_reading_makes_no_folder(tmp_path: Path) -> None:
     code = """if True:
         import sys
         from pathlib import Path
-        import liqwidget.sources.cache as c
+        import liqwidget.sources.cache.cache as c
         store = c.Store(Path(sys.argv[1]) / "x", "binance", "BTCUSDT", "candles", "5m", ("open",))
         seen = store.look(0, 10**12)
         print(len(seen.rows), seen.holes(0, 9, 9, 9), seen.missing(0, 9), store.fetched, store.clear())

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liqwidget import ParseError
-from liqwidget.sources.cache import Cache
-from liqwidget.sources.manifest import decode_manifest, digest
-from liqwidget.sources.part import bounds, decode_part
+from liqwidget.sources.cache.cache import Cache
+from liqwidget.sources.cache.manifest import decode_manifest, digest
+from liqwidget.sources.cache.month_file import bounds, decode_part
 from series import DAY, END, LATER, NAMES, START, opened, place, right_or_a_hole, same, truth
 
 

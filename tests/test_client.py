@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 import liqwidget
 from exchange import Exchange, History, vices
 from liqwidget.errors import DataError, FetchError, ParseError
-from liqwidget.sources import binance, bybit, client, hosts, hyperliquid, okx
-from liqwidget.sources.client import BODY_BYTES, RAW_BYTES, Answer, Client, Patience
-from liqwidget.sources.clock import Clock
-from liqwidget.sources.limits import Limits
-from liqwidget.sources.venue import Limit, Request, Venue
+from liqwidget.sources.http import client
+from liqwidget.sources.http.client import BODY_BYTES, RAW_BYTES, Answer, Client, Patience
+from liqwidget.sources.http.clock import Clock
+from liqwidget.sources.http.limits import Limits
+from liqwidget.sources.venues import binance, bybit, hosts, hyperliquid, okx
+from liqwidget.sources.venues.venue import Limit, Request, Venue
 
 HISTORY = History.make(start_ms=1_700_000_100_000, minutes=600)
 VENUES = {venue.name: venue for venue in (binance.VENUE, bybit.VENUE, okx.VENUE, hyperliquid.VENUE)}

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from exchange import Exchange, History, vices
 from exchange.hyperliquid import accounts
-from liqwidget.sources import task
-from liqwidget.sources.assemble import assemble
-from liqwidget.sources.client import Client
-from liqwidget.sources.pager import Pager
+from liqwidget.sources.fetch import fetch_plan as task
+from liqwidget.sources.fetch.assemble import assemble
+from liqwidget.sources.fetch.pager import Pager
+from liqwidget.sources.fetch.wanted import wanted as wanted_span
+from liqwidget.sources.http.client import Client
 from liqwidget.sources.rows import Rows
-from liqwidget.sources.span import wanted as wanted_span
-from liqwidget.sources.venues import VENUES as KNOWN
+from liqwidget.sources.venues.registry import VENUES as KNOWN
 from loopback import DAY, MINUTE, VENUES, connected, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31

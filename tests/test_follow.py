@@ -12,8 +12,8 @@ import pytest
 import liqwidget as lw
 from exchange import Exchange, History
 from exchange.vices import ServerError
-from liqwidget.sources.feeds import FEEDS, liquidations
-from liqwidget.sources.live import Follower
+from liqwidget.sources.live.feeds import FEEDS, liquidations
+from liqwidget.sources.live.follow import Follower
 from loopback import DAY, MINUTE, connected, truth
 
 NOW = 1_795_046_431_000

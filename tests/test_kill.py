@@ -19,7 +19,9 @@ START = NOW // DAY * DAY - DAY
 # Imports once, then forks for every fetch; "at" is the call of a function, counted from its start, that it dies in.
 NURSERY = """
 import json, os, signal, sys, threading
-from liqwidget.sources import hosts, clock, fetch, task
+from liqwidget.sources.fetch import fetch, fetch_plan as task
+from liqwidget.sources.http import clock
+from liqwidget.sources.venues import hosts
 import httpx, pyarrow.parquet, tqdm.auto, asyncio
 
 def grow(order):

@@ -21,9 +21,9 @@ from pyrate_limiter import Rate, RateItem
 
 from exchange import Exchange, History
 from liqwidget.errors import FetchError, InputError
-from liqwidget.sources.clock import CLOCK, Clock
-from liqwidget.sources.limits import ALONE, FILE, LONGEST_BLOCK, SHARE, Limits, Uses
-from liqwidget.sources.venue import Limit
+from liqwidget.sources.http.clock import CLOCK, Clock
+from liqwidget.sources.http.limits import ALONE, FILE, LONGEST_BLOCK, SHARE, Limits, Uses
+from liqwidget.sources.venues.venue import Limit
 
 EPOCH = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
 TOTAL = 30.0  # s in flight at most
@@ -477,7 +477,7 @@ def test_a_file_deleted_in_use_is_made_again(tmp_path: Path) -> None:
 def test_a_file_that_somebody_holds_locked_is_an_error_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liqwidget.sources.limits._LOCKED", 0.01)
+    monkeypatch.setattr("liqwidget.sources.http.limits._LOCKED", 0.01)
     with Limits(tmp_path) as limits:
         holder = sqlite3.connect(tmp_path / FILE, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
@@ -547,11 +547,11 @@ def test_threads_share_a_file(tmp_path: Path) -> None:
 HAMMER = """
 import asyncio, sys
 from pathlib import Path
-from liqwidget.sources import hosts
-from liqwidget.sources.bybit import VENUE
-from liqwidget.sources.client import Client
-from liqwidget.sources.limits import Limits
-from liqwidget.sources.venue import Limit, Request
+from liqwidget.sources.venues import hosts
+from liqwidget.sources.venues.bybit import VENUE
+from liqwidget.sources.http.client import Client
+from liqwidget.sources.http.limits import Limits
+from liqwidget.sources.venues.venue import Limit, Request
 
 async def main(url, folder, seconds, count):
     hosts.HOSTS = {"bybit": hosts.Host(url, "")}

@@ -8,8 +8,8 @@ import math
 import pytest
 
 import liqwidget as lw
-from liqwidget.sources.venue import Query, Request, moment, number, table
-from liqwidget.sources.venues import VENUES
+from liqwidget.sources.venues.registry import VENUES
+from liqwidget.sources.venues.venue import Query, Request, moment, number, table
 
 DAY = 86_400_000
 T = 1_780_963_200_000  # 2026-06-09 00:00

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .simulation.result import Simulation
     from .simulation.sample import load_sample
     from .simulation.simulate import simulate
-    from .sources.archive import read_archive
-    from .sources.cache import cache
-    from .sources.fetch import fetch, fetch_async
-    from .sources.live import follow
-    from .sources.positions import hyperliquid_positions
-    from .sources.venues import venues
+    from .sources.archive.read_archive import read_archive
+    from .sources.cache.cache import cache
+    from .sources.fetch.fetch import fetch, fetch_async
+    from .sources.fetch.positions import hyperliquid_positions
+    from .sources.live.follow import follow
+    from .sources.venues.registry import venues
     from .widget import LiquidationHeatmap
     from .windowed import HistoryHeatmap
 
@@ -131,7 +131,7 @@ _HOME = {
     "WireError": "errors",
     "auto_decay_rate": "model.density",
     "build_ledger": "model.ledger",
-    "cache": "sources.cache",
+    "cache": "sources.cache.cache",
     "calibrate": "analysis.calibrate",
     "calibrate_rolling": "analysis.rolling",
     "cascade": "analysis.cascade",
@@ -139,24 +139,24 @@ _HOME = {
     "compare": "app.compare",
     "estimate": "model.density",
     "explore": "app.explorer",
-    "fetch": "sources.fetch",
-    "fetch_async": "sources.fetch",
+    "fetch": "sources.fetch.fetch",
+    "fetch_async": "sources.fetch.fetch",
     "find_bracket": "model.brackets",
-    "follow": "sources.live",
+    "follow": "sources.live.follow",
     "history": "scale.history",
-    "hyperliquid_positions": "sources.positions",
+    "hyperliquid_positions": "sources.fetch.positions",
     "liquidation_price": "model.margin",
     "liquidation_price_in_brackets": "model.brackets",
     "load_brackets": "model.brackets",
     "load_sample": "simulation.sample",
     "magnet_study": "analysis.magnets",
-    "read_archive": "sources.archive",
+    "read_archive": "sources.archive.read_archive",
     "score": "analysis.score",
     "sensitivity": "analysis.sensitivity",
     "simulate": "simulation.simulate",
     "sweep": "analysis.sweep",
     "validate": "analysis.validate",
-    "venues": "sources.venues",
+    "venues": "sources.venues.registry",
 }
 
 

@@ -20,7 +20,7 @@ LIVE = Path(__file__).resolve().parents[2] / "notebooks" / "live.ipynb"
 # The kernel takes the loopback for the venues; the exchange runs in the tests' process, in real time.
 CONNECT = """
 import os, tempfile
-from liqwidget.sources import hosts
+from liqwidget.sources.venues import hosts
 os.environ["LIQWIDGET_CACHE"] = tempfile.mkdtemp()
 hosts.HOSTS = {{name: hosts.Host(rest, stream) for name, (rest, stream) in {addresses}.items()}}
 """

@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets
 
 from ..errors import InputError, LiqError
-from ..sources.venue import INTERVALS
-from ..sources.venues import VENUES
+from ..sources.venues.registry import VENUES
+from ..sources.venues.venue import INTERVALS
 from .loading import File, Sample, Uploaded, Venue, Wish
 from .upload import Upload
 

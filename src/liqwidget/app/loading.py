@@ -34,7 +34,7 @@ class Venue:
 
     def load(self, job: Job) -> Market:
         """Return the market; the job's cancel ends the fetch, and what had come is in the cache."""
-        from ..sources.fetch import fetch_async
+        from ..sources.fetch.fetch import fetch_async
 
         def told(done: int, total: int, rows: int) -> None:
             job.say(done, total, f"pages, {rows:,} rows")

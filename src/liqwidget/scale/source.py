@@ -14,8 +14,8 @@ import pandas as pd
 from ..errors import InputError
 from ..market import Market
 from ..market.columns import shown
-from ..sources.archive import read_archive
-from ..sources.dumps import Dump, find_dumps
+from ..sources.archive.file_names import Dump, find_dumps
+from ..sources.archive.read_archive import read_archive
 
 _ROWS = 65_536  # of a frame
 

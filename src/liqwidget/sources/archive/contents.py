@@ -1,0 +1,166 @@
+"""Contents: what the rows of a dump have to be, and what of them a market takes. Lists of trades: `trades.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...errors import ParseError
+from ...market.columns import Floats, stamp
+from ..rows import Rows, Times
+from ..venues.venue import DAY, MINUTE
+from .csv_blocks import FORMS, read_tables
+from .file_names import Content, Dump
+from .unpack import Read
+
+#: The labels of metrics tell the end of their 5 minutes before this day, the start from then on.
+RELABELLED = 1_782_345_600_000  # 2026-06-25
+
+
+def read_rows(read: Read, dump: Dump) -> Rows:
+    """Read a dump that is no list of trades, whole.
+
+    Returns
+    -------
+    Rows
+        As they came: unsorted, and the same time twice where the file has it. Columns: those of a candle with
+        taker_buy_volume; mark_low and mark_high; open_interest and long_short_ratio, NaN where empty; or funding_rate.
+
+    Raises
+    ------
+    ParseError
+        The rows are not what the name of the dump says.
+    """
+    tables = list(read_tables(read, dump))
+    names = COLUMNS[dump.content]
+    if not tables:
+        return Rows.empty(names)
+    table = pa.concat_tables(tables)
+    columns = {name: table.column(name).to_numpy() for name in FORMS[dump.content].types if name != "symbol"}
+    return _MADE[dump.content](columns, dump)
+
+
+def moments(values: Any, dump: Dump) -> Times:
+    """Return whole times in ms or us, one unit a file, as int64 us; ParseError where they are not the file's own."""
+    time = np.asarray(values, np.int64)
+    factor = 1000 if time[0] < 10**14 else 1
+    if time.min() < 10**11 or time.max() >= 4_102_444_800_000_000 // factor:
+        wrong = time[(time < 10**11) | (time >= 4_102_444_800_000_000 // factor)][0]
+        raise ParseError(
+            f"{dump.name}: times in ms or us since 1970, one unit a file, were wanted; got {wrong}. "
+            "Download the file again."
+        )
+    time = time * factor
+    check_span(time, dump)
+    return time
+
+
+def check_span(time: Times, dump: Dump) -> None:
+    """Refuse times, us, more than a day outside of what the file's name says."""
+    first, last = int(time.min()) // 1000, int(time.max()) // 1000
+    if first < dump.start - DAY or last >= dump.end + DAY:
+        wrong = first if first < dump.start - DAY else last
+        raise ParseError(
+            f"{dump.name}: times from {stamp(dump.start * 1_000_000)} to {stamp(dump.end * 1_000_000)} (UTC) were "
+            f"wanted; it has {stamp(wrong * 1_000_000)}. The file was renamed or changed: download it again."
+        )
+
+
+def refuse(wrong: Any, time: Times, values: Floats, dump: Dump, what: str) -> None:
+    """Raise ParseError at the first row where `wrong` holds; `time` in ms."""
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ParseError(
+            f"{dump.name}: {what}; the row of {stamp(int(time[i]) * 1_000_000)} (UTC) has {values[i]}. "
+            "Download the file again."
+        )
+
+
+def _candle_times(columns: Mapping[str, Any], dump: Dump) -> Times:
+    time = moments(columns["open_time"], dump)
+    closed = np.asarray(columns["close_time"], np.int64)
+    closed = closed * (1000 if closed[0] < 10**14 else 1)
+    refuse(
+        (time % (dump.step * 1000) != 0) | (closed < time) | (closed >= time + dump.step * 1000),
+        time // 1000,
+        np.ceil((closed - time) / 60_000_000),
+        dump,
+        f"candles of {dump.step // MINUTE} minutes, from whole ones on, were wanted",
+    )
+    return time // 1000
+
+
+def _candles(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    time = _candle_times(columns, dump)
+    taken = {name: np.asarray(columns[name], np.float64) for name in COLUMNS["klines"]}
+    for name in ("open", "high", "low", "close"):
+        refuse(taken[name] <= 0, time, taken[name], dump, f"{name} must be above 0")
+    for name in ("volume", "taker_buy_volume"):
+        refuse(taken[name] < 0, time, taken[name], dump, f"{name} must be 0 or more")
+    refuse(taken["high"] < taken["low"], time, taken["high"], dump, "high must not be below low")
+    for name in ("open", "close"):  # with the slack that a market leaves
+        wrong = (taken[name] > taken["high"] * 1.01) | (taken[name] < taken["low"] * 0.99)
+        refuse(wrong, time, taken[name], dump, f"{name} must be between low and high")
+    refuse(
+        (taken["volume"] == 0) & (columns["count"] > 0),
+        time,
+        taken["volume"],
+        dump,
+        "candles of trades were wanted, and these are of a mark price or an index (trades without volume); put them "
+        "into a folder of their type's name, such as markPriceKlines",
+    )
+    return Rows(time, taken)
+
+
+def _mark(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    time = _candle_times(columns, dump)
+    low, high = (np.asarray(columns[name], np.float64) for name in ("low", "high"))
+    refuse(low <= 0, time, low, dump, "low must be above 0")
+    refuse(high < low, time, high, dump, "high must not be below low")
+    refuse(columns["volume"] != 0, time, columns["volume"], dump, "mark prices were wanted, which have no volume")
+    return Rows(time, {"mark_low": low, "mark_high": high})
+
+
+def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    """Turn labels into the moments of the snapshots.
+
+    Until 2026-06-24 a row is labelled with its snapshot's moment, and a day's file has 00:05 to 00:00 of the next day.
+    Since 2026-06-25 it is labelled with the start of the 5 minutes that the snapshot ends, 00:00 to 23:55. A later
+    file that does have the next day's 00:00 is labelled in the old way: no start of a day's period is that late.
+    """
+    time = np.asarray(columns["create_time"]).astype("datetime64[ms]").astype(np.int64)
+    check_span(time * 1000, dump)
+    if dump.start >= RELABELLED and time.max() < dump.end:
+        time = time + dump.step
+    taken = {
+        "open_interest": np.asarray(columns["sum_open_interest"], np.float64),
+        "long_short_ratio": np.asarray(columns["count_long_short_ratio"], np.float64),
+    }
+    for name, values in taken.items():
+        refuse(values < 0, time, values, dump, f"{name} must be 0 or more")
+    return Rows(time, taken)
+
+
+def _funding(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    time = moments(columns["calc_time"], dump) // 1000
+    return Rows(time, {"funding_rate": np.asarray(columns["last_funding_rate"], np.float64)})
+
+
+#: Columns of the `Rows` of each type.
+COLUMNS: Mapping[Content, tuple[str, ...]] = {
+    "klines": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
+    "markPriceKlines": ("mark_low", "mark_high"),
+    "metrics": ("open_interest", "long_short_ratio"),
+    "fundingRate": ("funding_rate",),
+    "aggTrades": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
+    "trading": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
+}
+_MADE: Mapping[Content, Callable[[Mapping[str, Any], Dump], Rows]] = {
+    "klines": _candles,
+    "markPriceKlines": _mark,
+    "metrics": _metrics,
+    "fundingRate": _funding,
+}

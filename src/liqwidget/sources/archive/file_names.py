@@ -1,0 +1,224 @@
+"""Dumps: the files that exchanges publish, told by their names, and the finding of them in folders.
+
+Binance (USD-M): ``BTCUSDT-1m-2024-01-31.zip`` or ``...-2024-01.zip``, with ``.CHECKSUM`` beside it; a zip holds one CSV
+of the same name, which may also lie there by itself. What candles they are (of trades or of the mark price) is in the
+path alone: ``.../markPriceKlines/BTCUSDT/1m/...``. Bybit: ``BTCUSDT2024-01-31.csv.gz``, one day's trades.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import InputError
+from ...market.columns import shown
+from ..venues.venue import DAY, INTERVALS, MINUTE
+
+Content = Literal["klines", "markPriceKlines", "metrics", "fundingRate", "aggTrades", "trading"]
+TRADES: tuple[Content, ...] = ("aggTrades", "trading")
+
+_BINANCE = re.compile(
+    r"(?P<symbol>[A-Z0-9]{1,24}(_[A-Z0-9]{1,8})?)-(?P<what>[A-Za-z0-9]{2,24})-(?P<date>\d{4}-\d\d(-\d\d)?)\.(zip|csv)",
+    re.ASCII,
+)
+_BYBIT = re.compile(r"(?P<symbol>[A-Z0-9]{1,24}?)(?P<date>\d{4}-\d\d-\d\d)\.csv(\.gz)?", re.ASCII)
+_COUNTED_IN_USD = re.compile(r".*USD(_PERP|_\d{6})")  # Binance's COIN-M: contracts of 10 or 100 USD, not coins
+_COUNTED_IN_COINS = re.compile(r".*(USDT|USDC|PERP)")  # Bybit's linear symbols
+_PRICES: dict[str, Content | None] = {
+    "klines": "klines",
+    "markPriceKlines": "markPriceKlines",
+    "indexPriceKlines": None,
+    "premiumIndexKlines": None,
+}
+_OTHERS: dict[str, tuple[Content, int] | None] = {
+    "metrics": ("metrics", 5 * MINUTE),
+    "fundingRate": ("fundingRate", 0),
+    "aggTrades": ("aggTrades", 0),
+    **dict.fromkeys(("trades", "bookDepth", "bookTicker", "liquidationSnapshot")),
+}
+_ODD_INTERVALS = ("1s", "3d", "1w", "1mo")
+_MOST_ENTRIES = 200_000
+
+
+@dataclass(frozen=True)
+class Dump:
+    """One published file.
+
+    Attributes
+    ----------
+    path, name
+        Where it is, for reading; what it is called, for messages.
+    content
+        Type of its rows, by the publisher's own name.
+    exchange, symbol
+        Whose, and of what.
+    step
+        Its rows' spacing, ms; 0 where they come at moments of their own.
+    start, end
+        What its name promises, ms, half-open.
+    daily
+        A day's file; False: a month's.
+    """
+
+    path: Path
+    name: str
+    content: Content
+    exchange: str
+    symbol: str
+    step: int
+    start: int
+    end: int
+    daily: bool
+
+
+@dataclass
+class Found:
+    """What lies in the folders: dumps by time, and by the publisher's name of the type how many were passed over."""
+
+    dumps: list[Dump] = field(default_factory=list)
+    unused: Counter[str] = field(default_factory=Counter)
+    strange: int = 0
+    links: int = 0
+    lonely: int = 0
+
+
+def find_dumps(paths: Any) -> Found:
+    """Find the dumps among files and, to any depth, in folders.
+
+    Symbolic links inside a folder are not followed, wherever they lead; what is named directly may be one.
+
+    Parameters
+    ----------
+    paths
+        A path, or several: text or path objects.
+
+    Raises
+    ------
+    InputError
+        A path is not there, is a file with no name of a dump, or there are too many files.
+    """
+    found, seen = Found(), set()
+    for path in _listed(paths):
+        if path.is_dir():
+            files = _walk(path, found)
+        elif path.exists():
+            files = iter([path])
+            if _recognised(path) is None and path.suffix != ".CHECKSUM":
+                raise InputError(
+                    f"paths: a name as its publisher gives it was wanted, such as BTCUSDT-1m-2024-01.zip or "
+                    f"BTCUSDT2024-01-31.csv.gz; got {shown(path.name)}. Rename the file back, or read it with pandas "
+                    "and use Market.from_frame."
+                )
+        else:
+            raise InputError(f"paths: files or folders that exist were wanted; got {shown(path.name)}.")
+        for file in files:
+            place = os.path.abspath(file)  # noqa: PTH100 - a link named directly counts as itself
+            if place in seen:
+                continue
+            seen.add(place)
+            _sort_in(file, found)
+    found.dumps.sort(key=lambda dump: (dump.start, dump.name, str(dump.path)))
+    return found
+
+
+def _listed(paths: Any) -> list[Path]:
+    one = isinstance(paths, str | os.PathLike)
+    if not one and not isinstance(paths, Iterable):
+        raise InputError(f"paths: a file, a folder or a list of them was wanted; got {shown(paths)}.")
+    some = [paths] if one else list(paths)
+    if not some or not all(isinstance(path, str | os.PathLike) for path in some):
+        raise InputError(f"paths: at least one path was wanted, each text or a path object; got {shown(some)}.")
+    return [Path(path).expanduser() for path in some]
+
+
+def _walk(folder: Path, found: Found) -> Iterator[Path]:
+    waiting, entries = [folder], 0
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as inside:
+                for entry in inside:
+                    entries += 1
+                    if entries > _MOST_ENTRIES:
+                        raise InputError(
+                            f"paths: at most {_MOST_ENTRIES:,} files in a folder; {shown(folder.name)} has more. "
+                            "Pass the folders of one symbol."
+                        )
+                    if entry.is_symlink():
+                        found.links += 1
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif entry.is_file(follow_symlinks=False):
+                        yield Path(entry.path)
+                    else:
+                        found.strange += 1
+        except OSError as error:
+            raise InputError(f"paths: the folder {shown(here.name)} cannot be listed: {error.strerror}.") from None
+
+
+def _sort_in(file: Path, found: Found) -> None:
+    if file.suffix == ".CHECKSUM":
+        found.lonely += not file.with_suffix("").exists()
+        return
+    dump = _recognised(file)
+    if dump is None:
+        found.strange += 1
+    elif isinstance(dump, str):
+        found.unused[dump] += 1
+    else:
+        found.dumps.append(dump)
+
+
+def _recognised(path: Path) -> Dump | str | None:
+    """Return the dump that a name tells, what it is called where it is of no use, None where it is no dump."""
+    if match := _BINANCE.fullmatch(path.name):
+        return _binance(path, match["symbol"], match["what"], _span(match["date"]))
+    if match := _BYBIT.fullmatch(path.name):
+        span = _span(match["date"])
+        if span is None:
+            return None
+        if not _COUNTED_IN_COINS.fullmatch(match["symbol"]):
+            return "inverse contracts"
+        return Dump(path, path.name, "trading", "bybit", match["symbol"], 0, *span, daily=True)
+    return None
+
+
+def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -> Dump | str | None:
+    if span is None or not (what in INTERVALS or what in _ODD_INTERVALS or what in _OTHERS):
+        return None
+    # resolve() would follow links, and what they lead to may be called anything
+    folders = Path(os.path.abspath(path)).parts[-2::-1]  # noqa: PTH100
+    market = next((name for name in folders if name in ("um", "cm", "spot", "option")), "um")
+    if market != "um" or _COUNTED_IN_USD.fullmatch(symbol):
+        return "COIN-M" if market in ("um", "cm") else market
+    daily = span[1] - span[0] == DAY
+    if what in _OTHERS:
+        content, step = _OTHERS[what] or (None, 0)
+        name = what
+    else:
+        name = next((name for name in folders if name in _PRICES), "klines")
+        content, step = _PRICES[name], INTERVALS.get(what, 0)
+        if not step:
+            return f"{name} {what}"
+    if content is None or (content == "metrics" and not daily):
+        return name
+    return Dump(path, path.name, content, "binance", symbol, step, *span, daily)
+
+
+def _span(date: str) -> tuple[int, int] | None:
+    daily = len(date) == 10
+    try:
+        first = datetime.strptime(date, "%Y-%m-%d" if daily else "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    start = int(first.timestamp()) * 1000
+    if daily:
+        return start, start + DAY
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return start, int(after.timestamp()) * 1000

@@ -1,0 +1,223 @@
+"""Reader: many dumps, a few at a time, into one row for each time; and what there is to say of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import ParseError
+from ...market.columns import stamp
+from ...run.progress import Told
+from ..rows import Rows
+from ..venues.venue import Kind
+from .contents import COLUMNS, read_rows
+from .file_names import TRADES, Dump, Found
+from .trades import coarser, read_trades
+from .unpack import Read, unpacked, verified
+
+_LIMITS = {False: 1 << 26, True: 1 << 35}  # bytes of text in a file; of trades, which are never held
+_NAMED = 3  # files that a note names
+
+
+@dataclass
+class _Loaded:
+    """A file's rows, and what there is to say of it."""
+
+    dump: Dump
+    rows: Rows
+    read: int
+    verified: bool
+    again: int = 0
+    astray: int = 0
+
+
+class _StoppedError(Exception):
+    """Somebody else has failed: nobody waits for this file."""
+
+
+class Reader:
+    """Reads dumps, two or so at a time, and remembers what to say of them."""
+
+    def __init__(self, step: int, verify: bool, told: Told) -> None:
+        self.files = 0
+        self._step, self._verify, self._told = step, verify, told
+        self._done = self._total = self._rows = 0
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2)), "archive")
+        self._unverified: list[str] = []
+        self._short: list[str] = []
+        self._empty: list[str] = []
+        self._again = self._astray = self._partial = self._older = self._spared = 0
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def parts(self, dumps: list[Dump]) -> dict[Kind, Rows]:
+        """Return the rows of all dumps by kind, tidy."""
+        self._total = len(dumps)
+        metrics = self._best([dump for dump in dumps if dump.content == "metrics"])
+        funding = self._best([dump for dump in dumps if dump.content == "fundingRate"])
+        return {
+            "candles": self._best([dump for dump in dumps if dump.content in ("klines", *TRADES)]),
+            "mark": self._best([dump for dump in dumps if dump.content == "markPriceKlines"]),
+            "open_interest": _only(metrics, "open_interest"),
+            "long_short": _only(metrics, "long_short_ratio"),
+            "funding": funding,
+        }
+
+    def notes(self, found: Found) -> list[str]:
+        """Return what a user has to know, a sentence each."""
+        said = []
+        if not self._verify:
+            said.append("Checksums were not compared, as asked.")
+        elif self._unverified:
+            said.append(f"Files that lie there without a .CHECKSUM and were not verified: {_files(self._unverified)}.")
+        if self._empty:
+            said.append(f"Files without a row: {_files(self._empty)}.")
+        if self._short:
+            said.append(f"Files whose rows do not fill their time: {_files(self._short)}.")
+        for count, what in (
+            (self._again, "Rows that came twice, the same, and were taken once"),
+            (self._older, "Rows left for others of the same time (daily files first, klines before trades)"),
+            (self._astray, "Trades of another day than their file's, left out"),
+            (self._partial, "Candles left out because a part of them is missing"),
+            (self._spared, "Files not read because others have their time, or for their interval"),
+            (found.links, "Symbolic links in the folder, not followed"),
+            (found.strange, "Other files in the folder, passed over"),
+            (found.lonely, "Checksums without their file"),
+        ):
+            if count:
+                said.append(f"{what}: {count:,}.")
+        if found.unused:
+            listed = ", ".join(f"{name} {count:,}" for name, count in sorted(found.unused.items()))
+            said.append(f"Files of no use here, passed over: {listed}.")
+        return said
+
+    def _best(self, dumps: list[Dump]) -> Rows:
+        """Return rows of one kind: those of the first level that has them, at each time."""
+        best = Rows.empty(COLUMNS[dumps[0].content] if dumps else ())
+        for step, level in self._levels(dumps):
+            needed = [dump for dump in level if not (step and self._covered(best, dump))]
+            self._spare(len(level) - len(needed))
+            rows = self._merged(self._loaded(needed), COLUMNS[level[0].content])
+            if step:
+                rows, partial = coarser(rows, step, self._step)
+                self._partial += partial
+            if len(best) and len(rows):
+                both = best.over(rows)
+                self._older += len(best) + len(rows) - len(both)
+                best = both
+            else:
+                best = best if len(best) else rows
+        return best
+
+    def _levels(self, dumps: list[Dump]) -> list[tuple[int, list[Dump]]]:
+        """Return groups of dumps, the most trusted first, and the interval of their rows."""
+        groups: dict[tuple[bool, int, bool], list[Dump]] = {}
+        for dump in dumps:
+            if self._step % (dump.step or self._step) == 0 or dump.content == "metrics":
+                groups.setdefault((dump.content in TRADES, -dump.step, not dump.daily), []).append(dump)
+            else:
+                self._spare(1)
+        return [
+            (0 if group[0].content in ("metrics", "fundingRate") else -size or self._step, group)
+            for (_, size, _), group in sorted(groups.items(), key=lambda item: item[0])
+        ]
+
+    def _covered(self, rows: Rows, dump: Dump) -> bool:
+        first, last = np.searchsorted(rows.time, [dump.start, dump.end])
+        return bool(last - first == (dump.end - dump.start) // self._step)
+
+    def _spare(self, count: int) -> None:
+        self._spared += count
+        self._done += count
+
+    def _loaded(self, dumps: list[Dump]) -> list[_Loaded]:
+        """Read files, telling of them as they come; the result is in the order of `dumps`."""
+        waiting: set[Future[_Loaded]] = set()
+        futures = [self._pool.submit(self._load, dump) for dump in dumps]
+        waiting.update(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._note(future.result())
+            self._told(self._done, self._total, self._rows)
+        return [future.result() for future in futures]
+
+    def _load(self, dump: Dump) -> _Loaded:
+        verified_ = self._verify and dump.name.endswith(".zip") and verified(dump.path)
+        trades = dump.content in TRADES
+        with unpacked(dump.path, _LIMITS[trades]) as read:
+            if trades:
+                rows, counts = read_trades(self._unless_stopped(read), dump, self._step)
+                return _Loaded(dump, rows, counts["rows"], verified_, counts["again"], counts["astray"])
+            rows = read_rows(self._unless_stopped(read), dump)
+            return _Loaded(dump, rows, len(rows), verified_)
+
+    def _unless_stopped(self, read: Read) -> Read:
+        def reading(size: int) -> bytes:
+            if self._stop.is_set():
+                raise _StoppedError
+            return read(size)
+
+        return reading
+
+    def _note(self, loaded: _Loaded) -> None:
+        dump, rows = loaded.dump, loaded.rows
+        self.files += 1
+        self._done += 1
+        self._rows += loaded.read
+        self._again += loaded.again
+        self._astray += loaded.astray
+        if dump.name.endswith(".zip") and not loaded.verified:
+            self._unverified.append(dump.name)
+        if not loaded.read:
+            self._empty.append(dump.name)
+        elif dump.step and len(np.unique(rows.time)) < (dump.end - dump.start) // dump.step:
+            self._short.append(dump.name)
+
+    def _merged(self, some: list[_Loaded], names: tuple[str, ...]) -> Rows:
+        """Return the rows of files of one level, by time, each once."""
+        rows = Rows.joined([loaded.rows for loaded in some], names)
+        if len(rows) < 2 or (np.diff(rows.time) > 0).all():
+            return rows
+        order = np.argsort(rows.time, kind="stable")
+        rows = rows.taken(order)
+        same = rows.time[1:] == rows.time[:-1]
+        for values in rows.columns.values():
+            wrong = same & (values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+            if wrong.any():
+                i = int(np.argmax(wrong))
+                ends = np.cumsum([len(loaded.rows) for loaded in some])
+                first, second = (some[int(np.searchsorted(ends, row, "right"))].dump.name for row in order[i : i + 2])
+                raise ParseError(
+                    f"{first}: one row a time was wanted; that of {stamp(int(rows.time[i]) * 1_000_000)} (UTC) is in "
+                    f"{'it twice' if first == second else second + ' too'}, with {values[i]} and {values[i + 1]}. "
+                    "Download both again, or keep one."
+                )
+        self._again += int(same.sum())
+        return rows.taken(np.concatenate([[True], ~same]))
+
+
+def _only(rows: Rows, name: str) -> Rows:
+    """Return one column of rows where it is not empty."""
+    if name not in rows.columns:
+        return Rows.empty((name,))
+    some = rows.taken(~np.isnan(rows.columns[name]))
+    return Rows(some.time, {name: some.columns[name]})
+
+
+def _files(names: Iterable[str]) -> str:
+    """Return how many files, and the first names."""
+    some = sorted(names)
+    more = ", ..." if len(some) > _NAMED else ""
+    return f"{len(some):,} ({', '.join(some[:_NAMED])}{more})"

@@ -1,0 +1,1 @@
+"""The cache of fetched data, Parquet files on disk."""

@@ -1,0 +1,128 @@
+"""The cache of market data on this machine: where it is, what is in it, and how to empty it.
+
+One series is a `Store`; everything below the cache folder but ``v1`` belongs to others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from platformdirs import user_cache_path
+
+from ...errors import InputError
+from ...market.columns import shown
+from .series_folder import SeriesFolder, check_name, series_below
+from .series_store import Look, Store, stored_columns
+
+__all__ = ["Cache", "Look", "Store", "cache", "folder"]
+
+ENVIRONMENT = "LIQWIDGET_CACHE"
+_TIMES = ("first", "last", "fetched")
+
+
+def folder(given: str | Path | None) -> Path:
+    """Return the cache folder: the one given, else that of ``LIQWIDGET_CACHE``, else the user's. It makes none.
+
+    Raises
+    ------
+    InputError
+        What was given is no path.
+    """
+    if given is None:
+        given = os.environ.get(ENVIRONMENT) or None
+    if given is None:
+        return Path(user_cache_path("liqwidget"))
+    if not isinstance(given, str | Path) or not str(given).strip() or "\0" in str(given):
+        raise InputError(f"cache: need the path of a folder; got {shown(given)}.")
+    try:
+        return Path(given).expanduser().absolute()
+    except RuntimeError:
+        raise InputError(f"cache: need the path of a folder; got {shown(given)}, and no such home.") from None
+
+
+class Cache:
+    """What is kept of market data on this machine; ``liqwidget.cache`` is that of the user.
+
+    Parameters
+    ----------
+    given
+        Its folder; None: as :func:`folder` finds it, at each use.
+    """
+
+    def __init__(self, given: str | Path | None = None) -> None:
+        self._given = given
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache is, or will be: it is made when something is kept."""
+        return folder(self._given)
+
+    def info(self) -> Any:
+        """Return what is kept.
+
+        Returns
+        -------
+        DataFrame
+            One series a row: ``exchange``, ``symbol``, ``kind``, ``interval``; ``first`` and ``last``, the times (UTC)
+            of its first and last row; ``rows``; ``gaps``, holes between the ranges that were fetched; ``bytes``; and
+            ``fetched``, when the newest of it was (UTC). Damaged files count as bytes alone: they are fetched again.
+        """
+        columns = ["exchange", "symbol", "kind", "interval", "first", "last", "rows", "gaps", "bytes", "fetched"]
+        lines = []
+        for store in _stores(self.folder):
+            found = store.summary()
+            lines.append([*store.series, found.first, found.last, found.rows, found.gaps, found.size, found.fetched])
+        frame = pd.DataFrame(lines, columns=columns)
+        times = {name: pd.to_datetime(frame[name].astype("Int64"), unit="ms", utc=True) for name in _TIMES}
+        return frame.astype(dict.fromkeys(("rows", "gaps", "bytes"), "int64")).assign(**times)
+
+    def clear(self, exchange: str | None = None, symbol: str | None = None, interval: str | None = None) -> int:
+        """Delete what is kept, or some of it.
+
+        Parameters
+        ----------
+        exchange, symbol, interval
+            Only series of these; None: of any.
+
+        Returns
+        -------
+        int
+            Bytes freed. Nothing is deleted but the files of this cache; empty folders and their locks stay, since
+            another process may be waiting for one.
+
+        Raises
+        ------
+        InputError
+            An argument cannot be one.
+        DataError
+            A file cannot be deleted, or another process keeps it.
+        """
+        asked = {"exchange": exchange, "symbol": symbol, "interval": interval}
+        wanted = {what: check_name(what, name) for what, name in asked.items() if name is not None}
+        freed = 0
+        for store in _stores(self.folder):
+            names = dict(zip(("exchange", "symbol", "kind", "interval"), store.series, strict=True))
+            if wanted.items() <= names.items():
+                freed += store.clear()
+        return freed
+
+    def __repr__(self) -> str:
+        sizes = [store.size for store in _stores(self.folder)]
+        return f"Cache: {len(sizes):,} series, {sum(sizes) / 1e6:,.1f} MB"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.info().to_html(index=False, escape=True)}"
+
+
+def _stores(root: Path) -> Iterator[Store]:
+    for series in series_below(root):
+        venue, symbol, kind, interval = series
+        yield Store(root, venue, symbol, kind, interval, stored_columns(SeriesFolder(root, series)))
+
+
+cache = Cache()

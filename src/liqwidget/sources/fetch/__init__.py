@@ -1,0 +1,1 @@
+"""Fetching: the requested range, its pages, and their assembly into a market."""

@@ -1,0 +1,221 @@
+"""Open positions on Hyperliquid with the exchange's own liquidation prices: the one place where they are public."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from concurrent.futures import wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import InputError, ParseError
+from ...market.columns import shown
+from ...model.grid import PriceGrid, half_bins
+from ...run.progress import Bar, Progress
+from ...run.thread import in_thread
+from ..cache.cache import folder
+from ..http.client import Client
+from ..http.clock import CLOCK
+from ..http.limits import Limits
+from ..venues.hyperliquid import VENUE, native
+from ..venues.venue import Request, number
+from .pager import together
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_MOST = 5_000  # addresses: at 600 a minute, eight minutes and a half
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Open positions of known addresses, as the exchange shows them.
+
+    Attributes
+    ----------
+    coin : str
+        What they are in.
+    frame : DataFrame
+        A row a position: address, side ("long" or "short"), size (coins), entry_price, liquidation_price (USD; NaN
+        where the exchange shows none), notional (USD, at the mark price), leverage (the setting, not the effective
+        one), margin ("cross" or "isolated").
+    mark_price : float
+        The mark price that the notionals imply, USD; NaN without a position.
+    addresses : int
+        How many were asked for.
+    time : Timestamp
+        When, UTC.
+    """
+
+    coin: str
+    frame: Any
+    mark_price: float
+    addresses: int
+    time: pd.Timestamp
+
+    @property
+    def label(self) -> str:
+        """Return what it is in one line."""
+        count = len(self.frame)
+        return (
+            f"Hyperliquid {self.coin}, {count:,} position{'s'[: count != 1]} of {self.addresses:,} "
+            f"address{'es'[: 2 * (self.addresses != 1)]}, {self.time:%Y-%m-%d %H:%M} UTC"
+        )
+
+    def profile(self, bin_size: float, span: float = 0.5) -> Any:
+        """Return the positions by liquidation price, in the shape of :meth:`liqwidget.Density.profile`.
+
+        Parameters
+        ----------
+        bin_size
+            Height of a row, USD; edges are its multiples.
+        span
+            Rows reach this far from the mark price, as a share of it; `beyond` says what lies outside.
+
+        Returns
+        -------
+        DataFrame
+            ``price`` (row centre), ``long``, ``short`` (USD), ``cumulative_long``, ``cumulative_short``: USD between
+            the mark price and the far side of the row.
+
+        Raises
+        ------
+        InputError
+            The bin size is not usable, or there is no position to place.
+        """
+        if np.isnan(self.mark_price):
+            raise InputError(f"positions: none of the addresses has one in {self.coin}; nothing to draw.")
+        grid = PriceGrid.covering(self.mark_price, self.mark_price, bin_size, span)
+        price = self.frame["liquidation_price"].to_numpy()
+        row = np.floor(half_bins(np.nan_to_num(price), grid.bin_size) / 2).astype(np.int64) - grid.first
+        inside = ~np.isnan(price) & (row >= 0) & (row < grid.rows)
+        usd = self.frame["notional"].to_numpy()
+        sides = {}
+        for side in ("long", "short"):
+            chosen = inside & (self.frame["side"] == side).to_numpy()
+            sides[side] = np.bincount(row[chosen], usd[chosen], grid.rows)
+        below = grid.centres < self.mark_price
+        return pd.DataFrame(
+            {
+                "price": grid.centres,
+                **sides,
+                "cumulative_long": np.where(below, np.cumsum((sides["long"] * below)[::-1])[::-1], 0.0),
+                "cumulative_short": np.where(~below, np.cumsum(sides["short"] * ~below), 0.0),
+            }
+        )
+
+    def beyond(self, span: float = 0.5) -> int:
+        """Return how many positions `profile` has no row for, or the exchange no liquidation price."""
+        price = self.frame["liquidation_price"].to_numpy()
+        near = np.abs(price - self.mark_price) <= span * self.mark_price
+        return int((~near).sum())
+
+    def __repr__(self) -> str:
+        priced = int(self.frame["liquidation_price"].notna().sum())
+        usd = self.frame["notional"].sum()
+        return f"<Positions {self.label}, {usd:,.0f} USD, {priced:,} with a liquidation price>"
+
+
+def hyperliquid_positions(
+    addresses: Iterable[str] | str, coin: str = "BTC", *, progress: bool | None = None, trust_env: bool = False
+) -> Positions:
+    """Ask Hyperliquid for the open positions of some addresses.
+
+    One call an address, at most 600 a minute. Accounts are public; which to ask for is the reader's choice, so the
+    result is those addresses and not the market.
+
+    Parameters
+    ----------
+    addresses
+        ``0x`` and 40 hexadecimal digits each; once each.
+    coin
+        Such as ``BTC``.
+    progress
+        Show a bar; None: in notebooks and terminals.
+    trust_env
+        Take proxies from the environment.
+
+    Returns
+    -------
+    Positions
+        Assign it to a widget's ``positions`` to see it over the estimate's side profile.
+
+    Raises
+    ------
+    InputError
+        An address is none, or there are more than 5,000.
+    FetchError, ParseError
+        The exchange did not answer as it should.
+    """
+    wanted = _checked(addresses)
+    name = native(coin)
+    counted = Progress(f"hyperliquid {name}", "addresses", total=len(wanted))
+    with Bar(counted, progress) as bar, in_thread(_ask(wanted, name, counted, trust_env)) as future:
+        while wait([future], 0.1).not_done:
+            bar.show()
+        return future.result()
+
+
+async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bool) -> Positions:
+    found: list[dict[str, Any]] = []
+    marks: list[float] = []
+
+    async def one(client: Client, address: str) -> None:
+        answer = await client.ask(Request("/info", body={"type": "clearinghouseState", "user": address}, weight=2))
+        for position, mark in read_state(answer.body, coin):
+            found.append({"address": address, **position})
+            marks.append(mark)
+        counted.done += 1
+        counted.rows = len(found)
+
+    with Limits(folder(None)) as limits:
+        async with Client(VENUE, limits, trust_env=trust_env) as client:
+            await together(one(client, address) for address in addresses)
+    names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
+    frame = pd.DataFrame(found, columns=list(names)).sort_values("notional", ascending=False, ignore_index=True)
+    mark = float(np.median(marks)) if marks else float("nan")
+    return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"))
+
+
+def read_state(body: Any, coin: str) -> list[tuple[dict[str, Any], float]]:
+    """Return the positions in one coin of an account's state, each with the mark price it implies.
+
+    Raises
+    ------
+    ParseError
+        It is no such state.
+    """
+    try:
+        rows = [row["position"] for row in body["assetPositions"] if row["position"]["coin"] == coin]
+        return [_position(row) for row in rows if number(row["szi"]) != 0]
+    except (TypeError, KeyError):
+        raise ParseError(f"hyperliquid: an account's positions were wanted; got {shown(body)}.") from None
+
+
+def _position(row: Any) -> tuple[dict[str, Any], float]:
+    size, notional = number(row["szi"]), number(row["positionValue"])
+    margin = row["leverage"]["type"]
+    if margin not in ("cross", "isolated") or not notional > 0:
+        raise ParseError(f"hyperliquid: a position with margin and value was wanted; got {shown(row)}.")
+    position = {
+        "side": "long" if size > 0 else "short",
+        "size": abs(size),
+        "entry_price": number(row["entryPx"]),
+        "liquidation_price": number(row["liquidationPx"]),
+        "notional": notional,
+        "leverage": number(row["leverage"]["value"]),
+        "margin": margin,
+    }
+    return position, notional / abs(size)
+
+
+def _checked(addresses: Iterable[str] | str) -> list[str]:
+    given = [addresses] if isinstance(addresses, str) else list(addresses)
+    for i, address in enumerate(given):
+        if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
+            raise InputError(f"addresses: need 0x and 40 hexadecimal digits; number {i} is {shown(address)}.")
+    unique = list(dict.fromkeys(address.strip().lower() for address in given))
+    if not 0 < len(unique) <= _MOST:
+        raise InputError(f"addresses: need 1 to {_MOST:,}; got {len(unique):,}. Ask for the rest in another call.")
+    return unique

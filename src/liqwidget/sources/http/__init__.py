@@ -1,0 +1,1 @@
+"""Requests: retries, sizes, rate limits, clocks."""

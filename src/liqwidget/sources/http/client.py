@@ -1,0 +1,348 @@
+"""Client: asks one venue over HTTP, within its limits, and hands back JSON or a reason.
+
+What comes is not trusted: sizes are bounded while reading, redirects are not followed, and messages show neither
+headers nor addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import ssl
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, NoReturn
+
+import httpx
+import stamina
+
+import liqwidget
+
+from ...errors import FetchError, ParseError
+from ..venues import hosts
+from ..venues.venue import Refusal, Request, Venue, message, moment
+from .clock import CLOCK, Clock
+from .limits import Limits
+
+#: Most bytes of an answer, as sent and unpacked; the largest asked for is 5,000 candles, about 1 MB.
+RAW_BYTES = 4_000_000
+BODY_BYTES = 16_000_000
+
+_BREATHER = 5.0  # least seconds of pause where the venue does not say how many
+_SHOWN = ("type", "symbol", "instId", "coin", "interval", "bar", "period")
+_ADDRESS = re.compile(r"\w+://\S+|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b")
+
+# stamina logs each retry as a warning: for those who set up logging, not for the cell of a notebook.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a client waits for what; all times in seconds.
+
+    Attributes
+    ----------
+    attempts
+        How often a call is made that finds no answer, or an unusable one.
+    waits
+        How often it is made again after the venue wanted fewer calls.
+    connect, read, total
+        For a connection, between two pieces of an answer, and for all of one call.
+    block
+        The longest that the venue may ask to wait.
+    concurrency
+        Calls at a time.
+    backoff, jitter
+        Before the second attempt, doubled for each further one; up to this share of it is added at random.
+    """
+
+    attempts: int = 4
+    waits: int = 3
+    connect: float = 5.0
+    read: float = 10.0
+    total: float = 30.0
+    block: float = 90.0
+    concurrency: int = 8
+    backoff: float = 0.5
+    jitter: float = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Parsed JSON, and the venue's clock in ms (None where it does not tell, or nonsense)."""
+
+    body: Any
+    date: int | None
+
+
+class Client:
+    """Asks one venue; an async context manager.
+
+    Parameters
+    ----------
+    venue
+        Which.
+    limits
+        Shared with all other clients of this machine.
+    clock
+        Waits between attempts.
+    patience
+        When to give up.
+    trust_env
+        Whether proxies and certificates that the environment names are used.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        limits: Limits,
+        *,
+        clock: Clock = CLOCK,
+        patience: Patience | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        self.venue, self._limits, self._clock = venue, limits, clock
+        self._patience = patience = patience or Patience()
+        self._turns = asyncio.Semaphore(patience.concurrency)
+        self._http = httpx.AsyncClient(
+            headers={
+                "User-Agent": f"liqwidget/{liqwidget.__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
+            trust_env=trust_env,
+            timeout=httpx.Timeout(patience.read, connect=patience.connect, pool=patience.total),
+            verify=_certificates(trust_env),
+            limits=httpx.Limits(max_connections=patience.concurrency, max_keepalive_connections=patience.concurrency),
+        )
+
+    async def __aenter__(self) -> Client:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._http.__aexit__(*error)
+
+    async def ask(self, request: Request) -> Answer:
+        """Return the answer to a call, made again where that may help.
+
+        Raises
+        ------
+        FetchError
+            The venue refused, did not answer, or wants no calls for longer than `Patience.block`.
+        ParseError
+            The answer is JSON that cannot be read.
+        """
+        call = _Call(self.venue.name, request)
+        patience, pause = self._patience, 0.0
+        try:
+            async for attempt in stamina.retry_context(
+                on=_at_once,
+                attempts=patience.attempts,
+                timeout=None,
+                wait_initial=patience.backoff,
+                wait_max=patience.backoff * 2**patience.attempts,
+            ):
+                with attempt:
+                    if pause:
+                        await self._clock.sleep(pause)
+                    pause = attempt.next_wait * (1 + patience.jitter * random.random())
+                    answer = await self._answer(call)
+        except _AgainError as error:
+            raise FetchError(
+                f"{call}: an answer was wanted; got {error}, {patience.attempts} times. Try again later."
+            ) from None
+        return answer
+
+    async def _answer(self, call: _Call) -> Answer:
+        """Make one attempt; where the venue wants fewer calls, wait and make it again."""
+        request, patience = call.request, self._patience
+        limit = self.venue.limits[request.bucket]
+        while True:
+            async with self._limits.slot(
+                self.venue.name,
+                request.bucket,
+                limit,
+                request.weight,
+                total=patience.total,
+                longest=patience.block,
+                turns=self._turns,
+            ):
+                reply = await self._exchange(call)
+                body, refusal = self._judged(call, reply)
+                if refusal is None:
+                    return Answer(body, reply.date)
+                if refusal.how != "wait":
+                    break
+                call.waits += 1
+                self._block(request, reply, refusal)
+            if call.waits > patience.waits:
+                break
+        text = f"{_clean(refusal.text)} (HTTP {reply.status})"
+        if refusal.how == "retry":
+            raise _AgainError(text)
+        raise FetchError(f"{call}: an answer was wanted; got {text}. {_cure(reply.status, refusal)}")
+
+    async def _exchange(self, call: _Call) -> _Reply:
+        request, status, headers, raw = call.request, 0, {}, b""
+        url = hosts.HOSTS[self.venue.name].rest + request.path
+        method = "GET" if request.body is None else "POST"
+        try:
+            async with (
+                asyncio.timeout(self._patience.total),
+                self._http.stream(method, url, params=dict(request.params) or None, json=request.body) as response,
+            ):
+                status, headers = response.status_code, dict(response.headers)
+                raw = await _content(call, response)
+        except (TimeoutError, httpx.TransportError, FetchError, _AgainError) as error:
+            if status in (0, 200):  # else the status says enough
+                _give_up(error, status)
+        return _Reply(status, headers, raw)
+
+    def _judged(self, call: _Call, reply: _Reply) -> tuple[Any, Refusal | None]:
+        """Return the parsed body and what is wrong with the answer."""
+        if 300 <= reply.status < 400:
+            return None, Refusal("final", "a redirect, which is not followed")
+        try:
+            body, problem = json.loads(reply.raw, parse_constant=_refuse_constant), ""
+        except (RecursionError, _ConstantError, ValueError) as error:
+            body = reply.raw[:4000].decode("utf-8", "replace")
+            if reply.status == 200 and not isinstance(error, ValueError):
+                what = "a value that is no number" if isinstance(error, _ConstantError) else "JSON nested too deeply"
+                raise ParseError(f"{call}: rows were wanted; got {what}. The venue may have changed.") from None
+            problem = f"no JSON but {body[:60]!r}" if body else "nothing"
+        refusal = self.venue.judge(reply.status, body)
+        if refusal is None and problem:
+            refusal = Refusal("retry", problem)
+        return body, refusal
+
+    def _block(self, request: Request, reply: _Reply, refusal: Refusal) -> None:
+        """Let nobody ask until the time that the venue named; in its clock, where it tells that."""
+        now = self._clock.now()
+        here = reply.date or round(now * 1000)
+        seconds = (refusal.until - here) / 1000 if refusal.until is not None else _retry_after(reply.headers, here)
+        if seconds is None or seconds < 0:
+            window = self.venue.limits[request.bucket].seconds
+            banned = reply.status in (403, 418)
+            seconds = self.venue.pause if banned else min(self.venue.pause, max(_BREATHER, window))
+        bucket = request.bucket if reply.status == 200 else None  # an HTTP status speaks for the whole address
+        self._limits.block(self.venue.name, bucket, now + max(1.0, seconds), _clean(refusal.text))
+
+
+@dataclass
+class _Call:
+    """A request on its way, and its name in messages."""
+
+    venue: str
+    request: Request
+    waits: int = 0
+
+    def __str__(self) -> str:
+        body = self.request.body or {}
+        asked = {**self.request.params, **body, **(body["req"] if isinstance(body.get("req"), dict) else {})}
+        shown = ", ".join(f"{name}={_clean(str(asked[name]))}" for name in _SHOWN if name in asked)
+        return f"{self.venue} {self.request.path}{f' ({shown})' if shown else ''}"
+
+
+@dataclass(frozen=True)
+class _Reply:
+    status: int
+    headers: Mapping[str, str]  # lower case
+    raw: bytes
+
+    @property
+    def date(self) -> int | None:
+        return _date(self.headers.get("date", ""))
+
+
+class _AgainError(Exception):
+    """No usable answer; says what came."""
+
+
+class _SilentError(_AgainError, TimeoutError):
+    """No answer in time: the request may yet arrive, so its slot stays taken."""
+
+
+class _ConstantError(Exception):
+    """NaN or Infinity, which JSON does not know."""
+
+
+@cache
+def _certificates(trust_env: bool) -> ssl.SSLContext:
+    """Return what servers are checked against; reading it takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
+def _at_once(error: Exception) -> float | bool:
+    """Tell stamina to go on after a passing failure; the pause before is the clock's."""
+    return 0.0 if isinstance(error, _AgainError) else False
+
+
+def _give_up(error: Exception, status: int) -> NoReturn:
+    if isinstance(error, FetchError | _AgainError):
+        raise error
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+        raise _AgainError("no connection") from None
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        raise (_AgainError("half an answer in time") if status else _SilentError("no answer in time")) from None
+    raise _AgainError("a broken connection") from None
+
+
+async def _content(call: _Call, response: httpx.Response) -> bytes:
+    """Return the unpacked body, reading and unpacking no more than is allowed."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise FetchError(f"{call}: plain or gzip content was wanted; got another encoding. Check the network's proxy.")
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
+    body, size = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        try:
+            body += unpack.decompress(chunk, BODY_BYTES + 1 - len(body)) if unpack else chunk
+        except zlib.error:
+            raise _AgainError("broken gzip") from None
+        if size > RAW_BYTES or len(body) > BODY_BYTES:
+            most = f"at most {RAW_BYTES:,} bytes, {BODY_BYTES:,} unpacked,"
+            raise FetchError(f"{call}: {most} were wanted; got more. Ask for a shorter range.")
+    if unpack and not unpack.eof:
+        raise _AgainError("half of a gzip")
+    return bytes(body)
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise _ConstantError
+
+
+def _date(text: str) -> int | None:
+    try:
+        return moment(round(parsedate_to_datetime(text).timestamp() * 1000))
+    except (ValueError, OverflowError, ParseError):
+        return None
+
+
+def _retry_after(headers: Mapping[str, str], now: int) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", text):
+        return float(text)
+    until = _date(text)
+    return None if until is None else (until - now) / 1000
+
+
+def _clean(text: str) -> str:
+    """Return a venue's text for a message: short, printable, without addresses."""
+    return " ".join(_ADDRESS.sub("...", message(text)).split()).rstrip(".")
+
+
+def _cure(status: int, refusal: Refusal) -> str:
+    if refusal.how == "wait":
+        return "Ask for less, or later."
+    return "Use another exchange." if status in (403, 451) else "Check symbol, interval and range."

@@ -1,0 +1,1 @@
+"""Live candles and realised liquidations."""

@@ -1,0 +1,1 @@
+"""The exchanges: endpoints, units, limits, error messages."""

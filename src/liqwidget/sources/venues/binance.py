@@ -1,0 +1,128 @@
+"""Binance USD-M futures: rows ascend, ranges are inclusive, errors are ``{"code": -1121, "msg": "..."}``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ..rows import Rows
+from .venue import (
+    DAY,
+    INTERVALS,
+    MINUTE,
+    Limit,
+    Query,
+    Refusal,
+    Request,
+    Series,
+    Venue,
+    by_status,
+    check_symbol,
+    code,
+    message,
+    table,
+)
+
+_ALL = {name: name for name in INTERVALS}
+_RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h")}
+_BANNED = re.compile(r"banned until (\d{13})")
+#: Code of an error -> what it asks for; any other is final. -1003 too many calls, the others: busy or internal.
+_CODES: Mapping[object, Literal["wait", "retry"]] = {
+    -1003: "wait",
+    -1000: "retry",
+    -1001: "retry",
+    -1007: "retry",
+    -1008: "retry",
+}
+
+
+def _range(query: Query) -> dict[str, str | int]:
+    return {"symbol": query.symbol, "startTime": query.start, "endTime": query.end - 1}
+
+
+def _klines(path: str) -> Callable[[Query], Request]:
+    # 499 rows weigh 2, 1,500 weigh 10: most rows for the weight.
+    return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, "weight", 2)
+
+
+def _ratios(path: str) -> Callable[[Query], Request]:
+    return lambda query: Request(path, {**_range(query), "period": query.period, "limit": 500}, None, "futures_data")
+
+
+def _candles(body: Any) -> Rows:
+    return table(body, 0, open=1, high=2, low=3, close=4, volume=5, taker_buy_volume=9)
+
+
+def _native(symbol: str) -> str:
+    return check_symbol(symbol, "binance").removesuffix("-SWAP").replace("-", "")
+
+
+def _judge(status: int, body: Any) -> Refusal | None:
+    text = message(body, "msg")
+    if found := _BANNED.search(text):
+        return Refusal("wait", text, int(found[1]))
+    if status == 403:
+        return Refusal("wait", "the firewall refused this address")
+    if status in (200, 400) and isinstance(body, dict) and "code" in body:
+        return Refusal(_CODES.get(code(body, "code"), "final"), text)  # an endpoint that is gone answers so with 200
+    return by_status(status, body, text)
+
+
+VENUE = Venue(
+    name="binance",
+    limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300)},
+    series={
+        "candles": Series(
+            columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
+            periods=_ALL,
+            page=499,
+            backward=False,
+            request=_klines("/fapi/v1/klines"),
+            parse=_candles,
+        ),
+        "mark": Series(
+            columns=("mark_low", "mark_high"),
+            periods=_ALL,
+            page=499,
+            backward=False,
+            request=_klines("/fapi/v1/markPriceKlines"),
+            parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
+            since="back to 2020-01",
+        ),
+        "open_interest": Series(
+            columns=("open_interest",),  # coins, one side
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=_ratios("/futures/data/openInterestHist"),
+            parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
+            reach=30 * DAY - 10 * MINUTE,
+            lag=10 * MINUTE,
+            since="30 days back",
+        ),
+        "long_short": Series(
+            columns=("long_short_ratio",),
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=_ratios("/futures/data/globalLongShortAccountRatio"),
+            parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
+            reach=30 * DAY - 10 * MINUTE,
+            lag=10 * MINUTE,
+            since="30 days back",
+        ),
+        "funding": Series(
+            columns=("funding_rate",),
+            periods={},
+            page=1000,
+            backward=False,
+            request=lambda query: Request("/fapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "funding"),
+            parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
+        ),
+    },
+    missing={"liquidations": "no history; streamed live, one a second"},
+    native=_native,
+    judge=_judge,
+    pause=60,
+)

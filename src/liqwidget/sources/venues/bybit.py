@@ -1,0 +1,135 @@
+"""Bybit v5, linear perpetuals: newest rows first, ranges inclusive, errors come with HTTP 200 and a ``retCode``.
+
+Its open interest counts both sides; here one side counts, as elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ...errors import ParseError
+from ..rows import Rows
+from .venue import (
+    INTERVALS,
+    MINUTE,
+    Limit,
+    Query,
+    Refusal,
+    Request,
+    Series,
+    Venue,
+    by_status,
+    check_symbol,
+    code,
+    message,
+    number,
+    table,
+)
+
+_BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if name not in ("8h", "1d")} | {"1d": "D"}
+_PERIODS = {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "1d": "1d"}
+_CODES: Mapping[object, Literal["wait", "retry"]] = {10006: "wait", 10000: "retry", 10016: "retry"}
+
+
+def _asked(path: str, start: str, end: str, page: int, period: str = "") -> Callable[[Query], Request]:
+    """Return what makes calls of one path; `start`, `end` and `period` are the names of its parameters."""
+
+    def request(query: Query) -> Request:
+        span: dict[str, str | int] = {start: query.start, end: query.end - 1, "limit": page}
+        step = {period: query.period} if period else {}
+        return Request(f"/v5/market/{path}", {"category": "linear", "symbol": query.symbol, **span, **step})
+
+    return request
+
+
+def _list(body: Any) -> Any:
+    try:
+        return body["result"]["list"]
+    except (TypeError, KeyError):
+        raise ParseError(f"rows under result.list were wanted; got {message(body)}.") from None
+
+
+def _open_interest(body: Any) -> Rows:
+    records = _list(body)
+    if isinstance(records, list) and all(isinstance(row, dict) and row.get("singleOpenInterest") for row in records):
+        return table(records, "timestamp", open_interest="singleOpenInterest")
+    both = table(records, "timestamp", open_interest="openInterest")  # the sum of long and short
+    return Rows(both.time, {"open_interest": both.columns["open_interest"] / 2})
+
+
+def _long_short(body: Any) -> Rows:
+    shares = table(_list(body), "timestamp", buy="buyRatio", sell="sellRatio")
+    sell = shares.columns["sell"]
+    if (sell <= 0).any():
+        raise ParseError(f"a share of short accounts above 0 was wanted; got {number(sell.min())}.")
+    return Rows(shares.time, {"long_short_ratio": shares.columns["buy"] / sell})
+
+
+def _judge(status: int, body: Any) -> Refusal | None:
+    text = message(body, "retMsg", "error")
+    if status == 403 and "country" not in text and "CloudFront" not in text:
+        return Refusal("wait", text)  # "access too frequent"
+    if status == 403 or code(body, "retCode") == 10009:
+        return Refusal("final", f"not available from this place ({text})")
+    if status == 200 and isinstance(body, dict) and code(body, "retCode") != 0:
+        return Refusal(_CODES.get(code(body, "retCode"), "final"), text)
+    return by_status(status, body, text)
+
+
+VENUE = Venue(
+    name="bybit",
+    limits={"default": Limit(600, 5)},
+    series={
+        "candles": Series(
+            columns=("open", "high", "low", "close", "volume"),
+            periods=_BARS,
+            page=1000,
+            backward=True,
+            request=_asked("kline", "start", "end", 1000, "interval"),
+            parse=lambda body: table(_list(body), 0, open=1, high=2, low=3, close=4, volume=5),
+        ),
+        "mark": Series(
+            columns=("mark_low", "mark_high"),
+            periods=_BARS,
+            page=1000,
+            backward=True,
+            request=_asked("mark-price-kline", "start", "end", 1000, "interval"),
+            parse=lambda body: table(_list(body), 0, mark_high=2, mark_low=3),
+        ),
+        "open_interest": Series(
+            columns=("open_interest",),
+            periods=_PERIODS,
+            page=200,
+            backward=True,
+            request=_asked("open-interest", "startTime", "endTime", 200, "intervalTime"),
+            parse=_open_interest,
+            lag=10 * MINUTE,
+        ),
+        "long_short": Series(
+            columns=("long_short_ratio",),
+            periods=_PERIODS,
+            page=500,
+            backward=True,
+            request=_asked("account-ratio", "startTime", "endTime", 500, "period"),
+            parse=_long_short,
+            lag=10 * MINUTE,
+            since="back to 2020-07-20",
+        ),
+        "funding": Series(
+            columns=("funding_rate",),
+            periods={},
+            page=200,
+            backward=True,
+            request=_asked("funding/history", "startTime", "endTime", 200),
+            parse=lambda body: table(_list(body), "fundingRateTimestamp", funding_rate="fundingRate"),
+        ),
+    },
+    missing={
+        "taker_buy_volume": "candles do not split volume by taker",
+        "liquidations": "no history; streamed live, all of them",
+    },
+    native=lambda symbol: check_symbol(symbol, "bybit").removesuffix("-SWAP").replace("-", ""),
+    judge=_judge,
+    pause=600,
+)

@@ -1,0 +1,185 @@
+"""OKX v5, perpetual swaps: newest rows first, bounds exclusive, errors come with HTTP 200 and a ``code``.
+
+Its sizes count contracts (0.01 BTC each for BTC-USDT-SWAP); the columns read here are those in coins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ...errors import InputError, ParseError
+from ..rows import Rows
+from .venue import (
+    DAY,
+    MINUTE,
+    Limit,
+    Query,
+    Refusal,
+    Request,
+    Series,
+    Venue,
+    by_status,
+    check_symbol,
+    code,
+    message,
+    pair,
+    table,
+)
+
+_SMALL = {"5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "2h": "2H", "4h": "4H"}
+_LARGE = {"6h": "6Hutc", "12h": "12Hutc", "1d": "1Dutc"}  # without utc these open at UTC+8
+_BARS = {"1m": "1m", "3m": "3m", **_SMALL, **_LARGE}
+_PERIODS = {**_SMALL, **_LARGE}
+_NEWEST = 1440  # rows: what the statistics and the short candle endpoints keep
+_CODES: Mapping[object, Literal["wait", "retry"]] = {
+    "50011": "wait",
+    **dict.fromkeys(("50001", "50004", "50013", "50026"), "retry"),
+}
+
+
+def _bars(path: str, page: int) -> Callable[[Query], Request]:
+    """Return what makes calls for candles: the newest have an endpoint of their own."""
+
+    def request(query: Query) -> Request:
+        recent = query.start >= query.now - (_NEWEST - page) * query.step
+        name = path if recent else f"history-{path}"
+        params = {"instId": query.symbol, "bar": query.period, "limit": page, **_between(query)}
+        return Request(f"/api/v5/market/{name}", params, None, name)
+
+    return request
+
+
+def _between(query: Query) -> dict[str, str | int]:
+    return {"before": query.start - 1, "after": query.end}  # newer than, older than
+
+
+def _statistics(path: str, **more: str) -> Callable[[Query], Request]:
+    def request(query: Query) -> Request:
+        span: dict[str, str | int] = {"begin": query.start - 1, "end": query.end, "limit": 100}
+        params = {"instId": query.symbol, "period": query.period, **span, **more}
+        return Request(f"/api/v5/rubik/stat/{path}", params, None, path.rsplit("/", 1)[-1])
+
+    return request
+
+
+def _funding(query: Query) -> Request:
+    params = {"instId": query.symbol, "limit": 400, **_between(query)}
+    return Request("/api/v5/public/funding-rate-history", params, None, "funding-rate-history")
+
+
+def _data(body: Any, confirm: int | None = None) -> Any:
+    """Return the rows of an answer, without the candle that still runs."""
+    records = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(records, list):
+        raise ParseError(f"rows under data were wanted; got {message(body)}.")
+    if confirm is None:
+        return records
+    return [row for row in records if not (isinstance(row, list) and len(row) > confirm and row[confirm] == "0")]
+
+
+def _candles(records: Any) -> Rows:
+    return table(records, 0, open=1, high=2, low=3, close=4, volume=6)
+
+
+def _native(symbol: str) -> str:
+    name = check_symbol(symbol, "okx")
+    if found := pair(name):
+        return f"{found[0]}-{found[1]}-SWAP"
+    if name.count("-") == 1:
+        return f"{name}-SWAP"
+    if name.count("-") != 2:
+        raise InputError(f"symbol: okx names perpetuals as 'BTC-USDT-SWAP' (BTCUSDT is understood); got {name!r}.")
+    return name
+
+
+def _judge(status: int, body: Any) -> Refusal | None:
+    text = message(body, "msg")
+    told = code(body, "code")
+    if told in _CODES:
+        return Refusal(_CODES[told], text)
+    if status == 200 and isinstance(body, dict) and told != "0":
+        return Refusal("final", text)
+    return by_status(status, body, text)
+
+
+VENUE = Venue(
+    name="okx",
+    limits={
+        "candles": Limit(40, 2),
+        "history-candles": Limit(20, 2),
+        "mark-price-candles": Limit(20, 2),
+        "history-mark-price-candles": Limit(20, 2),
+        "taker-volume-contract": Limit(5, 2),
+        "open-interest-history": Limit(10, 2),
+        "long-short-account-ratio-contract": Limit(5, 2),
+        "funding-rate-history": Limit(10, 2),
+        "instruments": Limit(20, 2),
+    },
+    series={
+        "candles": Series(
+            columns=("open", "high", "low", "close", "volume"),
+            periods=_BARS,
+            page=300,
+            backward=True,
+            request=_bars("candles", 300),
+            parse=lambda body: _candles(_data(body, confirm=8)),
+            parse_forming=lambda body: _candles(_data(body)),
+        ),
+        "mark": Series(
+            columns=("mark_low", "mark_high"),
+            periods=_BARS,
+            page=100,
+            backward=True,
+            request=_bars("mark-price-candles", 100),
+            parse=lambda body: table(_data(body, confirm=5), 0, mark_high=2, mark_low=3),
+        ),
+        "taker": Series(
+            columns=("taker_buy_volume",),
+            periods=_PERIODS,
+            page=100,
+            backward=True,
+            request=_statistics("taker-volume-contract", unit="0"),
+            parse=lambda body: table(_data(body), 0, taker_buy_volume=2),  # time, sell, buy
+            newest=_NEWEST,
+            lag=10 * MINUTE,
+            since="the newest 1,440 rows",
+        ),
+        "open_interest": Series(
+            columns=("open_interest",),
+            periods=_PERIODS,
+            page=100,
+            backward=True,
+            request=_statistics("contracts/open-interest-history"),
+            parse=lambda body: table(_data(body), 0, open_interest=2),  # time, contracts, coins, USD
+            newest=_NEWEST,
+            lag=10 * MINUTE,
+            since="the newest 1,440 rows",
+        ),
+        "long_short": Series(
+            columns=("long_short_ratio",),
+            periods=_PERIODS,
+            page=100,
+            backward=True,
+            request=_statistics("contracts/long-short-account-ratio-contract"),
+            parse=lambda body: table(_data(body), 0, long_short_ratio=1),
+            newest=_NEWEST,
+            lag=10 * MINUTE,
+            since="the newest 1,440 rows",
+        ),
+        "funding": Series(
+            columns=("funding_rate",),
+            periods={},
+            page=400,
+            backward=True,
+            request=_funding,
+            parse=lambda body: table(_data(body), "fundingTime", funding_rate="realizedRate"),
+            reach=90 * DAY,
+            since="3 months back",
+        ),
+    },
+    missing={"liquidations": "no history; streamed live, not all of them"},
+    native=_native,
+    judge=_judge,
+    pause=5,
+)

@@ -1,0 +1,57 @@
+"""The venues there are, and what each gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ...errors import InputError
+from ...market.columns import shown
+from .binance import VENUE as BINANCE
+from .bybit import VENUE as BYBIT
+from .hyperliquid import VENUE as HYPERLIQUID
+from .okx import VENUE as OKX
+from .venue import INTERVALS, Venue
+
+VENUES: Mapping[str, Venue] = {venue.name: venue for venue in (BINANCE, BYBIT, OKX, HYPERLIQUID)}
+
+_REST = ("taker_buy_volume", "mark_low", "mark_high", "open_interest", "funding_rate", "long_short_ratio")
+
+
+def find_venue(name: object) -> Venue:
+    """Return the venue of this name; InputError names those there are."""
+    found = VENUES.get(name.lower()) if isinstance(name, str) else None
+    if found is None:
+        raise InputError(f"exchange: need one of {', '.join(VENUES)}; got {shown(name)}.")
+    return found
+
+
+def venues() -> Any:
+    """Return what each venue gives.
+
+    Returns
+    -------
+    DataFrame
+        A row for the candles and each optional column of a Market, a column a venue; the cells say how far back it
+        goes and from which interval on, or why there is none.
+
+    Examples
+    --------
+    >>> venues().loc["open_interest", "binance"]
+    '30 days back, from 5m on'
+    """
+    table = {
+        venue.name: [_offer(venue, "close"), *(_offer(venue, column) for column in (*_REST, "liquidations"))]
+        for venue in VENUES.values()
+    }
+    return pd.DataFrame(table, index=["candles", *_REST, "liquidations"])
+
+
+def _offer(venue: Venue, column: str) -> str:
+    series = next((series for series in venue.series.values() if column in series.columns), None)
+    if series is None:
+        return f"none: {venue.missing[column]}"
+    least = f", from {min(series.periods, key=INTERVALS.__getitem__)} on" if series.periods else ""
+    return f"{series.since}{least}"
