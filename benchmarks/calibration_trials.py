@@ -25,14 +25,14 @@ import pandas as pd
 from validate_market import DATA, FILES, market_of
 
 import liqwidget as lw
-from liqwidget.analysis import mixture
-from liqwidget.analysis.baselines import range_volume
-from liqwidget.analysis.bootstrap import block_counts, percentile_interval
-from liqwidget.analysis.calibrate import PRIOR_SPREAD, TIERS, WARM_UP, _fine, _prior
-from liqwidget.analysis.flows import Flows, realised
-from liqwidget.analysis.intervals import Intervals
-from liqwidget.analysis.resampled import day_counts, linear_correlations, mean_ranks, rank_correlations
-from liqwidget.analysis.search import Search
+from liqwidget.analysis.calibration import fit_mix as mixture
+from liqwidget.analysis.calibration.calibrate import PRIOR_SPREAD, TIERS, WARM_UP, _fine, _prior
+from liqwidget.analysis.calibration.search import Search
+from liqwidget.analysis.stats.bootstrap import block_counts, percentile_interval
+from liqwidget.analysis.stats.day_resamples import day_counts, linear_correlations, mean_ranks, rank_correlations
+from liqwidget.analysis.stats.flows import Flows, realised
+from liqwidget.analysis.stats.intervals import Intervals
+from liqwidget.analysis.validation.baselines import range_volume
 from liqwidget.model.ledger import build_ledger
 from liqwidget.model.settings import shares
 
@@ -51,7 +51,9 @@ class Trial:
     columns: Callable[[float], Floats]
     prior: Floats
     spread: float = PRIOR_SPREAD
-    constants: dict[str, float] = field(default_factory=dict)  # of liqwidget.analysis.mixture, while it is fitted
+    constants: dict[str, float] = field(
+        default_factory=dict
+    )  # of liqwidget.analysis.calibration.fit_mix, while it is fitted
     after: Callable[[Floats, Floats, Rows], Floats] | None = (
         None  # of predicted, realised (H, 2) and the rows that are fitted on
     )

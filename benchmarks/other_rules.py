@@ -33,10 +33,10 @@ from validate_market import DATA, FILES, market_of
 
 import liqwidget as lw
 from liqwidget import calibrate
-from liqwidget.analysis.baselines import BASELINES
-from liqwidget.analysis.bootstrap import percentile_interval
-from liqwidget.analysis.measures import linear_correlation, rank_correlation
-from liqwidget.analysis.resampled import day_counts, linear_correlations, mean_ranks, rank_correlations
+from liqwidget.analysis.stats.bootstrap import percentile_interval
+from liqwidget.analysis.stats.day_resamples import day_counts, linear_correlations, mean_ranks, rank_correlations
+from liqwidget.analysis.stats.measures import linear_correlation, rank_correlation
+from liqwidget.analysis.validation.baselines import BASELINES
 
 Floats = npt.NDArray[np.float64]
 LEVERAGES = (10, 25, 50, 100)

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 import liqwidget as lw
-from liqwidget.analysis.held_out import held_out
-from liqwidget.analysis.measures import linear_correlation, rank_correlation
+from liqwidget.analysis.stats.measures import linear_correlation, rank_correlation
+from liqwidget.analysis.validation.held_out import held_out
 from liqwidget.model.settings import shares
 
 CANDLES = 20_000

@@ -18,9 +18,9 @@ import pandas as pd
 from validate_market import DATA, FILES, market_of
 
 import liqwidget as lw
-from liqwidget.analysis.baselines import uniform
-from liqwidget.analysis.intervals import Intervals
-from liqwidget.analysis.measures import earth_mover, rank_correlation
+from liqwidget.analysis.stats.intervals import Intervals
+from liqwidget.analysis.stats.measures import earth_mover, rank_correlation
+from liqwidget.analysis.validation.baselines import uniform
 from liqwidget.model.ledger import Ledger
 from liqwidget.model.settings import PRESETS, shares
 

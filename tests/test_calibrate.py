@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import InputError, Market, calibrate
-from liqwidget.analysis.flows import Flows, natural_every
-from liqwidget.analysis.measures import linear_correlation, rank_correlation
-from liqwidget.analysis.mixture import _non_negative, fit_mixture
+from liqwidget.analysis.calibration.fit_mix import _non_negative, fit_mixture
+from liqwidget.analysis.stats.flows import Flows, natural_every
+from liqwidget.analysis.stats.measures import linear_correlation, rank_correlation
 
 EVEN = np.array([0.4, 0.3, 0.2, 0.1])
 

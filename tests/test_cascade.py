@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.analysis.bootstrap import block_bootstrap, block_counts, block_indices
-from liqwidget.analysis.impact import measured
+from liqwidget.analysis.cascade.impact import measured
+from liqwidget.analysis.stats.bootstrap import block_bootstrap, block_counts, block_indices
 from liqwidget.errors import InputError
 from liqwidget.model.density import Density
 from liqwidget.model.grid import PriceGrid

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.analysis.flows import Flows, realised
+from liqwidget.analysis.stats.flows import Flows, realised
 from markets import walk
 
 TIERS = (3, 10, 25, 100)

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.analysis import magnets
-from liqwidget.analysis.paths import Paths, decision_candles, volatility_of_a_day
-from liqwidget.analysis.placebo import largest_clusters, matched, nearest
-from liqwidget.analysis.support import swings, volume_nodes
+from liqwidget.analysis.magnets import study as magnets
+from liqwidget.analysis.magnets.classical_levels import swings, volume_nodes
+from liqwidget.analysis.magnets.placebo import largest_clusters, matched, nearest
+from liqwidget.analysis.magnets.touches import Paths, decision_candles, volatility_of_a_day
 from liqwidget.errors import InputError
 from markets import walk
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import InputError, Simulation, score, simulate
-from liqwidget.analysis.measures import earth_mover, linear_correlation, rank_correlation, ranks
+from liqwidget.analysis.stats.measures import earth_mover, linear_correlation, rank_correlation, ranks
 from liqwidget.model.settings import shares
 
 rows = st.lists(st.integers(0, 9), min_size=4, max_size=4)

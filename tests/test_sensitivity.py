@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget.analysis.perturbed import Moment, drawn_mixes, drawn_rates, matched, span_of
+from liqwidget.analysis.sensitivity.draws import Moment, drawn_mixes, drawn_rates, matched, span_of
 from liqwidget.app.cluster_panel import ClusterPanel
 from liqwidget.app.levels import Snapshot, cluster_table
 from markets import walk

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import InputError, Market
-from liqwidget.analysis.swept import ESTIMATES, SCORES
+from liqwidget.analysis.sweep.one_market import ESTIMATES, SCORES
 from liqwidget.model.density import BRIGHT
 from markets import walk
 

@@ -18,15 +18,21 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import InputError, Market, validate
-from liqwidget.analysis import baselines
-from liqwidget.analysis.bootstrap import block_counts
-from liqwidget.analysis.calibration import Calibration
-from liqwidget.analysis.cells import RowCells, brightest_unreached
-from liqwidget.analysis.held_out import SETTINGS
-from liqwidget.analysis.intervals import Intervals
-from liqwidget.analysis.measures import earth_mover, linear_correlation, rank_correlation
-from liqwidget.analysis.resampled import bright_cells, linear_correlations, mean_ranks, rank_correlations, replicates
-from liqwidget.analysis.validation import MEASURES, ROW_MEASURES
+from liqwidget.analysis.calibration.result import Calibration
+from liqwidget.analysis.stats.bootstrap import block_counts
+from liqwidget.analysis.stats.day_resamples import (
+    bright_cells,
+    linear_correlations,
+    mean_ranks,
+    rank_correlations,
+    replicates,
+)
+from liqwidget.analysis.stats.intervals import Intervals
+from liqwidget.analysis.stats.measures import earth_mover, linear_correlation, rank_correlation
+from liqwidget.analysis.validation import baselines
+from liqwidget.analysis.validation.held_out import SETTINGS
+from liqwidget.analysis.validation.price_rows import RowCells, brightest_unreached
+from liqwidget.analysis.validation.result import MEASURES, ROW_MEASURES
 from liqwidget.model.settings import shares
 from markets import walk
 

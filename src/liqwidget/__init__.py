@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.calibrate import calibrate
-    from .analysis.calibration import Calibration
-    from .analysis.cascade import Cascade, CascadeCurve, cascade, cascade_curve
-    from .analysis.magnets import MagnetStudy, magnet_study
+    from .analysis.calibration.calibrate import calibrate
+    from .analysis.calibration.result import Calibration
+    from .analysis.cascade.cascade import Cascade, CascadeCurve, cascade, cascade_curve
+    from .analysis.magnets.study import MagnetStudy, magnet_study
     from .analysis.rolling import Rolling, calibrate_rolling
     from .analysis.score import Score, score
-    from .analysis.sensitivity import Sensitivity, sensitivity
-    from .analysis.sweep import Sweep, sweep
-    from .analysis.validate import validate
-    from .analysis.validation import Validation
+    from .analysis.sensitivity.sensitivity import Sensitivity, sensitivity
+    from .analysis.sweep.sweep import Sweep, sweep
+    from .analysis.validation.result import Validation
+    from .analysis.validation.validate import validate
     from .app.compare import Comparison, compare
     from .app.explorer import explore
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
@@ -105,9 +105,9 @@ __all__ = [
 
 _HOME = {
     "PRESETS": "model.settings",
-    "Calibration": "analysis.calibration",
-    "Cascade": "analysis.cascade",
-    "CascadeCurve": "analysis.cascade",
+    "Calibration": "analysis.calibration.result",
+    "Cascade": "analysis.cascade.cascade",
+    "CascadeCurve": "analysis.cascade.cascade",
     "Comparison": "app.compare",
     "DataError": "errors",
     "Density": "model.density",
@@ -118,24 +118,24 @@ _HOME = {
     "Ledger": "model.ledger",
     "LiqError": "errors",
     "LiquidationHeatmap": "widget",
-    "MagnetStudy": "analysis.magnets",
+    "MagnetStudy": "analysis.magnets.study",
     "Market": "market.market",
     "Origin": "market.origin",
     "ParseError": "errors",
     "Rolling": "analysis.rolling",
     "Score": "analysis.score",
-    "Sensitivity": "analysis.sensitivity",
+    "Sensitivity": "analysis.sensitivity.sensitivity",
     "Simulation": "simulation.result",
-    "Sweep": "analysis.sweep",
-    "Validation": "analysis.validation",
+    "Sweep": "analysis.sweep.sweep",
+    "Validation": "analysis.validation.result",
     "WireError": "errors",
     "auto_decay_rate": "model.density",
     "build_ledger": "model.ledger",
     "cache": "sources.cache.cache",
-    "calibrate": "analysis.calibrate",
+    "calibrate": "analysis.calibration.calibrate",
     "calibrate_rolling": "analysis.rolling",
-    "cascade": "analysis.cascade",
-    "cascade_curve": "analysis.cascade",
+    "cascade": "analysis.cascade.cascade",
+    "cascade_curve": "analysis.cascade.cascade",
     "compare": "app.compare",
     "estimate": "model.density",
     "explore": "app.explorer",
@@ -149,13 +149,13 @@ _HOME = {
     "liquidation_price_in_brackets": "model.brackets",
     "load_brackets": "model.brackets",
     "load_sample": "simulation.sample",
-    "magnet_study": "analysis.magnets",
+    "magnet_study": "analysis.magnets.study",
     "read_archive": "sources.archive.read_archive",
     "score": "analysis.score",
-    "sensitivity": "analysis.sensitivity",
+    "sensitivity": "analysis.sensitivity.sensitivity",
     "simulate": "simulation.simulate",
-    "sweep": "analysis.sweep",
-    "validate": "analysis.validate",
+    "sweep": "analysis.sweep.sweep",
+    "validate": "analysis.validation.validate",
     "venues": "sources.venues.registry",
 }
 

@@ -14,7 +14,7 @@ from .model.settings import check_mix
 from .traits import mix_to_json
 
 if TYPE_CHECKING:
-    from .analysis.calibration import Calibration
+    from .analysis.calibration.result import Calibration
     from .market import Market
     from .picture import Picture
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .analysis.cascade import Cascade, cascade
+from .analysis.cascade.cascade import Cascade, cascade
 from .errors import InputError
 from .traits import Bounded
 

@@ -13,10 +13,10 @@ from ..errors import InputError, LiqError
 from ..market import Market
 from ..market.columns import shown
 from ..run.cluster import Cluster
-from .batch import Markets, counting, named
-from .calibrate import calibrate
-from .held_out import TICK
-from .validate import validate
+from .calibration.calibrate import calibrate
+from .markets import Markets, counting, named
+from .validation.held_out import TICK
+from .validation.validate import validate
 
 MOST = 100_000  # windows
 _FITTED = ("decay_rate", "decay_low", "decay_high", "turnover", "bin_size", "scale")

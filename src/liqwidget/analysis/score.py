@@ -12,7 +12,7 @@ from ..checks import is_finite
 from ..errors import InputError
 from ..model.density import Density
 from ..model.grid import Floats, half_bins
-from .measures import earth_mover, linear_correlation, rank_correlation
+from .stats.measures import earth_mover, linear_correlation, rank_correlation
 
 if TYPE_CHECKING:
     import pandas as pd

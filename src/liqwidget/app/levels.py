@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.perturbed import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
+from ..analysis.sensitivity.draws import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
 from ..model.replay import flows_of
 from ..picture import column_width
 

@@ -1,0 +1,1 @@
+"""Fit of leverage mix, decay rate and turnover to realised liquidations."""

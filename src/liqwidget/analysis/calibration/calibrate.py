@@ -1,0 +1,230 @@
+"""Leverage mix, decay rate and turnover that explain the realised liquidations of a market.
+
+Given the path of price, the density says how much each tier would have had liquidated in each interval, and the
+estimate is their mixture. The mix is a non-negative fit (`fit_mix.py`) for each decay rate and turnover; these two are
+searched on what the fit says of intervals after those that it was made on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...checks import is_finite
+from ...errors import InputError
+from ...model.density import check_decay_rate
+from ...model.grid import Floats, Ints, nice_step
+from ...model.ledger import SPAN
+from ...model.margin import SIDES, level_factors
+from ...model.settings import check_mix, shares
+from ..stats.bootstrap import block_counts, percentile_interval
+from ..stats.flows import Flows, natural_every, realised
+from ..stats.intervals import interval_length
+from .fit_mix import Fit
+from .result import Calibration, notes_on
+from .search import Search, correlations
+
+if TYPE_CHECKING:
+    from ...market import Market
+
+#: What venues offer, about evenly on a log scale; nobody trades at 150x, but stops sit as near to the price.
+TIERS = (3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 100, 125, 150)
+PRIOR_SLOPE = -0.5  # of the USD a unit of log leverage, on a log-log scale: between even (0) and the presets (-0.7)
+PRIOR_SPREAD = 0.3
+DECAY_RATES = (0.002, 0.003, 0.004, 0.006, 0.008, 0.011, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.18, 0.25)
+TURNOVERS = (1.0, 0.5, 0.25)
+WARM_UP = "4D"  # at most; a tenth of a shorter market
+LEAST = 72  # intervals
+MOST_ROWS = 20_000
+MOST_ENTRIES = 20_000_000
+
+
+def calibrate(
+    market: Market,
+    leverage: Sequence[float] | None = None,
+    *,
+    prior: Mapping[float, float] | str | None = None,
+    prior_spread: float = PRIOR_SPREAD,
+    decay_rates: Sequence[float] = DECAY_RATES,
+    turnovers: Sequence[float] = TURNOVERS,
+    every: str | None = None,
+    bin_size: float | None = None,
+    maintenance_rate: float = 0.004,
+    fee_rate: float = 0.0,
+    draws: int = 200,
+    seed: int = 0,
+) -> Calibration:
+    """Fit leverage mix, decay rate and turnover to the realised liquidations of a market.
+
+    Parameters
+    ----------
+    market
+        Candles with ``market.liquidations``: single ones or sums by interval and side. Only shape and rank are used:
+        they may be of more or fewer venues than the candles.
+    leverage
+        Tiers, shape (L,); None: 3x to 150x (see ``Calibration.leverage_mix``), or those of ``prior``.
+    prior
+        Mix that tiers keep of which the data say little: tier -> weight > 0, or a preset's name. None: the USD of a
+        unit of log leverage fall with its square root.
+    prior_spread
+        Standard deviation of each weight around the prior's, as a fraction of it, before any data; in [0.01, 100].
+    decay_rates, turnovers
+        Candidates: per hour, and shares in (0, 1]. A turnover after the first has to be clearly better than it.
+    every
+        Length of an interval; None: that of the realised sums, or an hour for single liquidations.
+    bin_size, maintenance_rate, fee_rate
+        As for :func:`liqwidget.build_ledger`; a bin_size of None is about 0.01 % of the price.
+    draws, seed
+        Resamples of days (stationary block bootstrap), and the seed of their generator.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    InputError
+        There are no realised liquidations, too few intervals (fewer than 72), or an argument is not usable.
+
+    Notes
+    -----
+    Weights: :func:`liqwidget.analysis.calibration.fit_mix.fit_mixture`. Decay and turnover: rolling origin, five parts;
+    the sum of rank and linear correlation of what was predicted decides. Many decay rates do about as well as the best:
+    the geometric mean of those that are best on resampled days is taken.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=600, traders=20_000, seed=3)
+    >>> fit = lw.calibrate(made.market, list(made.leverage_mix), draws=10)
+    >>> density = lw.estimate(
+    ...     made.market, leverage_mix=fit.leverage_mix, decay_rate=fit.decay_rate, turnover=fit.turnover
+    ... )
+    """
+    shape = _prior(leverage, prior, maintenance_rate + fee_rate)
+    level_factors(np.array(list(shape), dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
+    if not (is_finite(prior_spread) and 0.01 <= prior_spread <= 100):
+        raise InputError(f"prior_spread: wanted a fraction from 0.01 to 100; got {str(prior_spread)[:40]!r}")
+    rates = sorted({check_decay_rate(rate) for rate in decay_rates})
+    if not rates or not len(turnovers) or not all(is_finite(share) and 0 < share <= 1 for share in turnovers):
+        raise InputError("decay_rates, turnovers: wanted at least one rate per hour and one share in (0, 1] each")
+    if market.liquidations is None or not len(market.liquidations):
+        raise InputError(
+            "market: has no realised liquidations to fit to. Give them with "
+            "Market.from_frame(df, liquidations=...), or use a preset mix and decay_rate='auto'."
+        )
+    every = every or natural_every(market)
+    length = interval_length(market, every)
+    size = _fine(market, len(shape)) if bin_size is None else bin_size
+    flows = Flows.of(market, list(shape), every, size, maintenance_rate, fee_rate)
+    known = realised(market, flows.time, every)
+    used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
+    used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too little stands yet
+    sides = np.flatnonzero(known[used].any(axis=0))  # one that is never there was not recorded
+    search = Search(flows, used, sides, known[used][:, sides], list(shape), shares(shape), float(prior_spread))
+    if (
+        len(search.y) < LEAST
+        or np.count_nonzero(search.y) < LEAST // 2
+        or not search.y[: search.parts[2]].any(axis=0).all()
+    ):
+        raise InputError(
+            f"market: realised liquidations are known of {len(search.y):,} intervals of {every} after the first "
+            f"tenth, {np.count_nonzero(search.y):,} amounts are above 0; wanted at least {LEAST} and {LEAST // 2}, "
+            "some of them in the first two fifths. Use a longer market."
+        )
+    if not search.flows_at(rates[0], 1.0)[: search.parts[2]].any():
+        named = ", ".join(f"{tier:g}x" for tier in shape)
+        raise InputError(
+            f"market: in the first two fifths no candle reaches a level of {named}. "
+            "Add tiers of higher leverage, or use a longer market."
+        )
+    block = float(min(max(1.0, pd.Timedelta("24h") / length), len(search.y)))
+    count = block_counts(len(search.y), block, draws, seed)
+    chosen, tried, best = search.best(rates, [float(share) for share in turnovers], count)
+    x = search.flows_at(chosen.decay_rate, chosen.turnover)
+    fit = search.fit(x, search.y)
+    percent = search.resampled(fit, best, chosen.turnover, count, seed)
+    tiers = _tiers(fit, x, search, percent)
+    interval = percentile_interval(chosen.decay_rate, best, 0.9)
+    return Calibration(
+        leverage_mix=tiers["weight"].to_dict(),
+        decay_rate=chosen.decay_rate,
+        turnover=chosen.turnover,
+        maintenance_rate=float(maintenance_rate),
+        fee_rate=float(fee_rate),
+        bin_size=float(size),
+        fitted=(market.candles.index[0], pd.Timestamp(flows.time[used][-1], tz="UTC") + length),
+        every=every,
+        scale=float(fit.weights.sum()),
+        tiers=tiers,
+        scores=pd.DataFrame(
+            {
+                "in_sample": _score(x @ fit.weights, search.y, sides),
+                "out_of_sample": _score(chosen.predicted, search.y[search.parts[2] :], sides),
+            }
+        ).T,
+        search=pd.DataFrame([one.line() for one in tried]),
+        decay_interval=(interval.low, interval.high),
+        draws=percent,
+        decay_draws=best,
+        notes=notes_on(tiers, (interval.low, interval.high), rates[0], [SIDES[i] for i in sides]),
+    )
+
+
+def _prior(leverage: Sequence[float] | None, prior: Mapping[float, float] | str | None, least: float) -> dict[Any, Any]:
+    """Return the prior mix, sorted by tier: weights > 0."""
+    if prior is not None:
+        mix = check_mix(prior)
+        if leverage is not None and sorted(leverage) != list(mix):
+            raise InputError(f"prior: wanted the tiers of leverage, {sorted(leverage)}; got {list(mix)}")
+    else:
+        tiers = [tier for tier in TIERS if 1 / tier > 1.05 * least] if leverage is None else list(leverage)
+        mix = check_mix(dict.fromkeys(tiers, 1.0))
+        if len(mix) != len(tiers):
+            raise InputError(f"leverage: wanted different tiers; got {str(leverage)[:60]}")
+        width = np.gradient(np.log(list(mix))) if len(mix) > 1 else np.ones(1)
+        mix = {tier: float(tier**PRIOR_SLOPE * step) for tier, step in zip(mix, width, strict=True)}
+    if min(mix.values()) <= 0:
+        raise InputError("prior: weights must be > 0; leave out a tier that nobody uses")
+    return mix
+
+
+def _fine(market: Market, tiers: int) -> float:
+    """Return a bin of about 0.01 % of the price, larger where rows or entries would be too many."""
+    low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
+    fewest = (high.max() * (1 + SPAN) - low.min() * (1 - SPAN)) / MOST_ROWS
+    # A candle makes an entry in each row of its range, for each tier and side.
+    entries = 2 * tiers * float((high - low).sum()) / max(MOST_ENTRIES - 4 * tiers * len(low), 1e6)
+    return nice_step(max(1e-4 * float(market.candles["close"].median()), fewest, entries))
+
+
+def _score(predicted: Floats, known: Floats, sides: Ints) -> dict[str, float]:
+    rank, linear = correlations(predicted, known)
+    out = {"rank": rank, "linear": linear}
+    for place, side in enumerate(SIDES):
+        at = np.flatnonzero(sides == place)
+        both = correlations(predicted[:, at], known[:, at]) if len(at) else (np.nan, np.nan)
+        out |= dict(zip((f"rank_{side}", f"linear_{side}"), both, strict=True))
+    return out | {"intervals": len(known)}
+
+
+def _tiers(fit: Fit, x: Floats, search: Search, percent: pd.DataFrame) -> pd.DataFrame:
+    own = np.diag(fit.covariance)
+    like = fit.covariance / np.sqrt(np.outer(own, own))
+    liquidated = x.sum(axis=(0, 1)) * fit.weights
+    return pd.DataFrame(
+        {
+            "weight": 100 * fit.weights / fit.weights.sum(),
+            "low": percent.quantile(0.05).to_numpy(),
+            "high": percent.quantile(0.95).to_numpy(),
+            "prior": 100 * search.prior,
+            "liquidated": liquidated / liquidated.sum(),
+            "from_data": 1 - own / search.prior_spread**2,
+            "like_next": np.r_[np.diag(like, 1), np.nan],
+        },
+        index=pd.Index(search.tiers, name="leverage"),
+    )

@@ -1,0 +1,143 @@
+"""The search for decay rate and turnover: settings are judged by intervals after those that the mix was fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...model.grid import Floats, Ints
+from ..stats.flows import Flows
+from ..stats.measures import linear_correlation, rank_correlation
+from .fit_mix import Fit, fit_mixture
+
+SURE = 0.95  # share of the resamples
+FOLDS = 5  # the first two are only fitted on, the others predicted one by one
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What one decay rate and turnover said of intervals after those that the mix was fitted on."""
+
+    decay_rate: float
+    turnover: float
+    predicted: Floats  # (n, S)
+    rank: float
+    linear: float
+
+    @property
+    def merit(self) -> float:
+        """What decides: the sum of both correlations; -2 where there is none."""
+        both = self.rank + self.linear
+        return both if np.isfinite(both) else -2.0
+
+    def line(self) -> dict[str, float]:
+        """Return the settings and their scores."""
+        return {name: getattr(self, name) for name in ("decay_rate", "turnover", "rank", "linear")}
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is known, and fits of a mix to any part of it.
+
+    Attributes
+    ----------
+    flows
+        Of the tiers.
+    used
+        Intervals of the flows that are used, (H,).
+    sides
+        Which of longs (0) and shorts (1) were recorded, (S,).
+    y
+        Realised USD of these, (n, S).
+    tiers, prior
+        Leverages, and their shares in the prior, (L,).
+    prior_spread
+        See :func:`liqwidget.calibrate`.
+    """
+
+    flows: Flows
+    used: npt.NDArray[np.bool_]
+    sides: Ints
+    y: Floats
+    tiers: list[float]
+    prior: Floats
+    prior_spread: float
+
+    @cached_property
+    def parts(self) -> list[int]:
+        """Ends of the parts of the rolling origin, 0 first."""
+        return [int(end) for end in np.linspace(0, len(self.y), FOLDS + 1)]
+
+    def flows_at(self, decay_rate: float, turnover: float) -> Floats:
+        """Return the flows of the intervals and sides that are used, (n, S, L)."""
+        flows: Floats = self.flows.at(decay_rate, turnover)[self.used][:, self.sides]
+        return flows
+
+    def fit(self, x: Floats, y: Floats, *how: Any) -> Fit:
+        """Fit a mix to flows (n, S, L) and amounts (n, S); see :func:`fit_mixture` for the rest."""
+        return fit_mixture(x.reshape(-1, x.shape[-1]), y.reshape(-1), self.prior, self.prior_spread, *how)
+
+    def tried(self, decay_rate: float, turnover: float) -> Tried:
+        """Predict each part after the second from a fit to what came before it."""
+        x = self.flows_at(decay_rate, turnover)
+        rest = pairwise(self.parts[2:])
+        predicted = np.concatenate([x[a:b] @ self.fit(x[:a], self.y[:a]).weights for a, b in rest])
+        return Tried(decay_rate, turnover, predicted, *correlations(predicted, self.y[self.parts[2] :]))
+
+    def best(self, rates: list[float], turnovers: list[float], count: Floats) -> tuple[Tried, list[Tried], Floats]:
+        """Return the settings to take, all that were tried, and the rate that is best on each resample, (draws,).
+
+        Turnovers after the first are tried at its best rate; one that is better on 19 resamples of 20 is tried at all
+        rates. The rate to take is the geometric mean of the best ones (0 counting as a tenth of the slowest above it).
+        """
+        count = count[:, self.parts[2] :]
+        tried = row = [self.tried(rate, turnovers[0]) for rate in rates]
+        top = max(row, key=lambda one: one.merit)
+        others = [self.tried(top.decay_rate, turnover) for turnover in turnovers[1:]]
+        compared = self._merits([top, *others], count)
+        better = [
+            one for one, merit in zip(others, compared[:, 1:].T, strict=True) if (merit > compared[:, 0]).mean() >= SURE
+        ]
+        turnover = max(better, key=lambda one: one.merit).turnover if better else turnovers[0]
+        if better:
+            row = [self.tried(rate, turnover) for rate in rates]
+        merits = self._merits(row, count)
+        best = np.array(rates)[merits.argmax(axis=1)]
+        least = 0.1 * min((rate for rate in rates if rate > 0), default=0.0)
+        middle = float(np.exp(np.log(np.maximum(best, least)).mean())) if least else 0.0
+        chosen = self.tried(middle, turnover)
+        return chosen, [*tried, *others, *(row if better else []), chosen], best
+
+    def _merits(self, row: list[Tried], count: Floats) -> Floats:
+        """Return what each setting comes to on each resample of the predicted intervals, (draws, settings)."""
+        known = self.y[self.parts[2] :]
+        merits = np.empty((len(count), len(row)))
+        for i, times in enumerate(count.astype(int)):
+            rows = np.repeat(np.arange(len(known)), times)
+            merits[i] = [sum(correlations(one.predicted[rows], known[rows])) for one in row]
+        return np.nan_to_num(merits, nan=-2.0)
+
+    def resampled(self, fit: Fit, decay: Floats, turnover: float, count: Floats, seed: int) -> pd.DataFrame:
+        """Return mixes in percent, (draws, L): other days, another prior within its spread, the decay of the draw."""
+        rng = np.random.default_rng(seed)
+        centres = np.maximum(rng.normal(1.0, self.prior_spread, (len(count), len(self.prior))), 0.0)
+        x = {rate: self.flows_at(rate, turnover) for rate in np.unique(decay)}
+        weights = np.array(
+            [
+                self.fit(x[rate], self.y, np.repeat(times, len(self.sides)), fit, centre).weights
+                for rate, times, centre in zip(decay, count, centres, strict=True)
+            ]
+        )
+        return pd.DataFrame(100 * weights / weights.sum(axis=1, keepdims=True), columns=self.tiers)
+
+
+def correlations(predicted: Floats, known: Floats) -> tuple[float, float]:
+    """Return the rank and the linear correlation over all cells."""
+    x, y = predicted.reshape(-1), known.reshape(-1)
+    return rank_correlation(x, y), linear_correlation(x, y)

@@ -1,0 +1,1 @@
+"""What a push of the price would liquidate, and where that would push it."""

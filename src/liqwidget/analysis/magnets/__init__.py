@@ -1,0 +1,1 @@
+"""Whether price goes to clusters more often than to comparable levels."""

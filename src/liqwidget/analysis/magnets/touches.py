@@ -1,0 +1,142 @@
+"""What price did after a moment: when it first reached a level, and what it did then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ...model.grid import Floats, Ints
+from ...model.ledger import NS_PER_HOUR
+
+if TYPE_CHECKING:
+    from ...market import Market
+
+MEASURES = ("touched", "hours", "range", "speed", "broke", "break_hours")
+_BLOCK = 1_024  # levels at a time
+BREAK = 0.1  # of a day's volatility: a close this far beyond a level has broken it
+
+
+class Paths:
+    """The candles after each of N decision moments.
+
+    Parameters
+    ----------
+    market
+        The candles, T of them.
+    at
+        Candles at whose closes the decisions fall, shape (N,).
+    volatility
+        Of a day as known at each decision, fractions, shape (N,).
+    horizon_hours, after_hours
+        How long a level is waited for; how long price is watched once it is touched.
+    """
+
+    def __init__(self, market: Market, at: Ints, volatility: Floats, horizon_hours: float, after_hours: float) -> None:
+        candles = market.candles
+        self.time: Ints = candles.index.as_unit("ns").asi8
+        self.high, self.low, self.close = (candles[name].to_numpy() for name in ("high", "low", "close"))
+        self.horizon, self.after, self.at, self.volatility = horizon_hours, after_hours, at, volatility
+        self.path = np.r_[0.0, np.cumsum(np.abs(np.diff(np.log(self.close))))]
+        # Highest and lowest so far after each decision, (N, W); a row shorter than W repeats its last value.
+        self.count = self._reach(at, horizon_hours) - at - 1
+        window = at[:, None] + 1 + np.minimum(np.arange(max(self.count.max(initial=1), 1)), self.count[:, None] - 1)
+        self.highest = np.maximum.accumulate(self.high[window], axis=1)
+        self.lowest = np.minimum.accumulate(self.low[window], axis=1)
+
+    def after_touch(self, level: Floats, decision: Ints | None = None) -> dict[str, Floats]:
+        """Return what became of levels.
+
+        Parameters
+        ----------
+        level
+            USD, shape (N, ...); above or below the close of its decision; NaN for none.
+        decision
+            Decision of each level, shape of ``level``; None: its row.
+
+        Returns
+        -------
+        dict
+            Arrays of the shape of ``level``, NaN for none. ``touched``: 1 if price reached it within the horizon, else
+            0. ``hours`` to the end of the touching candle; the horizon if untouched. Then, NaN if untouched, over
+            ``after_hours`` from the touching candle on: ``range`` (highest minus lowest, as a share of the level) and
+            ``speed`` (sum of absolute log returns of the closes), both in units of the decision's volatility scaled by
+            the root of time; ``broke``: 1 if a close went beyond the level by a tenth of the decision's volatility of
+            a day; ``break_hours`` from the touch to the end of that candle, ``after_hours`` if none did.
+        """
+        shape = level.shape
+        if decision is None:
+            decision = np.broadcast_to(np.arange(len(self.at)).reshape(-1, *[1] * (level.ndim - 1)), shape)
+        out = {name: np.full(level.size, np.nan) for name in MEASURES}
+        flat = level.reshape(-1)
+        known = np.flatnonzero(~np.isnan(flat))
+        price, i = flat[known], decision.reshape(-1)[known]
+        upwards = price > self.close[self.at[i]]
+        before = np.empty(len(i), dtype=np.int64)  # candles after the decision that do not reach the level yet
+        for first in range(0, len(i), _BLOCK):
+            part = slice(first, first + _BLOCK)
+            line, rows = price[part, None], i[part]
+            short = np.where(upwards[part, None], self.highest[rows] < line, self.lowest[rows] > line)
+            before[part] = short.sum(axis=1)
+        hit = before < self.count[i]
+        out["touched"][known] = hit
+        out["hours"][known] = self.horizon
+        known, i, price, upwards = known[hit], i[hit], price[hit], upwards[hit]
+        touch = self.at[i] + 1 + before[hit]
+        out["hours"][known] = (self.time[touch] - self.time[self.at[i]]) / NS_PER_HOUR
+        end = self._reach(touch, self.after)
+        day_share = np.sqrt(self.after / 24)
+        scale = self.volatility[i] * day_share
+        pairs = np.stack([touch, end], axis=1).reshape(-1)
+        high, low = np.r_[self.high, -np.inf], np.r_[self.low, np.inf]
+        if len(touch):
+            top, bottom = np.maximum.reduceat(high, pairs)[::2], np.minimum.reduceat(low, pairs)[::2]
+            out["range"][known] = (top - bottom) / price / scale
+            out["speed"][known] = (self.path[end - 1] - self.path[touch - 1]) / scale
+        out["broke"][known], out["break_hours"][known] = 0.0, self.after
+        line = price * np.exp(np.where(upwards, BREAK, -BREAK) * self.volatility[i])
+        for k, a, b, x, up in zip(known, touch, end, line, upwards, strict=True):
+            beyond = self.close[a:b] > x if up else self.close[a:b] < x
+            if beyond.any():
+                out["broke"][k] = 1.0
+                out["break_hours"][k] = (self.time[a + int(beyond.argmax())] - self.time[a]) / NS_PER_HOUR
+        return {name: values.reshape(shape) for name, values in out.items()}
+
+    def _reach(self, at: Ints, hours: float) -> Ints:
+        """Return the first candle that ends later than ``hours`` after candle ``at`` does."""
+        end: Ints = np.searchsorted(self.time, self.time[at] + int(hours * NS_PER_HOUR), "right")
+        return end
+
+
+def volatility_of_a_day(market: Market, hours: float) -> Floats:
+    """Return, for each candle, the root of the summed squared log returns a day over the hours up to it, shape (T,).
+
+    NaN where the candles do not reach back so far.
+    """
+    candles = market.candles
+    time, close = candles.index.as_unit("ns").asi8, candles["close"].to_numpy()
+    square = np.r_[0.0, np.diff(np.log(close)) ** 2]
+    first = np.searchsorted(time, time - int(hours * NS_PER_HOUR), "left")
+    days = (time - time[first]) / NS_PER_HOUR / 24
+    known = (time - time[0] >= int(hours * NS_PER_HOUR)) & (days > 0)
+    # Summed over each window by itself, so that what came long before leaves no rounding behind.
+    out = np.full(len(close), np.nan)
+    for t in np.flatnonzero(known):
+        out[t] = np.sqrt(square[first[t] + 1 : t + 1].sum() / days[t])
+    return out
+
+
+def decision_candles(market: Market, every_hours: float, from_hours: float) -> Ints:
+    """Return the candles at whose closes decisions fall: every so many hours of the UTC clock, increasing, shape (N,).
+
+    A moment in a gap of the candles has none.
+    """
+    time = market.candles.index.as_unit("ns").asi8
+    step = int(every_hours * NS_PER_HOUR)
+    first_steps = np.diff(time[: max(np.searchsorted(time, time[0] + int(from_hours * NS_PER_HOUR)), 2)])
+    interval = int(np.median(first_steps)) if len(first_steps) else step
+    ends = time + interval
+    at: npt.NDArray[np.int64] = np.flatnonzero(ends // step > (ends - interval) // step)
+    late: Ints = at[time[at] - time[0] >= int(from_hours * NS_PER_HOUR)]
+    return late

@@ -1,0 +1,1 @@
+"""How the picture of one moment depends on the settings."""

@@ -1,0 +1,142 @@
+"""What each tier of a ledger would have had liquidated, interval by interval, for any decay rate and turnover.
+
+Sweeps depend on neither, so each entry has its end once and for all (`Ledger.end`). An entry opened in candle s and
+swept in candle t gives ``notional * exp(-rate * hours from s to t)``; another turnover scales what candle s opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...market import Market
+from ...model.ledger import Ledger, build_ledger, opened_coins
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """Liquidations by tier as a function of decay rate and turnover.
+
+    Attributes
+    ----------
+    time
+        Starts of the intervals, datetime64[ns] UTC, shape (H,): all that hold a candle.
+    leverage
+        Tiers, shape (L,).
+    """
+
+    time: npt.NDArray[np.datetime64]
+    leverage: Floats
+    _market: Market
+    _turnover: float  # of the ledger
+    _interval: Ints  # of each candle, (T,)
+    _crossed: Floats  # USD liquidated inside its own candle, (T, L, 2)
+    _column: Ints  # candle that opened what is swept later, (N,)
+    _hours: Floats  # from there to the sweep, (N,)
+    _notional: Floats  # (N,)
+    _cell: Ints  # (interval * 2 + side) * L + tier of the sweep, (N,)
+
+    @classmethod
+    def of(
+        cls,
+        market: Market,
+        leverage: Sequence[float],
+        every: str,
+        bin_size: float | None = None,
+        maintenance_rate: float = 0.004,
+        fee_rate: float = 0.0,
+    ) -> Flows:
+        """Return the flows of a market.
+
+        Parameters
+        ----------
+        market, leverage, bin_size, maintenance_rate, fee_rate
+            As for :func:`liqwidget.build_ledger`.
+        every
+            Length of an interval, as pandas has it; at least that of a candle.
+        """
+        return cls.on(build_ledger(market, leverage, bin_size, maintenance_rate, fee_rate), market, every)
+
+    @classmethod
+    def on(cls, ledger: Ledger, market: Market, every: str) -> Flows:
+        """Return the flows of a market from its unmerged ledger, of any turnover."""
+        starts = market.candles.index.floor(every)
+        time, interval = np.unique(starts.as_unit("ns").tz_localize(None).to_numpy(), return_inverse=True)
+        T, L = len(ledger), len(ledger.leverage)
+        swept = ledger.end < T
+        end = ledger.end[swept].astype(np.int64)
+        clock = np.cumsum(ledger.hours)
+        column = ledger.column[swept]
+        return cls(
+            time=time,
+            leverage=ledger.leverage,
+            _market=market,
+            _turnover=ledger.settings["turnover"],
+            _interval=interval,
+            _crossed=ledger.crossed,
+            _column=column,
+            _hours=clock[end] - clock[column],
+            _notional=ledger.notional[swept],
+            _cell=(interval[end] * 2 + ledger.side[swept]) * L + ledger.tier[swept],
+        )
+
+    def at(self, decay_rate: float, turnover: float = 1.0) -> Floats:
+        """Return the USD that each tier would have had liquidated at weight 1, shape (H, 2, L): longs, shorts."""
+        share = self._opened(turnover)
+        amount = self._notional * np.exp(-decay_rate * self._hours) * share[self._column]
+        H, L = len(self.time), len(self.leverage)
+        swept = np.bincount(self._cell, amount, H * 2 * L).reshape(H, 2, L)
+        crossed = np.zeros((H, L, 2))
+        np.add.at(crossed, self._interval, self._crossed * share[:, None, None])
+        flows: Floats = swept + crossed.transpose(0, 2, 1)
+        return flows
+
+    def _opened(self, turnover: float) -> Floats:
+        """Return what each candle opens at a turnover, as a share of what it opens at the ledger's, shape (T,)."""
+        whole = opened_coins(self._market, self._turnover)[0]
+        share: Floats = np.divide(
+            opened_coins(self._market, turnover)[0], whole, out=np.zeros_like(whole), where=whole > 0
+        )
+        return share
+
+
+def realised(market: Market, time: npt.NDArray[np.datetime64], every: str) -> Floats:
+    """Return the realised USD of each interval, shape (H, 2): longs, shorts; NaN where none could be known.
+
+    Known are the intervals from the first to the last that has a realised liquidation; within them nothing means 0.
+    """
+    found = np.full((len(time), 2), np.nan)
+    events = market.liquidations
+    if events is None or not len(events):
+        return found
+    start = pd.DatetimeIndex(events["time"]).floor(every).as_unit("ns").tz_localize(None).to_numpy()
+    at = np.minimum(np.searchsorted(time, start), len(time) - 1)
+    inside = time[at] == start  # not in a gap of the candles
+    if not inside.any():
+        return found
+    found[at[inside].min() : at[inside].max() + 1] = 0.0
+    side = (events["side"] == "short").to_numpy().astype(int)
+    np.add.at(found, (at[inside], side[inside]), events["notional"].to_numpy()[inside])
+    return found
+
+
+def natural_every(market: Market) -> str:
+    """Return the length of an interval that suits a market's realised liquidations, as pandas has it.
+
+    That of the sums, where only sums are known (no prices); an hour for single ones; never less than a candle.
+    """
+    length = pd.Timedelta("1h")
+    events = market.liquidations
+    if events is not None and len(events) and events["price"].isna().all():
+        times = np.unique(pd.DatetimeIndex(events["time"]).as_unit("ns").asi8)
+        if len(times) > 1:
+            length = pd.Timedelta(int(np.diff(times).min()), unit="ns")
+    seconds = int(max(length, market.interval) / pd.Timedelta("1s"))
+    return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"

@@ -1,0 +1,1 @@
+"""One market under many settings."""

@@ -1,0 +1,1 @@
+"""The estimate scored against realised liquidations."""

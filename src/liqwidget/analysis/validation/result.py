@@ -1,0 +1,223 @@
+"""What `validate` returns: tables with intervals, and a summary in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...model.grid import Floats
+from ..stats.bootstrap import percentile_interval
+from .baselines import BASELINES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIDES = ("long", "short", "both")
+#: Of sums by interval; then of price rows, where realised liquidations have prices.
+MEASURES = ("rank", "linear", "hit_rate", "hit_best", "false_alarm", "quiet", "hours_off", "usd_ratio", "unreached")
+ROW_MEASURES = ("row_rank", "row_linear", "row_hit_rate", "row_hit_best", "row_false_alarm", "row_quiet", "price_off")
+#: Those that baselines are compared by: a difference, or for distances what is saved of the baseline's.
+DIFFERENCES = ("rank", "linear", "row_rank", "row_linear")
+DISTANCES = ("hours_off", "price_off")
+LEAST_DAYS = 5  # with fewer blocks an interval says nothing
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Validation:
+    """How an estimate compares with realised liquidations it was not fitted on.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A line an interval and side: ``time`` (start, UTC), ``side``, ``estimated``, ``realised`` (USD), and each
+        baseline in units of its own: ``range_volume``, ``fresh_range``, ``uniform``, ``yesterday``.
+    bright : float
+        Share of the cells that counts as brightest.
+    settings : dict
+        What was estimated with: leverage_mix, decay_rate (per hour), turnover, bin_size (USD), maintenance_rate,
+        fee_rate, every, and ``fitted`` (the calibration's, or None: fixed beforehand).
+    days : int
+        UTC days with a scored interval: what is resampled.
+    left_out : int
+        Intervals from the first scored one on that lack a candle or a known realised value.
+    priced : float
+        Share of the realised USD that has a price; 0: the measures of rows are NaN.
+    covered : float
+        Share of the priced USD that lies on rows price came to, on the side it came from.
+
+    Notes
+    -----
+    The measures, of `by_side` and as attributes (of both sides pooled):
+
+    ``rank``, ``linear``
+        Spearman's and Pearson's correlation over the intervals; "both" has a cell an interval and side.
+    ``hit_rate``, ``hit_best``
+        Share of the realised USD in the brightest cells of the estimate; in as many of the realised's own: the best
+        possible.
+    ``false_alarm``
+        Share of the USD estimated in these cells that was not realised, both scaled to the same total.
+    ``quiet``
+        Share of these cells in which nothing was realised, or less than in the median cell.
+    ``hours_off``
+        Earth mover's distance in time: by how many hours estimated USD lie away from realised ones within their UTC
+        day, mean over the days, weighted by what was realised. Sums have no prices, so there is no other profile; and
+        over more than a day it would show the drift of the level alone. NaN for intervals of a day and more.
+    ``usd_ratio``
+        Estimated over realised USD. Volume and open interest of one venue against liquidations of several, or of a
+        feed that shows a few, is no error of the estimate.
+    ``unreached``
+        Of the brightest rows standing when an interval begins (each side), the share price did not come to within
+        24 h: alarms without an event. Needs no realised liquidations.
+    ``row_...``
+        The same with a cell a price row that price touched in an interval, and what stood there when it began. Given
+        the rows price went to: which of them were full?
+    ``price_off``
+        Earth mover's distance of the two profiles over these rows, as a fraction of the price; mean over intervals and
+        sides, weighted by what was realised.
+    """
+
+    frame: Any
+    bright: float
+    settings: dict[str, Any]
+    days: int
+    left_out: int
+    priced: float
+    covered: float
+    _label: str
+    _replicates: dict[tuple[str, str, str], Floats] = field(repr=False)
+    _curve: Any = field(repr=False)
+
+    def __getattr__(self, name: str) -> float:
+        if name in MEASURES + ROW_MEASURES:
+            found = self._replicates.get(("both", "estimated", name))
+            return float("nan") if found is None else float(found[0])
+        raise AttributeError(f"'Validation' has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *MEASURES, *ROW_MEASURES})
+
+    def by_side(self) -> pd.DataFrame:
+        """Return the measures of the estimate: index side and measure; columns value, low, high (95 % interval)."""
+        return self._table(
+            ("side", "measure"),
+            {
+                (side, name): values
+                for side in SIDES
+                for name in MEASURES + ROW_MEASURES
+                if (values := self._replicates.get((side, "estimated", name))) is not None
+            },
+        )
+
+    def skill(self) -> pd.DataFrame:
+        """Return what the estimate adds to each baseline, on the same intervals.
+
+        Returns
+        -------
+        DataFrame
+            Index side, baseline and measure; columns ``baseline`` (its own measure), ``value`` (correlations: estimate
+            minus baseline; hours_off and price_off: 1 - estimate / baseline, the share of the distance that is saved),
+            ``low``, ``high`` (95 % interval of ``value`` over paired resamples: above 0, the estimate is better).
+        """
+        gains, own = {}, []
+        for (side, who, name), theirs in self._replicates.items():
+            if who != "estimated":
+                ours = self._replicates[side, "estimated", name]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    gain = ours - theirs if name in DIFFERENCES else np.where(theirs > 0, 1 - ours / theirs, np.nan)
+                gains[side, who, name] = gain
+                own.append(float(theirs[0]))
+        table = self._table(("side", "baseline", "measure"), gains)
+        table.insert(0, "baseline", own)
+        return table
+
+    def curve(self) -> pd.DataFrame:
+        """Return the calibration curve: what was realised where so much was estimated.
+
+        Returns
+        -------
+        DataFrame
+            Index side and bin: 0 where nothing was estimated, then ten of equal count by the estimate; columns
+            ``cells``, ``estimated`` (mean USD),
+            ``scaled`` (the same times realised over estimated USD of all: the curve is about shape), ``realised``
+            (mean USD), ``low``, ``high`` (its 95 % interval). On the line realised = scaled the estimate is right.
+        """
+        curve: pd.DataFrame = self._curve.copy()
+        return curve
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one line an interval and side, as described above."""
+        frame: pd.DataFrame = self.frame.copy()
+        return frame
+
+    def _table(self, names: tuple[str, ...], lines: dict[Any, Floats]) -> pd.DataFrame:
+        import pandas as pd
+
+        index = pd.MultiIndex.from_tuples(list(lines), names=names)
+        spans = [spread(values, self.days) for values in lines.values()]
+        return pd.DataFrame(spans, index, ["value", "low", "high"])
+
+    def __repr__(self) -> str:
+        table, skill = self.by_side(), self.skill()
+        first, last = (f"{self.frame['time'].iloc[i]:%Y-%m-%d %H:%M}" for i in (0, -1))
+        fitted = self.settings["fitted"]
+        how = "fixed beforehand" if fitted is None else f"fitted on {fitted[0]:%Y-%m-%d} to {fitted[1]:%Y-%m-%d %H:%M}"
+        lines = [
+            f"Validation of {self._label}: {len(self.frame) // 2:,} intervals of {self.settings['every']}, "
+            f"{self.days} days, {first} to {last} UTC; {self.left_out:,} left out",
+            f"Mix {how}; decay {self.settings['decay_rate']:.3g} per hour. Nothing that is scored was fitted on.",
+            "Asked: price went where it went in an interval; how much was liquidated? Not: where will price go.",
+            f"       ranks              USD correlation    USD in the brightest {self.bright:.0%} (best possible)  "
+            "false alarms  hours off",
+        ]
+        for side in SIDES:
+            m = table.loc[side]
+            v = m["value"]
+            found = f"{_text(v['hit_rate'], '.0%')} ({_text(v['hit_best'], '.0%')})"
+            lines.append(
+                f"{side:5}  {_span(m.loc['rank']):17}  {_span(m.loc['linear']):17}  {found:>41}  "
+                f"{_text(v['false_alarm'], '.0%'):>12}  {_text(v['hours_off'], '.1f'):>9}"
+            )
+        lines.append(
+            "Beside rules that know no leverage, both sides (+: ahead; not clearly so if the interval holds 0):"
+        )
+        for who, name in BASELINES.items():
+            part = skill.loc["both"].loc[who]
+            rank, linear = (_span(part.loc[measure], "+.3f") for measure in ("rank", "linear"))
+            profile = f", price profile {_span(part.loc['price_off'], '+.0%')}" if self.priced else ""
+            lines.append(f"  {name:21} ranks {rank}, USD correlation {linear}{profile}")
+        if self.priced:
+            shares = ("covered", "row_hit_rate", "row_hit_best", "row_false_alarm")
+            covered, found, best, alarms = (_text(getattr(self, name), ".0%") for name in shares)
+            lines += [
+                f"Of the rows price came to ({covered} of the USD with a price): ranks {_text(self.row_rank, '.2f')}; "
+                f"price profile off by {_text(self.price_off, '.2%')} of price;",
+                f"  in the brightest {self.bright:.0%} lay {found} (best possible {best}), false alarms {alarms}.",
+            ]
+        if not np.isnan(self.unreached):
+            lines.append(f"Alarms without an event: {self.unreached:.0%} of the brightest rows saw no price in 24 h.")
+        few = "with fewer than five there is none" if self.days < LEAST_DAYS else "another regime can differ by more"
+        lines += [
+            f"Estimated over realised USD: {_text(self.usd_ratio, '.3g')}; the candles and the liquidations may be of "
+            "different venues.",
+            f"Not shown: where price goes next. [95 %] is the scatter of days like these; {few}.",
+        ]
+        return "\n".join(lines)
+
+
+def spread(values: Floats, days: int) -> tuple[float, float, float]:
+    """Return a number and its 95 % interval, from the series' own (first) and the resamples'."""
+    if days < LEAST_DAYS:
+        return float(values[0]), np.nan, np.nan
+    found = percentile_interval(float(values[0]), values[1:])
+    return found.estimate, found.low, found.high
+
+
+def _text(value: float, form: str) -> str:
+    return "-" if np.isnan(value) else f"{value:{form}}"
+
+
+def _span(line: Any, form: str = ".2f") -> str:
+    known = not np.isnan(line["low"])
+    return _text(line["value"], form) + (f" [{line['low']:{form}}, {line['high']:{form}}]" if known else "")

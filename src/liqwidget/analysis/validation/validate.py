@@ -1,0 +1,176 @@
+"""An estimate against realised liquidations: out of sample, causal, with false alarms and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...checks import is_finite
+from ...errors import InputError
+from ...market import Market
+from ...model.ledger import build_ledger
+from ...model.settings import shares
+from ..stats.day_resamples import day_counts
+from .baselines import BASELINES, a_day_before, fresh_range, range_volume, uniform, yesterday
+from .held_out import SETTINGS, TICK, given_settings, held_out, settings_before
+from .price_rows import RowCells, brightest_unreached
+from .result import SIDES, Validation
+from .scores import curve, of_reach, of_rows, of_sums
+
+if TYPE_CHECKING:
+    from ..calibration.result import Calibration
+
+
+def validate(
+    market: Market,
+    calibration: Calibration | None = None,
+    *,
+    leverage_mix: Mapping[float, float] | str | None = None,
+    decay_rate: float | str | None = None,
+    turnover: float | None = None,
+    every: str | None = None,
+    start: Any = None,
+    bin_size: float | None = None,
+    maintenance_rate: float | None = None,
+    fee_rate: float | None = None,
+    bright: float = 0.1,
+    block_days: float = 1.0,
+    draws: int = 500,
+    seed: int = 0,
+) -> Validation:
+    """Hold the estimate against realised liquidations it has not seen, and against rules that know no leverage.
+
+    Two questions are answered. Of each interval: price having gone where it went, how much was liquidated of each
+    side? The estimate knows the interval's own candles, as do the baselines; so this is conditional on the path, and
+    no prediction of direction. Of each price row, where realised liquidations have prices: of the rows that price came
+    to, were those liquidated that stood bright *before* the interval? Nothing uses anything later than the interval.
+
+    Parameters
+    ----------
+    market
+        Candles with realised liquidations: single events with or without price, or sums by interval.
+    calibration
+        From :func:`liqwidget.calibrate`: its settings are used, and only intervals after the end of what it was fitted
+        on are scored.
+    leverage_mix
+        As for :func:`liqwidget.estimate`, fixed beforehand; None: "balanced". Neither this nor the next two nor the
+        rates below go with a calibration.
+    decay_rate
+        Per hour; None or "auto": :func:`liqwidget.auto_decay_rate` of the candles before `start` alone.
+    turnover
+        None: 1.
+    every
+        Length of an interval, as pandas has it: a whole number of candles, and of the realised sums' own steps. None:
+        the calibration's, else the step of the sums, or an hour for single liquidations.
+    start
+        First moment that may be scored (UTC); what is before only feeds the ledger. None: after a third of the
+        market's time; with a calibration the end of what it was fitted on, but a day for the ledger to fill.
+    bin_size
+        USD; None: the calibration's, else about 0.02 % of the price before `start`. The picture's default is coarser:
+        rows higher than what a candle sweeps cost correlation.
+    maintenance_rate, fee_rate
+        As for :func:`liqwidget.build_ledger`; None: 0.004 and 0.
+    bright
+        Share of the cells that counts as brightest, in (0, 1].
+    block_days
+        Mean length of the blocks of UTC days that are resampled. An interval says how much days like these scatter:
+        few blocks, and what lasts longer than one, understate it. Under five days there is none.
+    draws, seed
+        Resamples, and their seed. Of more than about 40,000 price rows fewer are ranked, at least 100.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    InputError
+        No realised liquidations, nothing to score out of sample, or an argument that is not usable.
+
+    Notes
+    -----
+    An interval is scored if all its candles are there and it lies between the first and the last realised liquidation
+    (within, none means 0). Baselines: ``range_volume``: the fall below the close before (longs), the rise above it
+    (shorts), times volume. ``fresh_range``: the part beyond the last interval's low or high counted twice. ``uniform``:
+    what opens, spread evenly in distance up to 25 % on each side, standing, decaying and swept like the estimate.
+    ``yesterday``: the estimate's profile of 24 h before, on its price rows, swept by this interval. On price rows the
+    first two spread their amount evenly over the rows of their side.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=2_000, traders=40_000, seed=2)
+    >>> found = lw.validate(made.market, leverage_mix=made.leverage_mix, decay_rate=made.decay_rate, draws=50)
+    >>> found.linear > 0.9
+    True
+    """
+    if not isinstance(market, Market):
+        raise InputError(f"market: wanted a Market, such as Market.from_frame(candles); got {type(market).__name__}")
+    if not (is_finite(bright) and 0 < bright <= 1):
+        raise InputError(f"bright: wanted a share in (0, 1]; got {str(bright)[:40]}")
+    if not (is_finite(block_days) and block_days >= 1):
+        raise InputError(f"block_days: wanted a number of days >= 1; got {str(block_days)[:40]}")
+    values = (leverage_mix, decay_rate, turnover, maintenance_rate, fee_rate, bin_size)
+    given, fitted = given_settings(dict(zip(SETTINGS, values, strict=True)), calibration)
+    intervals, true, begin, late, scored = held_out(market, every or getattr(calibration, "every", None), start, fitted)
+    settings = settings_before(market.between(None, begin - TICK), given, len(intervals))
+    settings |= {"every": intervals.label, "fitted": fitted}
+
+    mix, rate = settings["leverage_mix"], settings["decay_rate"]
+    rates = {name: settings[name] for name in ("bin_size", "maintenance_rate", "fee_rate", "turnover")}
+    ledger = build_ledger(market, list(mix), **rates)
+    density = ledger.replay(rate, shares(mix), intervals.last)
+    grid, standing = ledger.grid, density.values
+    evenly, evenly_swept = uniform(ledger, rate, intervals)
+    amounts = {
+        "estimated": np.stack([density.liquidated_long, density.liquidated_short], axis=1),
+        "range_volume": range_volume(intervals),
+        "fresh_range": fresh_range(intervals),
+        "uniform": evenly_swept,
+        "yesterday": yesterday(standing, grid, intervals),
+    }
+
+    days = np.unique(intervals.day[scored])
+    counts = day_counts(len(days), draws, block_days, seed)
+    day = np.minimum(np.searchsorted(days, intervals.day), len(days) - 1)  # means something where scored
+    found = of_sums(amounts, true, intervals, scored, counts, day[scored], bright)
+    found |= of_reach(*brightest_unreached(standing, grid, intervals, scored, bright), counts, day)
+    events, priced, covered = market.liquidations, 0.0, np.nan
+    when = events["time"].dt.tz_localize(None).to_numpy()
+    events = events[(when >= intervals.time[scored][0]) & (when < intervals.end[scored][-1])]
+    with_price = events[events["price"].notna()]
+    if with_price["notional"].sum() > 0:
+        priced = float(with_price["notional"].sum() / events["notional"].sum())
+        cells = RowCells.of(with_price, intervals, scored, grid)
+        covered, last = cells.covered, np.arange(len(intervals)) - 1
+        stood = {
+            "estimated": cells.standing(standing, last),
+            "range_volume": cells.spread(amounts["range_volume"]),
+            "fresh_range": cells.spread(amounts["fresh_range"]),
+            "uniform": cells.standing(evenly, last),
+            "yesterday": cells.standing(standing, a_day_before(intervals)),
+        }
+        found |= of_rows(cells, stood, grid.bin_size / intervals.before, counts, day, bright)
+
+    columns = {"estimated": amounts["estimated"], "realised": true} | {name: amounts[name] for name in BASELINES}
+    frame = pd.DataFrame({
+        "time": np.repeat(pd.DatetimeIndex(intervals.time[scored], tz="UTC"), 2),
+        "side": np.tile(np.array(SIDES[:2], dtype=object), int(scored.sum())),
+        **{name: values[scored].reshape(-1) for name, values in columns.items()},
+    })  # fmt: skip
+    return Validation(
+        frame=frame,
+        bright=float(bright),
+        settings=settings,
+        days=len(days),
+        left_out=int((late & ~scored).sum()),
+        priced=priced,
+        covered=covered,
+        _label=" ".join(word for word in (market.symbol, market.interval_label) if word)
+        + (" (simulated)" if market.simulated else ""),
+        _replicates=found,
+        _curve=curve(amounts["estimated"][scored], true[scored], counts, day[scored]),
+    )
