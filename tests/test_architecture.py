@@ -16,35 +16,27 @@ import liqwidget
 PACKAGE = Path(liqwidget.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
 
-# Every module may import those of the lines above it, and those of its own line that its own line has before it.
+# Every package may import those of the lines above its own. "serve" imports none and is imported by none.
 ORDER = [
     ["errors"],
-    [
-        "checks",
-        "market",
-        "model",
-        "run",
-    ],
-    ["simulation", "sources"],
-    ["scale"],
-    ["wire"],
-    ["picture", "still", "tables"],
-    ["events"],
-    ["analysis"],
-    ["traits", "presence", "overlays", "page", "takeaway", "whatif", "applied", "widget", "windowed"],
+    ["checks"],
+    ["market", "model"],
+    ["simulation", "run"],
+    ["sources", "analysis"],
+    ["scale", "widget"],
     ["app"],
     ["serve"],
 ]
-RANK = {name: (line, place) for line, names in enumerate(ORDER) for place, name in enumerate(names)}
+RANK = {name: line for line, names in enumerate(ORDER) for name in names}
 
-# Against the order, or in it and yet not at run time: when each is allowed.
+# Against the order: when each is allowed.
 EXCEPT = {
     ("model", "market"): {"typing"},
-    ("wire", "market"): {"typing"},
+    ("widget", "scale"): {"typing"},
 }
 
 # Packages from outside that a module must not import at run time, at module level or anywhere.
-NOT_AT_THE_TOP = {"model": {"pandas"}, "wire": {"pandas"}}
+NOT_AT_THE_TOP = {"model": {"pandas"}}
 NOWHERE = {
     "model": {"ipywidgets", "httpx", "bokeh"},
     "widget": {"httpx", "bokeh"},
@@ -110,13 +102,13 @@ def test_outside_packages_stay_at_their_layer(path: Path) -> None:
     at_run_time = {imported.split(".")[0] for imported, when in imports(path) if when != "typing"}
     assert not at_the_top & NOT_AT_THE_TOP.get(name, set())
     assert not at_run_time & NOWHERE.get(name, set())
-    if RANK[name] < RANK["traits"]:
+    if RANK[name] < RANK["widget"]:
         assert not at_run_time & FRONT_ENDS
     if name != "sources":
         assert "httpx" not in at_run_time
 
 
-@pytest.mark.parametrize("name", ["model.ledger", "model.density", "wire"])
+@pytest.mark.parametrize("name", ["model.ledger", "model.density"])
 def test_the_model_loads_without_pandas_and_without_the_market(name: str) -> None:
     code = f"import sys, liqwidget.{name}; print({{'pandas', 'liqwidget.market'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

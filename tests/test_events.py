@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.events import MAX_LIVE, MAX_MARKS, Columns, Realised, length_of_sums, marks_of
 from liqwidget.market.liquidations import read_liquidations
-from liqwidget.wire import decode_frame
+from liqwidget.widget.marks import MAX_LIVE, MAX_MARKS, Columns, Realised, length_of_sums, marks_of
+from liqwidget.widget.wire import decode_frame
 from markets import seeds, walk
 
 HOUR = 3_600_000

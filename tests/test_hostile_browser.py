@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.widget import PALETTES, SCALES, WRITABLE
+from liqwidget.widget.heatmap import PALETTES, SCALES, WRITABLE
 from markets import walk
 
 #: What may never change, whatever comes.

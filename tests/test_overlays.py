@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget import presence
-from liqwidget.events import MAX_LIVE
-from liqwidget.wire import decode_frame
+from liqwidget.widget import presence
+from liqwidget.widget.marks import MAX_LIVE
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 HOUR = pd.Timedelta(hours=1)

@@ -18,9 +18,9 @@ from PIL import Image
 
 import liqwidget as lw
 from liqwidget.errors import InputError, LiqError
-from liqwidget.page import WIDGET_VIEW, entry
-from liqwidget.still import _ANCHORS, HEIGHT, WIDTH, Look, draw_still
-from liqwidget.wire import decode_frame
+from liqwidget.widget.html_page import WIDGET_VIEW, entry
+from liqwidget.widget.still_image import _ANCHORS, HEIGHT, WIDTH, Look, draw_still
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 ROOT = Path(__file__).resolve().parents[1]

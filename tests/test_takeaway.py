@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget import tables
 from liqwidget.market import Origin
-from liqwidget.wire import decode_frame
+from liqwidget.widget import tables
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 ROWS = ["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd"]

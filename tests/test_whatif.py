@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import liqwidget as lw
-from liqwidget.wire import decode_frame
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 GOLDEN = Path(__file__).parent / "fixtures" / "cascade"

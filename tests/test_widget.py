@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget.picture import MAX_COLUMNS
-from liqwidget.wire import decode_frame
+from liqwidget.widget.frames import MAX_COLUMNS
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 

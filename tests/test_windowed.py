@@ -10,8 +10,8 @@ import pytest
 
 import liqwidget as lw
 from liqwidget.scale import window
-from liqwidget.windowed import COLUMNS, as_sent
-from liqwidget.wire import decode_frame
+from liqwidget.widget.history_heatmap import COLUMNS, as_sent
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 TIERS = (3, 5, 10, 20, 50, 100)

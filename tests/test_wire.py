@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.wire import DTYPES, KINDS, MAX_SECTION, bars_arrays, decode_frame, encode_frame, ledger_arrays
+from liqwidget.widget.wire import DTYPES, KINDS, MAX_SECTION, bars_arrays, decode_frame, encode_frame, ledger_arrays
 from markets import seeds, walk
 
 GOLDEN = Path(__file__).parent / "fixtures" / "wire"

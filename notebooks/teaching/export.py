@@ -34,7 +34,7 @@ def _frame(heatmap):
     display({"text/html": html, "text/plain": ""}, raw=True)
 
 get_ipython().display_formatter.ipython_display_formatter.for_type_by_name(
-    "liqwidget.widget", "LiquidationHeatmap", _frame)
+    "liqwidget.widget.heatmap", "LiquidationHeatmap", _frame)
 """
 
 

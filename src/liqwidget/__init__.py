@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from .sources.fetch.positions import hyperliquid_positions
     from .sources.live.follow import follow
     from .sources.venues.registry import venues
-    from .widget import LiquidationHeatmap
-    from .windowed import HistoryHeatmap
+    from .widget.heatmap import LiquidationHeatmap
+    from .widget.history_heatmap import HistoryHeatmap
 
 __version__ = "0.1.0"
 
@@ -113,11 +113,11 @@ _HOME = {
     "Density": "model.density",
     "FetchError": "errors",
     "History": "scale.history",
-    "HistoryHeatmap": "windowed",
+    "HistoryHeatmap": "widget.history_heatmap",
     "InputError": "errors",
     "Ledger": "model.ledger",
     "LiqError": "errors",
-    "LiquidationHeatmap": "widget",
+    "LiquidationHeatmap": "widget.heatmap",
     "MagnetStudy": "analysis.magnets.study",
     "Market": "market.market",
     "Origin": "market.origin",

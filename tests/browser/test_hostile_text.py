@@ -32,10 +32,10 @@ MARKUP = "<img src onerror"
 #: Begin of what lightweight-charts has parsed for its logo; the rest is as constant.
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" width="35" height="19"'
 SETUP = f"""
-import liqwidget as lw, liqwidget.picture
+import liqwidget as lw, liqwidget.widget.frames
 probe = {PROBE!r}
-about = liqwidget.picture.Picture._about
-liqwidget.picture.Picture._about = lambda self: {{
+about = liqwidget.widget.frames.Picture._about
+liqwidget.widget.frames.Picture._about = lambda self: {{
     **about(self), "interval": probe, "notices": [probe, *about(self)["notices"]]
 }}
 market = lw.Market.from_frame(lw.load_sample().candles.tail(400), symbol=probe, exchange=probe)

@@ -26,8 +26,8 @@ from ..errors import InputError
 from ..market import Market
 from ..model.density import check_decay_rate
 from ..model.settings import check_mix
-from ..page import NOTEBOOK_CSS, display_with_picture
-from ..still import heat_png
+from ..widget.html_page import NOTEBOOK_CSS, display_with_picture
+from ..widget.still_image import heat_png
 from .distances import PER, Axes, Distances, distances
 from .gate import PanelGate
 from .levels import usd_text

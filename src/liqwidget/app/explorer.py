@@ -11,9 +11,9 @@ import ipywidgets
 from ..errors import InputError
 from ..market import Market
 from ..model.density import auto_decay_rate
-from ..page import display_with_picture
 from ..simulation.sample import load_sample
 from ..widget import LiquidationHeatmap
+from ..widget.html_page import display_with_picture
 from .cluster_panel import ClusterPanel
 from .context import context_series, context_words
 from .context_panel import ContextPanel

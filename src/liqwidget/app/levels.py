@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..analysis.sensitivity.draws import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
 from ..model.replay import flows_of
-from ..picture import column_width
+from ..widget.frames import column_width
 
 if TYPE_CHECKING:
     from ..market import Market

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from ..errors import InputError, LiqError
+from ..market import Market
+from ..model.density import Density, resolve_decay_rate
+from ..model.grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
+from ..model.ledger import SPAN, Ledger, build_ledger
+from ..model.settings import PRESETS, check_mix, shares
 from .applied import Applied
-from .errors import InputError, LiqError
-from .market import Market
-from .model.density import Density, resolve_decay_rate
-from .model.grid import MAX_ROWS, auto_bin_size, check_bin_size, nice_steps
-from .model.ledger import SPAN, Ledger, build_ledger
-from .model.settings import PRESETS, check_mix, shares
-from .overlays import Overlays
-from .page import Pages
-from .picture import MAX_CELLS, MAX_COLUMNS, Picture, column_width
+from .export import Takeaway
+from .frames import MAX_CELLS, MAX_COLUMNS, Picture, column_width
+from .html_page import Pages
+from .positions import Overlays
 from .presence import Presence
-from .takeaway import Takeaway
 from .traits import Bin, Bounded, Box, Decay, Mix, Threshold, mix_to_json
 from .whatif import WhatIf
 

@@ -57,12 +57,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import WireError
+from ..errors import WireError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .model.ledger import Ledger
+    from ..model.ledger import Ledger
 
 MAGIC = b"LIQ1"
 MAX_TIME = 8.64e15  # ms, the last of a JavaScript date

@@ -9,16 +9,16 @@ import anywidget
 import numpy as np
 import traitlets
 
-from .errors import InputError
-from .events import Columns, Realised
-from .market.liquidations import read_liquidations
-from .model.grid import PriceGrid, half_bins
+from ..errors import InputError
+from ..market.liquidations import read_liquidations
+from ..model.grid import PriceGrid, half_bins
+from .marks import Columns, Realised
 from .wire import encode_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .picture import Picture
+    from .frames import Picture
 
 _SIDES = ("long", "short")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import traitlets
 
-from .checks import is_finite
-from .errors import InputError
-from .model.density import check_decay_rate, resolve_decay_rate
-from .model.margin import level_factors
-from .model.settings import check_mix
+from ..checks import is_finite
+from ..errors import InputError
+from ..model.density import check_decay_rate, resolve_decay_rate
+from ..model.margin import level_factors
+from ..model.settings import check_mix
 
 Trait = traitlets.TraitType[Any, Any]
 

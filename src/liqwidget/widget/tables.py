@@ -13,16 +13,16 @@ import numpy as np
 
 import liqwidget
 
-from .errors import InputError
-from .market import Market
-from .model.ledger import Ledger
-from .picture import MAX_CELLS, column_width
+from ..errors import InputError
+from ..market import Market
+from ..model.ledger import Ledger
+from .frames import MAX_CELLS, column_width
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .model.density import Density
+    from ..model.density import Density
 
 SIDES = ("long", "short")
 TABLES = ("grid", "levels", "clusters", "selection")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .errors import InputError
-from .model.density import check_decay_rate
-from .model.settings import check_mix
+from ..errors import InputError
+from ..model.density import check_decay_rate
+from ..model.settings import check_mix
 from .traits import mix_to_json
 
 if TYPE_CHECKING:
-    from .analysis.calibration.result import Calibration
-    from .market import Market
-    from .picture import Picture
+    from ..analysis.calibration.result import Calibration
+    from ..market import Market
+    from .frames import Picture
 
 _LEDGER = ("turnover", "maintenance_rate", "fee_rate")
 

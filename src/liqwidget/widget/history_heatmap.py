@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets
 
-from .errors import InputError, LiqError
-from .market import Market
-from .model.density import check_decay_rate
-from .model.ledger import Ledger
-from .model.settings import PRESETS, check_mix
-from .picture import MAX_CELLS, Picture
-from .widget import LiquidationHeatmap
+from ..errors import InputError, LiqError
+from ..market import Market
+from ..model.density import check_decay_rate
+from ..model.ledger import Ledger
+from ..model.settings import PRESETS, check_mix
+from .frames import MAX_CELLS, Picture
+from .heatmap import LiquidationHeatmap
 from .wire import age_steps, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
-    from .scale.history import History
-    from .scale.window import Window
+    from ..scale.history import History
+    from ..scale.window import Window
 
 COLUMNS, LEAST = 4_500, 500  # of a window: at most, and at least what it must have room for
 _BESIDE = 1.5  # views beside the one in view, on each side

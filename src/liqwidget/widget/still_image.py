@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .model.grid import decimals_of
+from ..model.grid import decimals_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .market import Market
-    from .model.density import Density
-    from .model.ledger import Ledger
+    from ..market import Market
+    from ..model.density import Density
+    from ..model.ledger import Ledger
 
 WIDTH, HEIGHT = 720, 360
 _STEPS = 128  # colours of the heat; with ground and candles they fit one byte

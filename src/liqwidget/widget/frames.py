@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from .market.candles import merged_candles
-from .market.day import day_of
-from .model.density import auto_decay_rate
-from .model.ledger import Ledger
-from .simulation.sample import is_sample
+from ..market.candles import merged_candles
+from ..market.day import day_of
+from ..model.density import auto_decay_rate
+from ..model.ledger import Ledger
+from ..simulation.sample import is_sample
 from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
-    from .market import Market
+    from ..market import Market
 
 MAX_COLUMNS = 5_000
 MAX_CELLS = 8_000_000  # in the browser: 32 MB of float32 and as much again for the bitmap

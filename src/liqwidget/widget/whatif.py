@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .analysis.cascade.cascade import Cascade, cascade
-from .errors import InputError
+from ..analysis.cascade.cascade import Cascade, cascade
+from ..errors import InputError
 from .traits import Bounded
 
 if TYPE_CHECKING:
-    from .market import Market
-    from .model.density import Density
+    from ..market import Market
+    from ..model.density import Density
 
 
 class WhatIf(anywidget.AnyWidget):

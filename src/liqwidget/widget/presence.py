@@ -9,8 +9,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from .checks import is_finite
-from .errors import InputError
+from ..checks import is_finite
+from ..errors import InputError
 
 STATES = ("off", "live", "delayed", "disconnected", "stopped")
 MAX_VIEWS = 256

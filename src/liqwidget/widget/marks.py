@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .model.grid import Floats, Ints, auto_bin_size
-from .model.ledger import SPAN
+from ..model.grid import Floats, Ints, auto_bin_size
+from ..model.ledger import SPAN
 from .wire import encode_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .market import Market
+    from ..market import Market
 
 MAX_MARKS = 5_000  # of a whole frame
 MAX_LIVE = 1_000  # added to it one by one, before the whole is summed anew

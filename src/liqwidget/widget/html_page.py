@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .errors import InputError, LiqError
-from .still import Look, Still, draw_still
+from ..errors import InputError, LiqError
+from .still_image import Look, Still, draw_still
 from .traits import mix_to_json
 from .wire import decode_frame, encode_frame
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .events import Columns, Realised
-    from .picture import Picture
+    from .frames import Picture
+    from .marks import Columns, Realised
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: Settings of a page, as settings.ts names them, and the traits they come from.

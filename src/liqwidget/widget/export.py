@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 
-from .checks import is_finite
-from .errors import InputError, LiqError
+from ..checks import is_finite
+from ..errors import InputError, LiqError
 from .tables import Taken, asked, made, write_csv, write_parquet
 from .traits import mix_to_json
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .picture import Picture
+    from .frames import Picture
 
 FORMATS = {".csv": write_csv, ".parquet": write_parquet}
 
