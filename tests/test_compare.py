@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import liqwidget as lw
-from liqwidget.app.distances import PER, Axes, distances, ends_at
-from liqwidget.app.small_multiples import POOL, brightest, cluster_words, picture_columns
+from liqwidget.app.compare.distances import PER, Axes, distances, ends_at
+from liqwidget.app.compare.small_multiples import POOL, brightest, cluster_words, picture_columns
 from liqwidget.model.settings import check_mix
 from markets import walk
 from plain import plain_replay

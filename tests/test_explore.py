@@ -19,17 +19,17 @@ from ipywidgets.widgets.widget import _instances
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
-from liqwidget.app import table_file
-from liqwidget.app.context import MAX_POINTS, context_series, context_words
-from liqwidget.app.gate import library
-from liqwidget.app.levels import Snapshot, cluster_table, liquidation_map, usd_text
-from liqwidget.app.loading import File, Job, Sample, Uploaded, Venue
-from liqwidget.app.map_panel import bar_columns, curve_columns
+from liqwidget.app.data_form import table_file
+from liqwidget.app.data_form.loading import File, Job, Sample, Uploaded, Venue
+from liqwidget.app.data_form.table_file import check_size, read_file, safe_name
 from liqwidget.app.pace import Pace
-from liqwidget.app.pages import check_html, scene_html
-from liqwidget.app.scene import Scene
-from liqwidget.app.selfcheck import self_check
-from liqwidget.app.table_file import check_size, read_file, safe_name
+from liqwidget.app.panels.cards import check_html, scene_html
+from liqwidget.app.panels.gate import library
+from liqwidget.app.panels.map_panel import bar_columns, curve_columns
+from liqwidget.app.readings.context import MAX_POINTS, context_series, context_words
+from liqwidget.app.readings.levels import Snapshot, cluster_table, liquidation_map, usd_text
+from liqwidget.app.readings.scene import Scene
+from liqwidget.app.readings.selfcheck import self_check
 from loopback import DAY, connected
 from markets import walk
 

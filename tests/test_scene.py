@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget.app import context, pages
-from liqwidget.app import scene as scene_module
-from liqwidget.app.regime import TREND_SCORE, regime
-from liqwidget.app.scene import LARGE, LEAST_REACH, REACH_OF_RANGE, scene
+from liqwidget.app.panels import cards as pages
+from liqwidget.app.readings import context
+from liqwidget.app.readings import scene as scene_module
+from liqwidget.app.readings.regime import TREND_SCORE, regime
+from liqwidget.app.readings.scene import LARGE, LEAST_REACH, REACH_OF_RANGE, scene
 from markets import walk
 
 FORECASTS = re.compile(

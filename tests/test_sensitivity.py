@@ -12,8 +12,8 @@ import pytest
 
 import liqwidget as lw
 from liqwidget.analysis.sensitivity.draws import Moment, drawn_mixes, drawn_rates, matched, span_of
-from liqwidget.app.cluster_panel import ClusterPanel
-from liqwidget.app.levels import Snapshot, cluster_table
+from liqwidget.app.panels.cluster_panel import ClusterPanel
+from liqwidget.app.readings.levels import Snapshot, cluster_table
 from markets import walk
 
 GOLDEN = Path(__file__).parent / "fixtures" / "band"

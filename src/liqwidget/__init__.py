@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .analysis.sweep.sweep import Sweep, sweep
     from .analysis.validation.result import Validation
     from .analysis.validation.validate import validate
-    from .app.compare import Comparison, compare
+    from .app.compare.compare import Comparison, compare
     from .app.explorer import explore
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
     from .market.market import Market
@@ -108,7 +108,7 @@ _HOME = {
     "Calibration": "analysis.calibration.result",
     "Cascade": "analysis.cascade.cascade",
     "CascadeCurve": "analysis.cascade.cascade",
-    "Comparison": "app.compare",
+    "Comparison": "app.compare.compare",
     "DataError": "errors",
     "Density": "model.density",
     "FetchError": "errors",
@@ -136,7 +136,7 @@ _HOME = {
     "calibrate_rolling": "analysis.rolling",
     "cascade": "analysis.cascade.cascade",
     "cascade_curve": "analysis.cascade.cascade",
-    "compare": "app.compare",
+    "compare": "app.compare.compare",
     "estimate": "model.density",
     "explore": "app.explorer",
     "fetch": "sources.fetch.fetch",

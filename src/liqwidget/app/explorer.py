@@ -14,20 +14,20 @@ from ..model.density import auto_decay_rate
 from ..simulation.sample import load_sample
 from ..widget import LiquidationHeatmap
 from ..widget.html_page import display_with_picture
-from .cluster_panel import ClusterPanel
-from .context import context_series, context_words
-from .context_panel import ContextPanel
-from .controls import DataControls
-from .gate import PanelGate
-from .ink import DARK, LIGHT
-from .levels import Snapshot, cluster_table, liquidation_map
-from .loading import Job, Wish
-from .map_panel import MapPanel
+from .data_form.controls import DataControls
+from .data_form.loading import Job, Wish
 from .pace import Pace
-from .pages import card, check_html, list_html, map_html, scene_html
-from .panel import Panel
-from .scene import scene
-from .selfcheck import self_check
+from .panels.cards import card, check_html, list_html, map_html, scene_html
+from .panels.cluster_panel import ClusterPanel
+from .panels.context_panel import ContextPanel
+from .panels.gate import PanelGate
+from .panels.ink import DARK, LIGHT
+from .panels.map_panel import MapPanel
+from .panels.panel import Panel
+from .readings.context import context_series, context_words
+from .readings.levels import Snapshot, cluster_table, liquidation_map
+from .readings.scene import scene
+from .readings.selfcheck import self_check
 
 _WATCHED = ("leverage_mix", "decay_rate", "visible", "_revision")
 

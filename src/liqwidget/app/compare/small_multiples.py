@@ -42,10 +42,10 @@ from bokeh.models.ui import Pane
 from bokeh.palettes import Plasma256
 from bokeh.plotting import figure
 
+from ..panels.ink import DARK
+from ..panels.plot import bare_figure, recolour
+from ..readings.levels import usd_text
 from .distances import PER, Axes, Distances
-from .ink import DARK
-from .levels import usd_text
-from .plot import bare_figure, recolour
 
 PAPER, PANE, INK = "#121019", "#0c0a1a", "#dcd9e6"
 POOL = 2  # rows of the estimate in one of the picture: a panel has about as many pixels

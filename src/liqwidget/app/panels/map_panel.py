@@ -15,8 +15,8 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from ..readings.levels import LiquidationMap
 from .ink import LIGHT, Ink, tier_colours
-from .levels import LiquidationMap
 from .plot import bare_figure, price_format, recolour
 
 HEIGHT = 380

@@ -21,16 +21,16 @@ from bokeh.embed import json_item
 from bokeh.models import LayoutDOM
 from bokeh.util.paths import server_path
 
-from ..checks import is_finite
-from ..errors import InputError
-from ..market import Market
-from ..model.density import check_decay_rate
-from ..model.settings import check_mix
-from ..widget.html_page import NOTEBOOK_CSS, display_with_picture
-from ..widget.still_image import heat_png
+from ...checks import is_finite
+from ...errors import InputError
+from ...market import Market
+from ...model.density import check_decay_rate
+from ...model.settings import check_mix
+from ...widget.html_page import NOTEBOOK_CSS, display_with_picture
+from ...widget.still_image import heat_png
+from ..panels.gate import PanelGate
+from ..readings.levels import usd_text
 from .distances import PER, Axes, Distances, distances
-from .gate import PanelGate
-from .levels import usd_text
 from .small_multiples import brightest, percent, small_multiples
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, Span
 from bokeh.plotting import figure
 
-from .context import SERIES
+from ..readings.context import SERIES
 from .ink import LIGHT, Ink
 from .plot import bare_figure, recolour
 

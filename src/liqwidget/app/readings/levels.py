@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.sensitivity.draws import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
-from ..model.replay import flows_of
-from ..widget.frames import column_width
+from ...analysis.sensitivity.draws import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
+from ...model.replay import flows_of
+from ...widget.frames import column_width
 
 if TYPE_CHECKING:
-    from ..market import Market
-    from ..model.density import Density
-    from ..model.ledger import Ledger
-    from ..widget import LiquidationHeatmap
+    from ...market import Market
+    from ...model.density import Density
+    from ...model.ledger import Ledger
+    from ...widget import LiquidationHeatmap
 
 Floats = npt.NDArray[np.float64]
 MAX_BARS = 160  # a side; narrower bars than this are less than a pixel or two

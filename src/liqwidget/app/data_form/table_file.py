@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DataError, InputError, ParseError
-from ..market import Market
-from ..market.columns import shown
+from ...errors import DataError, InputError, ParseError
+from ...market import Market
+from ...market.columns import shown
 
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED = 256 * 2**20
@@ -72,7 +72,7 @@ def read_file(path: Path, symbol: str, told: Told | None = None) -> Market:
     if not path.exists():
         raise InputError(f"path: a file or folder was wanted; there is none at {shown(str(path))}.")
     if path.is_dir() or _PUBLISHED.fullmatch(path.name):
-        from ..sources.archive.read_archive import read_archive  # pyarrow comes with it
+        from ...sources.archive.read_archive import read_archive  # pyarrow comes with it
 
         return read_archive(path, progress=told or False)
     if not path.is_file():

@@ -8,7 +8,7 @@ from typing import Any
 
 import anywidget
 
-from ..errors import InputError
+from ...errors import InputError
 from .table_file import check_size, safe_name
 
 

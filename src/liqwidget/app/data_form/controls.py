@@ -9,9 +9,9 @@ from typing import Any
 
 import ipywidgets
 
-from ..errors import InputError, LiqError
-from ..sources.venues.registry import VENUES
-from ..sources.venues.venue import INTERVALS
+from ...errors import InputError, LiqError
+from ...sources.venues.registry import VENUES
+from ...sources.venues.venue import INTERVALS
 from .loading import File, Sample, Uploaded, Venue, Wish
 from .upload import Upload
 

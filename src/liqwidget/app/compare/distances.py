@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..market.day import day_of
-from ..market.origin import span_text
-from ..model.density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
-from ..model.grid import Floats, Ints, PriceGrid
-from ..model.ledger import ledger_on
-from ..model.settings import shares
+from ...market.day import day_of
+from ...market.origin import span_text
+from ...model.density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
+from ...model.grid import Floats, Ints, PriceGrid
+from ...model.ledger import ledger_on
+from ...model.settings import shares
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..market import Market
+    from ...market import Market
 
 MOST_ROWS = 300
 PER = 0.001  # densities of different pages are per this share of the price

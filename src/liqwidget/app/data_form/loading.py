@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from ..errors import LiqError
-from ..market import Market
+from ...errors import LiqError
+from ...market import Market
 from .table_file import read_file
 
 Told = Callable[[int, int, str], object]
@@ -34,7 +34,7 @@ class Venue:
 
     def load(self, job: Job) -> Market:
         """Return the market; the job's cancel ends the fetch, and what had come is in the cache."""
-        from ..sources.fetch.fetch import fetch_async
+        from ...sources.fetch.fetch import fetch_async
 
         def told(done: int, total: int, rows: int) -> None:
             job.say(done, total, f"pages, {rows:,} rows")
@@ -79,7 +79,7 @@ class Sample:
 
     def load(self, job: Job) -> Market:
         """Return the market."""
-        from ..simulation.sample import load_sample
+        from ...simulation.sample import load_sample
 
         return load_sample()
 

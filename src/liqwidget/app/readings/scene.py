@@ -32,8 +32,8 @@ from .levels import usd_text
 from .regime import Regime, regime
 
 if TYPE_CHECKING:
-    from ..market import Market
-    from ..model.density import Density
+    from ...market import Market
+    from ...model.density import Density
 
 Cluster = dict[str, float]
 Numbers = dict[str, float]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..market.candles import merged_candles
+from ...market.candles import merged_candles
 from .regime import WINDOW_HOURS, regime
 
 if TYPE_CHECKING:
-    from ..market import Market
+    from ...market import Market
 
 #: Column -> what it is called.
 SERIES: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import Axis, Grid, NoOverlap
 from bokeh.plotting import figure
 
-from ..model.grid import decimals_of
+from ...model.grid import decimals_of
 from .ink import Ink
 
 

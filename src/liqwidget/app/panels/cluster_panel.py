@@ -15,7 +15,7 @@ from bokeh.models import (
     TableColumn,
 )
 
-from ..model.grid import decimals_of
+from ...model.grid import decimals_of
 from .plot import price_format
 
 ROW = 26
@@ -86,7 +86,7 @@ class ClusterPanel:
         )
 
     def show(self, table: pd.DataFrame, bin_size: float) -> None:
-        """Show a table of `liqwidget.app.levels.cluster_table`; nothing is sent where nothing changed."""
+        """Show a table of `liqwidget.app.readings.levels.cluster_table`; nothing is sent where nothing changed."""
         for column in self.model.columns:
             if "price" in column.field:
                 column.formatter.format = price_format(bin_size)

@@ -9,11 +9,11 @@ from typing import Any
 
 import ipywidgets
 
-from ..market.columns import stamp
+from ...market.columns import stamp
+from ..readings.levels import LiquidationMap, Snapshot, usd_text
+from ..readings.scene import Scene
+from ..readings.selfcheck import PUBLISHED_LONG, PUBLISHED_SHORT, SOURCE, SelfCheck
 from .ink import tier_colours
-from .levels import LiquidationMap, Snapshot, usd_text
-from .scene import Scene
-from .selfcheck import PUBLISHED_LONG, PUBLISHED_SHORT, SOURCE, SelfCheck
 
 
 def card(title: str, *content: ipywidgets.Widget, wide: bool = False) -> Any:

@@ -1,0 +1,1 @@
+"""Several markets side by side."""

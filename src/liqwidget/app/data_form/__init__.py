@@ -1,0 +1,1 @@
+"""The form for data: venue, file, upload."""

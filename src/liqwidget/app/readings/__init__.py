@@ -1,0 +1,1 @@
+"""Numbers and texts of the application, without drawing."""
