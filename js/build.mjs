@@ -9,7 +9,7 @@ const out = new URL("../src/liqwidget/static/", import.meta.url).pathname;
 const { outputFiles } = await build({
   entryPoints: [
     { in: "src/index.ts", out: "index" },
-    { in: "src/index.css", out: "index" },
+    { in: "src/styles/index.css", out: "index" },
   ],
   outdir: out,
   bundle: true,

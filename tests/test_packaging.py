@@ -105,7 +105,7 @@ def test_the_sdist_builds_the_same_wheel_without_node(checkout: Path, wheel: Pat
 
 
 @pytest.mark.parametrize("kind", ["wheel", "editable", "sdist"])
-@pytest.mark.parametrize("change", ["js/src/units.ts", "js/package-lock.json"])
+@pytest.mark.parametrize("change", ["js/src/base/units.ts", "js/package-lock.json"])
 def test_a_stale_bundle_is_refused_where_it_cannot_be_built(
     checkout: Path, tmp_path: Path, kind: str, change: str
 ) -> None:
@@ -134,7 +134,7 @@ def test_without_sources_the_bundle_is_taken_as_it_is(checkout: Path, tmp_path: 
 
 def test_a_stale_bundle_is_built_anew_where_there_is_a_node(checkout: Path, tmp_path: Path) -> None:
     (checkout / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
-    with (checkout / "js" / "src" / "units.ts").open("a", encoding="utf-8") as file:
+    with (checkout / "js" / "src" / "base" / "units.ts").open("a", encoding="utf-8") as file:
         file.write("\n")
     (tmp_path / "out").mkdir()
     code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -146,7 +146,7 @@ def test_a_stale_bundle_is_built_anew_where_there_is_a_node(checkout: Path, tmp_
 def test_line_ends_do_not_change_the_digest(checkout: Path) -> None:
     code = "import hatch_build; print(hatch_build.sources_digest())"
     before = said(python(code, at=checkout))
-    units = checkout / "js" / "src" / "units.ts"
+    units = checkout / "js" / "src" / "base" / "units.ts"
     units.write_bytes(units.read_bytes().replace(b"\n", b"\r\n"))
     assert said(python(code, at=checkout)) == before
 

@@ -244,7 +244,7 @@ def test_the_bundle_is_called_by_the_name_it_has() -> None:
 
 
 def test_palettes_are_those_of_the_browser() -> None:
-    text = (ROOT / "js" / "src" / "colour.ts").read_text(encoding="utf-8")
+    text = (ROOT / "js" / "src" / "base" / "colour.ts").read_text(encoding="utf-8")
     assert dict(re.findall(r'^  (\w+): "([0-9a-f ]{80,})"', text, re.MULTILINE)) == _ANCHORS
 
 

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bandOf, drawnMixes } from "../src/band";
-import { Field } from "../src/field";
-import { barsOf, type Ledger, ledgerOf } from "../src/ledger";
-import { MergedField } from "../src/merge";
-import { decodeFrame } from "../src/wire";
+import { barsOf, type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { bandOf, drawnMixes } from "../src/model/band";
+import { MergedField } from "../src/model/coarser";
+import { Field } from "../src/model/field";
 import { bytesOf } from "./golden";
 import { anyLedger, plainReplay } from "./plain";
 

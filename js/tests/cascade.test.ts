@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cascade, wordsOf } from "../src/cascade";
-import { Field } from "../src/field";
-import { barsOf, edgeOf, ledgerOf } from "../src/ledger";
-import { readSettings } from "../src/settings";
-import { pythonOf } from "../src/snippet";
-import { decodeFrame } from "../src/wire";
+import { pythonOf } from "../src/export/python_call";
+import { barsOf, edgeOf, ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { cascade, wordsOf } from "../src/model/cascade";
+import { Field } from "../src/model/field";
+import { readSettings } from "../src/source/settings";
 
 /** What tests/fixtures/cascade/make.py wrote. */
 const FOLDER = new URL("../../tests/fixtures/cascade/", import.meta.url);

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clustersOf } from "../src/clusters";
-import { edgesOf } from "../src/export";
-import { ledgerOf } from "../src/ledger";
-import { decodeFrame } from "../src/wire";
+import { edgesOf } from "../src/export/files";
+import { ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { clustersOf } from "../src/model/clusters";
 import { bytesOf, expected } from "./golden";
 
 describe.each(Object.entries(expected.clusters))("the clusters of %s", (name, wanted) => {

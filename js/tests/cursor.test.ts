@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Clock } from "../src/clock";
-import { clustersOf } from "../src/clusters";
-import { type Place, placeAfter, placeAt } from "../src/cursor";
-import { edgesOf } from "../src/export";
-import { Field } from "../src/field";
-import { barsOf, edgeOf, ledgerOf, rowOf } from "../src/ledger";
-import { scaled, wayTo } from "../src/lens";
-import { factsOf, sentenceOf } from "../src/readout";
-import { decodeFrame } from "../src/wire";
+import { Clock } from "../src/base/clock";
+import { type Place, placeAfter, placeAt } from "../src/chart/cursor";
+import { scaled, wayTo } from "../src/chart/viewport";
+import { edgesOf } from "../src/export/files";
+import { barsOf, edgeOf, ledgerOf, rowOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { clustersOf } from "../src/model/clusters";
+import { Field } from "../src/model/field";
+import { factsOf, sentenceOf } from "../src/panels/readout";
 import { bytesOf } from "./golden";
 
 const field = new Field(

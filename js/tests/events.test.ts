@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { joinMarks, lastAtMost, type Marks, marksOf, placeMarks, realisedNear } from "../src/events";
-import { barsOf } from "../src/ledger";
-import { decodeFrame } from "../src/wire";
+import { barsOf } from "../src/frames/bars_and_ledger";
+import { joinMarks, lastAtMost, type Marks, marksOf, placeMarks, realisedNear } from "../src/frames/marks";
+import { decodeFrame } from "../src/frames/wire";
 import { bytesOf } from "./golden";
 
 const HOUR = 3_600_000;

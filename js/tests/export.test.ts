@@ -1,9 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { clustersOf } from "../src/clusters";
-import { clustersCsv, csvLine, edgesOf, fileName, gridCsv, gridRows, levelsCsv, selectionCsv } from "../src/export";
-import { Field } from "../src/field";
-import { type Bars, barsOf, edgeOf, type Ledger, ledgerOf } from "../src/ledger";
-import { decodeFrame } from "../src/wire";
+import {
+  clustersCsv,
+  csvLine,
+  edgesOf,
+  fileName,
+  gridCsv,
+  gridRows,
+  levelsCsv,
+  selectionCsv,
+} from "../src/export/files";
+import { type Bars, barsOf, edgeOf, type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { clustersOf } from "../src/model/clusters";
+import { Field } from "../src/model/field";
 import { bytesOf } from "./golden";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Field, sharesOf } from "../src/field";
-import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../src/ledger";
-import { decodeFrame } from "../src/wire";
+import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { Field, sharesOf } from "../src/model/field";
 import { bytesOf, expected } from "./golden";
 import { distance, FLOAT32, plainReplay } from "./plain";
 

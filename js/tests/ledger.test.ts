@@ -10,9 +10,9 @@ import {
   rowOf,
   spliceBars,
   spliceLedger,
-} from "../src/ledger";
-import { replay } from "../src/replay";
-import { decodeFrame, type Frame } from "../src/wire";
+} from "../src/frames/bars_and_ledger";
+import { decodeFrame, type Frame } from "../src/frames/wire";
+import { replay } from "../src/model/replay";
 import { bytesOf, expected } from "./golden";
 import { anyDecay, anyLedger, anyWeights, distance, FLOAT32 } from "./plain";
 

@@ -1,10 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Field } from "../src/field";
-import { type Bars, barsOf, cellOf, edgeOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../src/ledger";
-import { coarser, coarserSizes, factorOf, MergedField, mergedPositions, onGrid, rowIn } from "../src/merge";
-import { positionsOf } from "../src/positions";
-import { decodeFrame } from "../src/wire";
+import {
+  type Bars,
+  barsOf,
+  cellOf,
+  edgeOf,
+  type Ledger,
+  ledgerOf,
+  spliceBars,
+  spliceLedger,
+} from "../src/frames/bars_and_ledger";
+import { positionsOf } from "../src/frames/positions";
+import { decodeFrame } from "../src/frames/wire";
+import { coarser, coarserSizes, factorOf, MergedField, mergedPositions, onGrid, rowIn } from "../src/model/coarser";
+import { Field } from "../src/model/field";
 import { bytesOf, expected } from "./golden";
 import { distance, FLOAT32 } from "./plain";
 

@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { largestRadius, radiusOf, SMALLEST } from "../src/bubbles";
-import type { Marks } from "../src/events";
-import { startHeartbeat } from "../src/heartbeat";
-import { marksText, outsideText, scaleText } from "../src/legend";
-import { Overlay } from "../src/overlay";
+import { largestRadius, radiusOf, SMALLEST } from "../src/chart/bubbles";
+import type { Marks } from "../src/frames/marks";
+import { Overlay } from "../src/frames/overlays";
+import { marksText, outsideText, scaleText } from "../src/panels/legend";
+import { startHeartbeat } from "../src/source/heartbeat";
 import { bytesOf } from "./golden";
 
 afterEach(() => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bytesOf as base64Bytes, type Facts, PageSource, readFacts } from "../src/page";
+import { bytesOf as base64Bytes, type Facts, PageSource, readFacts } from "../src/source/saved_page";
 import { bytesOf } from "./golden";
 
 const FACTS: Facts = readFacts(

@@ -1,7 +1,7 @@
 /** The slow, plain twin of the replay, random ledgers for it, and numbers to compare with. */
 
 import fc from "fast-check";
-import type { Ledger } from "../src/ledger";
+import type { Ledger } from "../src/frames/bars_and_ledger";
 
 /** Map-based replay of the model's text: decay, sweep, open, candle by candle; [column][row] in float64. */
 export function plainReplay(ledger: Ledger, weights: ArrayLike<number>, decayRate: number): number[][] {

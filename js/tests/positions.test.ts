@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { positionsOf, stepsOf } from "../src/positions";
-import { decodeFrame } from "../src/wire";
+import { positionsOf, stepsOf } from "../src/frames/positions";
+import { decodeFrame } from "../src/frames/wire";
 import { bytesOf } from "./golden";
 
 const rows = (values: Record<number, number>) => ({

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Ledger, ledgerOf } from "../src/ledger";
-import { brightest, replay } from "../src/replay";
-import { decodeFrame } from "../src/wire";
+import { type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { brightest, replay } from "../src/model/replay";
 import { bytesOf, expected } from "./golden";
 import { anyDecay, anyLedger, anyWeights, distance, FLOAT32, plainReplay } from "./plain";
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Field } from "../src/field";
-import { barsOf, edgeOf, ledgerOf } from "../src/ledger";
-import { levelsOf, rangeText } from "../src/table";
-import { decodeFrame } from "../src/wire";
+import { barsOf, edgeOf, ledgerOf } from "../src/frames/bars_and_ledger";
+import { decodeFrame } from "../src/frames/wire";
+import { Field } from "../src/model/field";
+import { levelsOf, rangeText } from "../src/panels/level_table";
 import { bytesOf } from "./golden";
 
 const field = new Field(

@@ -1,6 +1,6 @@
 """Settings drawn around given ones, and one moment of a ledger under many of them.
 
-Everything is drawn by counting, so that the same numbers come out everywhere: `js/src/band.ts` is the twin.
+Everything is drawn by counting, so that the same numbers come out everywhere: `js/src/model/band.ts` is the twin.
 """
 
 from __future__ import annotations
