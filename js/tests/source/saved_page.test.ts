@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { bytesOf as base64Bytes, type Facts, PageSource, readFacts } from "../src/source/saved_page";
-import { bytesOf } from "./golden";
+import { bytesOf as base64Bytes, type Facts, PageSource, readFacts } from "../../src/source/saved_page";
+import { bytesOf } from "../golden";
 
 const FACTS: Facts = readFacts(
   JSON.stringify({ settings: { leverageMix: { 3: 1, 10: 1 }, decayRate: 0.05, binSize: 2.5 }, presets: {} }),

@@ -9,13 +9,13 @@ import {
   ledgerOf,
   spliceBars,
   spliceLedger,
-} from "../src/frames/bars_and_ledger";
-import { positionsOf } from "../src/frames/positions";
-import { decodeFrame } from "../src/frames/wire";
-import { coarser, coarserSizes, factorOf, MergedField, mergedPositions, onGrid, rowIn } from "../src/model/coarser";
-import { Field } from "../src/model/field";
-import { bytesOf, expected } from "./golden";
-import { distance, FLOAT32 } from "./plain";
+} from "../../src/frames/bars_and_ledger";
+import { positionsOf } from "../../src/frames/positions";
+import { decodeFrame } from "../../src/frames/wire";
+import { coarser, coarserSizes, factorOf, MergedField, mergedPositions, onGrid, rowIn } from "../../src/model/coarser";
+import { Field } from "../../src/model/field";
+import { bytesOf, expected } from "../golden";
+import { distance, FLOAT32 } from "../plain";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
 const golden = async (name = "ledger"): Promise<{ bars: Bars; ledger: Ledger }> => ({

@@ -1,10 +1,10 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { largestRadius, radiusOf, SMALLEST } from "../src/chart/bubbles";
-import type { Marks } from "../src/frames/marks";
-import { Overlay } from "../src/frames/overlays";
-import { marksText, outsideText, scaleText } from "../src/panels/legend";
-import { startHeartbeat } from "../src/source/heartbeat";
-import { bytesOf } from "./golden";
+import { largestRadius, radiusOf, SMALLEST } from "../../src/chart/bubbles";
+import type { Marks } from "../../src/frames/marks";
+import { Overlay } from "../../src/frames/overlays";
+import { marksText, outsideText, scaleText } from "../../src/panels/legend";
+import { startHeartbeat } from "../../src/source/heartbeat";
+import { bytesOf } from "../golden";
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { barsOf, edgeOf, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { Field } from "../src/model/field";
-import { levelsOf, rangeText } from "../src/panels/level_table";
-import { bytesOf } from "./golden";
+import { barsOf, edgeOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { Field } from "../../src/model/field";
+import { levelsOf, rangeText } from "../../src/panels/level_table";
+import { bytesOf } from "../golden";
 
 const field = new Field(
   barsOf(await decodeFrame(bytesOf("bars"))),

@@ -8,12 +8,12 @@ import {
   gridRows,
   levelsCsv,
   selectionCsv,
-} from "../src/export/files";
-import { type Bars, barsOf, edgeOf, type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { clustersOf } from "../src/model/clusters";
-import { Field } from "../src/model/field";
-import { bytesOf } from "./golden";
+} from "../../src/export/files";
+import { type Bars, barsOf, edgeOf, type Ledger, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { clustersOf } from "../../src/model/clusters";
+import { Field } from "../../src/model/field";
+import { bytesOf } from "../golden";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
 const golden = async (symbol = "TEST"): Promise<Field> => {

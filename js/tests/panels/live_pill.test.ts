@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { pillOf } from "../src/panels/live_pill";
-import type { Live } from "../src/source/settings";
+import { pillOf } from "../../src/panels/live_pill";
+import type { Live } from "../../src/source/settings";
 
 const NOON = Date.UTC(2026, 10, 23, 12, 0, 0);
 const feed = (facts: Partial<Live>): Live => ({

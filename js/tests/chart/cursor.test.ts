@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Clock } from "../src/base/clock";
-import { type Place, placeAfter, placeAt } from "../src/chart/cursor";
-import { scaled, wayTo } from "../src/chart/viewport";
-import { edgesOf } from "../src/export/files";
-import { barsOf, edgeOf, ledgerOf, rowOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { clustersOf } from "../src/model/clusters";
-import { Field } from "../src/model/field";
-import { factsOf, sentenceOf } from "../src/panels/readout";
-import { bytesOf } from "./golden";
+import { Clock } from "../../src/base/clock";
+import { type Place, placeAfter, placeAt } from "../../src/chart/cursor";
+import { scaled, wayTo } from "../../src/chart/viewport";
+import { edgesOf } from "../../src/export/files";
+import { barsOf, edgeOf, ledgerOf, rowOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { clustersOf } from "../../src/model/clusters";
+import { Field } from "../../src/model/field";
+import { factsOf, sentenceOf } from "../../src/panels/readout";
+import { bytesOf } from "../golden";
 
 const field = new Field(
   barsOf(await decodeFrame(bytesOf("bars"))),

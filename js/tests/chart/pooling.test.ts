@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pixelsOf, stepEdges } from "../src/base/colour";
-import { type Pooling, paint, poolFor } from "../src/chart/pooling";
+import { pixelsOf, stepEdges } from "../../src/base/colour";
+import { type Pooling, paint, poolFor } from "../../src/chart/pooling";
 
 const EDGES = stepEdges({ low: 1, high: 1000 }, "log");
 const FLOATS = new Float32Array(EDGES.buffer);

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pythonOf } from "../src/export/python_call";
-import { barsOf, edgeOf, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { cascade, wordsOf } from "../src/model/cascade";
-import { Field } from "../src/model/field";
-import { readSettings } from "../src/source/settings";
+import { pythonOf } from "../../src/export/python_call";
+import { barsOf, edgeOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { cascade, wordsOf } from "../../src/model/cascade";
+import { Field } from "../../src/model/field";
+import { readSettings } from "../../src/source/settings";
 
 /** What tests/fixtures/cascade/make.py wrote. */
-const FOLDER = new URL("../../tests/fixtures/cascade/", import.meta.url);
+const FOLDER = new URL("../../../tests/fixtures/cascade/", import.meta.url);
 const frame = (name: string) => decodeFrame(Uint8Array.from(readFileSync(new URL(`${name}.bin`, FOLDER))));
 const golden: {
   densities: {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { Field, sharesOf } from "../src/model/field";
-import { bytesOf, expected } from "./golden";
-import { distance, FLOAT32, plainReplay } from "./plain";
+import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { Field, sharesOf } from "../../src/model/field";
+import { bytesOf, expected } from "../golden";
+import { distance, FLOAT32, plainReplay } from "../plain";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
 const golden = async (): Promise<{ bars: Bars; ledger: Ledger }> => ({

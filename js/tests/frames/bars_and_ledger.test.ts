@@ -10,11 +10,11 @@ import {
   rowOf,
   spliceBars,
   spliceLedger,
-} from "../src/frames/bars_and_ledger";
-import { decodeFrame, type Frame } from "../src/frames/wire";
-import { replay } from "../src/model/replay";
-import { bytesOf, expected } from "./golden";
-import { anyDecay, anyLedger, anyWeights, distance, FLOAT32 } from "./plain";
+} from "../../src/frames/bars_and_ledger";
+import { decodeFrame, type Frame } from "../../src/frames/wire";
+import { replay } from "../../src/model/replay";
+import { bytesOf, expected } from "../golden";
+import { anyDecay, anyLedger, anyWeights, distance, FLOAT32 } from "../plain";
 
 const read = (name: string): Promise<Frame> => decodeFrame(bytesOf(name));
 const ARRAYS = ["start", "row", "tier", "notional", "sweep", "hours", "age"] as const;

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { barsOf, type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { bandOf, drawnMixes } from "../src/model/band";
-import { MergedField } from "../src/model/coarser";
-import { Field } from "../src/model/field";
-import { bytesOf } from "./golden";
-import { anyLedger, plainReplay } from "./plain";
+import { barsOf, type Ledger, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { bandOf, drawnMixes } from "../../src/model/band";
+import { MergedField } from "../../src/model/coarser";
+import { Field } from "../../src/model/field";
+import { bytesOf } from "../golden";
+import { anyLedger, plainReplay } from "../plain";
 
 /** What tests/fixtures/band/make.py wrote. */
-const FIXTURE = new URL("../../tests/fixtures/band/expected.json", import.meta.url);
+const FIXTURE = new URL("../../../tests/fixtures/band/expected.json", import.meta.url);
 const golden: Record<string, { at: number; weights: number[]; decay_rate: number; band: [number[], number[]] }[]> =
   JSON.parse(readFileSync(FIXTURE, "utf8"));
 const bars = barsOf(await decodeFrame(bytesOf("bars")));

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { edgesOf } from "../src/export/files";
-import { ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { clustersOf } from "../src/model/clusters";
-import { bytesOf, expected } from "./golden";
+import { edgesOf } from "../../src/export/files";
+import { ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { clustersOf } from "../../src/model/clusters";
+import { bytesOf, expected } from "../golden";
 
 describe.each(Object.entries(expected.clusters))("the clusters of %s", (name, wanted) => {
   test.each(wanted)("at column $at are Python's", async ({ at, close, rows }) => {

@@ -1,8 +1,8 @@
 import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { decodeFrame, type Frame, WireError } from "../src/frames/wire";
-import { badNames, badWords, bytesOf, expected } from "./golden";
+import { decodeFrame, type Frame, WireError } from "../../src/frames/wire";
+import { badNames, badWords, bytesOf, expected } from "../golden";
 
 type Section = Record<string, unknown>;
 interface Header {

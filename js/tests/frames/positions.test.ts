@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { positionsOf, stepsOf } from "../src/frames/positions";
-import { decodeFrame } from "../src/frames/wire";
-import { bytesOf } from "./golden";
+import { positionsOf, stepsOf } from "../../src/frames/positions";
+import { decodeFrame } from "../../src/frames/wire";
+import { bytesOf } from "../golden";
 
 const rows = (values: Record<number, number>) => ({
   row: Uint16Array.from(Object.keys(values), Number),

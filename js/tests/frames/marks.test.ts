@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { barsOf } from "../src/frames/bars_and_ledger";
-import { joinMarks, lastAtMost, type Marks, marksOf, placeMarks, realisedNear } from "../src/frames/marks";
-import { decodeFrame } from "../src/frames/wire";
-import { bytesOf } from "./golden";
+import { barsOf } from "../../src/frames/bars_and_ledger";
+import { joinMarks, lastAtMost, type Marks, marksOf, placeMarks, realisedNear } from "../../src/frames/marks";
+import { decodeFrame } from "../../src/frames/wire";
+import { bytesOf } from "../golden";
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decimalsOf, duration, halfLife, percent, price, usd, utc } from "../src/base/units";
+import { decimalsOf, duration, halfLife, percent, price, usd, utc } from "../../src/base/units";
 
 test.each([
   [0, "$0"],

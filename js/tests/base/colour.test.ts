@@ -13,7 +13,7 @@ import {
   stepEdges,
   stepTable,
   valueAt,
-} from "../src/base/colour";
+} from "../../src/base/colour";
 
 const anySpan: fc.Arbitrary<Span> = fc
   .tuple(

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { literal, pythonOf } from "../src/export/python_call";
-import { barsOf, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { Field } from "../src/model/field";
-import { readSettings, type Settings } from "../src/source/settings";
-import { bytesOf } from "./golden";
+import { literal, pythonOf } from "../../src/export/python_call";
+import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { Field } from "../../src/model/field";
+import { readSettings, type Settings } from "../../src/source/settings";
+import { bytesOf } from "../golden";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
 const golden = async (about: object = {}, settings: Record<string, unknown> = {}): Promise<Field> => {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Ledger, ledgerOf } from "../src/frames/bars_and_ledger";
-import { decodeFrame } from "../src/frames/wire";
-import { brightest, replay } from "../src/model/replay";
-import { bytesOf, expected } from "./golden";
-import { anyDecay, anyLedger, anyWeights, distance, FLOAT32, plainReplay } from "./plain";
+import { type Ledger, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { decodeFrame } from "../../src/frames/wire";
+import { brightest, replay } from "../../src/model/replay";
+import { bytesOf, expected } from "../golden";
+import { anyDecay, anyLedger, anyWeights, distance, FLOAT32, plainReplay } from "../plain";
 
 const run = (ledger: Ledger, weights: Float64Array, decayRate: number): Float32Array => {
   const out = new Float32Array(ledger.rows * ledger.columns).fill(-1); // nothing may be left of what was there

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ASK_MS, hostOf, isOver, KernelWatch, kernelState, kernelWords } from "../src/source/kernel";
+import { ASK_MS, hostOf, isOver, KernelWatch, kernelState, kernelWords } from "../../src/source/kernel";
 
 const manager = (status: string, connectionStatus = "connected") => ({ kernel: { status, connectionStatus } });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { affineThrough, apply, invert, visibleStrip } from "../src/base/affine";
+import { affineThrough, apply, invert, visibleStrip } from "../../src/base/affine";
 
 const coordinate = fc.double({ min: -1e4, max: 1e4, noNaN: true });
 const unit = fc.double({ min: 0.01, max: 100, noNaN: true });

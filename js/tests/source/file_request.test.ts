@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Asking, NO_ANSWER, PATIENCE_MS } from "../src/source/file_request";
+import { Asking, NO_ANSWER, PATIENCE_MS } from "../../src/source/file_request";
 
 const bytes = (...values: number[]): DataView => new DataView(Uint8Array.from([0, ...values]).buffer, 1);
 let sent: string[] = [];

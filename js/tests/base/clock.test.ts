@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Clock } from "../src/base/clock";
-import { pillOf } from "../src/panels/live_pill";
+import { Clock } from "../../src/base/clock";
+import { pillOf } from "../../src/panels/live_pill";
 
 const NOON = Date.UTC(2026, 1, 5, 12, 0);
 const DAY = Date.UTC(2026, 1, 5);
