@@ -29,7 +29,7 @@ from liqwidget.serve.kernels import Kernels, VisitorKernel
 from liqwidget.serve.server import Dashboard
 from liqwidget.serve.settings import CONNECTION, SETTINGS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CLASSES = (
     Voila,

@@ -16,7 +16,7 @@ from liqwidget.app.panels.cluster_panel import ClusterPanel
 from liqwidget.app.readings.levels import Snapshot, cluster_table
 from markets import walk
 
-GOLDEN = Path(__file__).parent / "fixtures" / "band"
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "band"
 MIX = {3: 2, 10: 5, 25: 0, 100: 1}
 
 

@@ -14,7 +14,7 @@ import liqwidget as lw
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
-GOLDEN = Path(__file__).parent / "fixtures" / "cascade"
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "cascade"
 _spec = importlib.util.spec_from_file_location("make_cascade_fixtures", GOLDEN / "make.py")
 make = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(make)

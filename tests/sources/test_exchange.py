@@ -654,7 +654,7 @@ def test_a_process_of_its_own(client: httpx.Client) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
     )
     assert process.stdout is not None
     with process:

@@ -16,13 +16,13 @@ import pytest
 from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_archive import PAST, write
 
 import liqwidget as lw
 from liqwidget.scale import build
 from liqwidget.scale import history as history_module
 from liqwidget.scale.source import find_source
 from markets import walk
-from test_archive import PAST, write
 
 TIERS = (5, 10, 25, 100)
 HOW = {"leverage": TIERS, "bin_size": 200.0, "decay_rate": 0.05, "progress": False}

@@ -64,7 +64,7 @@ class Nursery:
 
     def __init__(self, exchange: Exchange, now: int = NOW) -> None:
         self.order = {"hosts": {name: exchange.rest(name) for name in VENUES}, "now": now}
-        path = os.pathsep.join([str(Path(__file__).resolve().parents[1] / "src"), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(Path(__file__).resolve().parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
             [sys.executable, "-c", NURSERY],
             stdin=subprocess.PIPE,

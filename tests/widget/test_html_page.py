@@ -23,7 +23,7 @@ from liqwidget.widget.still_image import _ANCHORS, HEIGHT, WIDTH, Look, draw_sti
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data" / "btcusdt_5m_2025-12_2026-02.csv.gz"
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=a()>\"'&"
 MB = 1_000_000

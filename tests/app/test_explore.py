@@ -540,7 +540,7 @@ def test_a_fetch_that_hangs_is_cancelled(application, sample, exchange) -> None:
 
 
 def test_the_dashboard_is_public_and_holds_no_outputs() -> None:
-    book = json.loads((Path(__file__).parents[1] / "notebooks" / "dashboard.ipynb").read_text())
+    book = json.loads((Path(__file__).parents[2] / "notebooks" / "dashboard.ipynb").read_text())
     (code,) = (cell for cell in book["cells"] if cell["cell_type"] == "code")
     assert (code["outputs"], code["execution_count"]) == ([], None)
     assert "lw.explore(files=False)" in "".join(code["source"])

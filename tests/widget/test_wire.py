@@ -19,7 +19,7 @@ import liqwidget as lw
 from liqwidget.widget.wire import DTYPES, KINDS, MAX_SECTION, bars_arrays, decode_frame, encode_frame, ledger_arrays
 from markets import seeds, walk
 
-GOLDEN = Path(__file__).parent / "fixtures" / "wire"
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "wire"
 _spec = importlib.util.spec_from_file_location("make_wire_fixtures", GOLDEN / "make.py")
 make = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(make)
