@@ -1,13 +1,15 @@
 """Where leveraged Bitcoin positions would be force-closed, estimated and drawn in a notebook.
 
 Every number is an estimate of vulnerability; none is a forecast of direction.
-Names are loaded when first used, so that ``import liqwidget`` stays quick.
+Names are loaded on first use, so that ``import liqwidget`` is fast.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
 
 if TYPE_CHECKING:
     from .analysis.calibration.calibrate import calibrate
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from .market.market import Market
     from .market.origin import Origin
     from .model.brackets import find_bracket, liquidation_price_in_brackets, load_brackets
-    from .model.density import Density, auto_decay_rate, estimate
+    from .model.density import Density
+    from .model.estimate import auto_decay_rate, estimate
     from .model.ledger import Ledger, build_ledger
     from .model.margin import liquidation_price
     from .model.settings import PRESETS
@@ -40,12 +43,11 @@ if TYPE_CHECKING:
     from .sources.fetch.positions import hyperliquid_positions
     from .sources.live.follow import follow
     from .sources.venues.registry import venues
+    from .widget.crosshairs import link
     from .widget.heatmap import LiquidationHeatmap
     from .widget.history_heatmap import HistoryHeatmap
 
-__version__ = "0.1.0"
-
-#: In words, not computed: type checkers and editors read it.
+#: Written out, not computed: type checkers and editors read it.
 __all__ = [
     "PRESETS",
     "Calibration",
@@ -89,6 +91,7 @@ __all__ = [
     "follow",
     "history",
     "hyperliquid_positions",
+    "link",
     "liquidation_price",
     "liquidation_price_in_brackets",
     "load_brackets",
@@ -129,7 +132,7 @@ _HOME = {
     "Sweep": "analysis.sweep.sweep",
     "Validation": "analysis.validation.result",
     "WireError": "errors",
-    "auto_decay_rate": "model.density",
+    "auto_decay_rate": "model.estimate",
     "build_ledger": "model.ledger",
     "cache": "sources.cache.cache",
     "calibrate": "analysis.calibration.calibrate",
@@ -137,7 +140,7 @@ _HOME = {
     "cascade": "analysis.cascade.cascade",
     "cascade_curve": "analysis.cascade.cascade",
     "compare": "app.compare.compare",
-    "estimate": "model.density",
+    "estimate": "model.estimate",
     "explore": "app.explorer",
     "fetch": "sources.fetch.fetch",
     "fetch_async": "sources.fetch.fetch",
@@ -145,6 +148,7 @@ _HOME = {
     "follow": "sources.live.follow",
     "history": "scale.history",
     "hyperliquid_positions": "sources.fetch.positions",
+    "link": "widget.crosshairs",
     "liquidation_price": "model.margin",
     "liquidation_price_in_brackets": "model.brackets",
     "load_brackets": "model.brackets",

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqwidget.errors import InputError
-from liqwidget.market import Market
+from liqwidget.market.market import Market
+from liqwidget.model.opening import opened_coins
 
 START = 1_704_067_200  # 2024-01-01 00:00 UTC
 OHLCV = ["open", "high", "low", "close", "volume"]
 
 
 def bars(rows: int = 6, **columns: Any) -> pd.DataFrame:
-    """Five-minute candles with a time column in ms; `columns` replace or add."""
+    """Five-minute candles with a time column in ms; `columns` replace or add columns."""
     base = 42_000.0 + np.arange(rows)
     frame = {
-        "time": (START + 300 * np.arange(rows)) * 1000,
+        "time": (START + 300 * np.arange(rows, dtype=np.int64)) * 1000,
         "open": base,
         "high": base + 10.5,
         "low": base - 10.5,
@@ -35,14 +36,14 @@ def bars(rows: int = 6, **columns: Any) -> pd.DataFrame:
 
 
 def at(frame: pd.DataFrame, column: str, row: int, value: object) -> pd.DataFrame:
-    """The frame with one cell changed, whatever the type."""
+    """The frame with one cell changed, whatever its type."""
     cells = list(frame[column])
     cells[row] = value
     kind = object if not isinstance(value, float) else None
     return frame.assign(**{column: pd.Series(cells, dtype=kind)})
 
 
-# What comes in
+# Accepted input
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_the_input_is_not_touched_and_not_shared() -> None:
     frame.loc[:, "close"] = 1.0
     assert market.candles["close"].iloc[0] == 42_001
     seen = market.candles
-    with suppress(ValueError):  # pandas before 3: the values are read-only
+    with suppress(ValueError):  # before pandas 3 the values are read-only
         seen.iloc[0, 0] = 1.0
     assert market.candles["open"].iloc[0] == 42_000
     assert before["open_interest"].isna().sum() == 1
@@ -187,7 +188,7 @@ def test_sort() -> None:
         Market.from_frame(at(bars(), "close", 4, -1.0).iloc[::-1], sort=True)
 
 
-# What is refused
+# Rejected input
 
 NASTY = "<script>alert(1)</script>\x00" * 1000
 
@@ -200,16 +201,16 @@ class Hostile:
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
-        ({"a": 1}, "candles: need a pandas DataFrame; got dict"),
+        ({"a": 1}, "candles: wanted a pandas DataFrame; got dict"),
         (None, "got NoneType"),
-        ([[1, 2, 3]], r"candles: need rows \[ms, open, high, low, close, volume\]; row 0 is \[1, 2, 3\]"),
-        ([], "need at least one row"),
-        (bars(0), "need at least one row"),
+        ([[1, 2, 3]], r"candles: wanted rows \[ms, open, high, low, close, volume\]; row 0 is \[1, 2, 3\]"),
+        ([], "wanted at least one row"),
+        (bars(0), "wanted at least one row"),
         (bars()[["time", "open", "close", "high"]], "missing low, volume; got 'time', 'open', 'close', 'high'"),
-        (bars().drop(columns="time"), "need a time: a DatetimeIndex, or a column named time"),
-        (bars().assign(Close=1.0), "one column must be close; 'close' and 'Close' both are"),
-        (bars().assign(timestamp=1), "one column must be time; 'time' and 'timestamp' both are"),
-        (bars().set_index(EXPECTED + pd.Timedelta("1min")), "one column must be time; the index and 'time' differ"),
+        (bars().drop(columns="time"), "wanted a time: a DatetimeIndex, or a column named time"),
+        (bars().assign(Close=1.0), "wanted one column for close; got 'close' and 'Close'"),
+        (bars().assign(timestamp=1), "wanted one column for time; got 'time' and 'timestamp'"),
+        (bars().set_index(EXPECTED + pd.Timedelta("1min")), "wanted one time; got an index and 'time' that differ"),
         (bars().iloc[[0, 1, 3, 2, 4]], "times must increase; row 3 is 2024-01-01 00:10 after 2024-01-01 00:15 "),
         (bars().iloc[[0, 1, 3, 2, 4]], r"\(UTC\). Sort by time, or pass sort=True\."),
         (bars().iloc[[0, 1, 1, 2]], r"times must be unique; row 2 is 2024-01-01 00:05 again, as row 1 \(UTC\)"),
@@ -244,7 +245,7 @@ class Hostile:
         (at(bars(), "high", 2, 100.0), "high must not be below low; row 2 .* has 100.0 below 41991.5"),
         (at(bars(), "open", 3, 42_500.0), "open must be between low and high .* row 3 .* has 42500.0 outside"),
         (at(bars(), "close", 3, 41_000.0), "close must be between low and high .* row 3 .* has 41000.0 outside"),
-        (bars(mark_low=1.0), "need mark_low and mark_high, or neither; got mark_low without mark_high"),
+        (bars(mark_low=1.0), "wanted mark_low and mark_high, or neither; got mark_low without mark_high"),
         (bars(mark_low=2.0, mark_high=1.0), "mark_high must not be below mark_low; row 0"),
         (bars(mark_low=-2.0, mark_high=1.0), "mark_low must be a finite price above 0; row 0"),
     ],
@@ -267,11 +268,11 @@ def test_hostile_cells_are_shown_short(column: Any) -> None:
 @pytest.mark.parametrize("label", ["x" * 65, "BTC\n", "BTC\u202e", 7, None])
 def test_labels_are_checked(label: Any) -> None:
     for name in ("symbol", "exchange"):
-        with pytest.raises(InputError, match=f"{name}: need text"):
+        with pytest.raises(InputError, match=f"{name}: wanted text"):
             Market.from_frame(bars(), **{name: label})
 
 
-# What is repaired, and counted
+# Repairs, which are counted
 
 
 def test_an_open_a_little_outside_widens() -> None:
@@ -300,6 +301,28 @@ def test_optional_values_are_carried_and_mark_prices_are_not() -> None:
     assert market.carried == {"open_interest": 3, "mark_low": 2, "mark_high": 0}
     assert "funding_rate" not in market.candles
     assert market.tail(2).carried == {"open_interest": 1, "mark_low": 0, "mark_high": 0}
+
+
+def test_open_interest_of_zero_is_no_value() -> None:
+    nan = np.nan
+    market = Market.from_frame(bars(open_interest=[0, 5, 0, -0.0, 7, nan], taker_buy_volume=0.0))
+    np.testing.assert_array_equal(market.candles["open_interest"], [nan, 5, 5, 5, 7, 7])
+    assert market.carried == {"open_interest": 3, "taker_buy_volume": 0}
+    assert (market.candles["taker_buy_volume"] == 0).all()
+    later = bars(2, time=(START + 300 * np.arange(5, 7)) * 1000, open_interest=["0.000", "8"])
+    grown = market.append(later)
+    np.testing.assert_array_equal(grown.candles["open_interest"], [nan, 5, 5, 5, 7, 7, 8])
+    assert market.append(later.assign(open_interest=0)).carried["open_interest"] == 4
+    nothing = Market.from_frame(bars(open_interest=0))
+    assert "open_interest" not in nothing.candles
+    assert "open_interest" not in nothing.carried
+
+
+def test_nothing_opens_where_open_interest_comes_back() -> None:
+    interest = np.full(60, 80_000.0)
+    interest[20:40] = 0.0
+    market, whole = (Market.from_frame(bars(60, open_interest=values)) for values in (interest, 80_000.0))
+    np.testing.assert_array_equal(opened_coins(market)[0], opened_coins(whole)[0])
 
 
 def test_gaps_are_counted() -> None:
@@ -331,7 +354,7 @@ def test_price_decimals(price: Any, decimals: int) -> None:
     assert Market.from_frame(flat).candles["close"].iloc[0] == price
 
 
-# What comes out of a market
+# Output of a market
 
 
 def liquidations() -> pd.DataFrame:
@@ -364,8 +387,8 @@ def test_binance_force_orders(shared_data: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
-        ([1], "liquidations: need a pandas DataFrame; got list"),
-        (liquidations().drop(columns="side"), "liquidations: need the columns side; missing side"),
+        ([1], "liquidations: wanted a pandas DataFrame; got list"),
+        (liquidations().drop(columns="side"), "liquidations: wanted the columns side; missing side"),
         (liquidations().drop(columns="qty"), r"need notional \(USD\), or price and quantity"),
         (
             at(liquidations(), "side", 0, "up"),
@@ -395,14 +418,14 @@ def test_tail_and_between() -> None:
     assert len(middle.liquidations) == 2
     assert len(market.between(end="2024-01-01T01:05+01:00")) == 2
     assert len(market.between()) == 6
-    with pytest.raises(InputError, match=r"no candle from '2025' to None; the market has 2024-01-01 00:00 to"):
+    with pytest.raises(InputError, match=r"wanted candles from '2025' to None; got none\. The market has"):
         market.between("2025")
     for bad in ("soon", 5, True, pd.NaT, object()):
-        with pytest.raises(InputError, match="between: start must be a date or time"):
+        with pytest.raises(InputError, match="start: wanted a date or time"):
             market.between(bad)
     not_counts: tuple[Any, ...] = (0, -1, 1.0, True, "3")
     for bad in not_counts:
-        with pytest.raises(InputError, match="tail: n must be a whole number"):
+        with pytest.raises(InputError, match="n: wanted a whole number of at least 1"):
             market.tail(bad)
 
 

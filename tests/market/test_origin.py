@@ -1,4 +1,4 @@
-"""Provenance: what a market, and its picture, say of where the data came from."""
+"""Provenance: what a market and its picture state about the origin of their data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import liqwidget as lw
 from liqwidget.market.origin import span_text
+from liqwidget.widget.frames import notices_of
 from markets import walk
 
 HOUR = 3_600_000
@@ -18,17 +19,17 @@ def test_a_market_says_where_it_comes_from() -> None:
     market = walk(50)
     assert market.origin is None
     origin = lw.Origin("binance", 1_780_963_200_123, 1_780_963_200_000, {"mark_low": "none here"}, True, ("a note",))
-    known = market._with(origin)
+    known = market.with_origin(origin)
     text = repr(known)
     for words in (
         "source binance, fetched 2026-06-09 00:00 UTC",
         "stale by ",
-        "partial some of what was asked for is not there",
+        "partial some of the requested data is missing",
         "without mark_low: none here",
         "note a note",
     ):
         assert words in text
-    assert "<b>" not in known._with(lw.Origin("<b>x</b>"))._repr_html_()
+    assert "<b>" not in known.with_origin(lw.Origin("<b>x</b>"))._repr_html_()
     for same in (known.tail(5), known.between(known.candles.index[3]), known.append(known.candles.tail(1))):
         assert same.origin is origin
 
@@ -51,8 +52,8 @@ def test_the_picture_says_that_it_is_old_and_partial(age_hours, said) -> None:
     )
     candles = market.candles.set_axis(market.candles.index + shift)
     now = int(time.time() * 1000)
-    market = lw.Market.from_frame(candles)._with(lw.Origin("bybit", now, now, {}, partial=True))
-    notices = lw.LiquidationHeatmap(market)._picture._notices()
+    market = lw.Market.from_frame(candles).with_origin(lw.Origin("bybit", now, now, {}, partial=True))
+    notices = notices_of(market)
     assert "partial data" in notices
     assert [text for text in notices if text.startswith("stale")] == ([said] if said else [])
 
@@ -65,7 +66,7 @@ def test_the_forming_candle_has_no_open_interest_yet() -> None:
     candles.loc[candles.index[-3], "open_interest"] = float("nan")
     market = lw.Market.from_frame(candles)
     assert market.carried["open_interest"] == 2
-    assert "open interest carried forward over 1 candle" in lw.LiquidationHeatmap(market)._picture._notices()
+    assert "no open interest in 1 candle: last value kept" in notices_of(market)
 
 
 def test_candles_may_come_again_from_an_earlier_one_on() -> None:

@@ -1,54 +1,68 @@
-"""Market: candles of one instrument, checked once so that nothing behind it has to ask again.
+"""Market: candles of one instrument, checked once so that no other module has to check them again.
 
-Times are open times, UTC. Prices are in USD (or the quote currency), volumes and open interest in coins.
+Times are open times, UTC. Prices are in the quote currency (USD or like it), volumes and open interest in coins.
 """
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace as replaced
 from functools import cached_property
-from html import escape
-from time import time_ns
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
-from .candles import Bars, carry, check_candles, join
-from .columns import CANDLE_NAMES, REQUIRED, Table, as_frame, read_table, shown, stamp
-from .liquidations import read_liquidations
+from ..checks import moment, shown, stamp, whole
+from ..errors import InputError, LiqError
+from .any_table import as_frame
+from .candles import Bars, carry, check_candles, decimals_of, join, opened_before
+from .clock import are_ends, interval_of, interval_text
+from .columns import CANDLE_NAMES, REQUIRED, read_table
+from .facts import facts_html, facts_of
+from .files.table_file import in_file, read_table_file
+from .labels import check_label
+from .liquidations import told_liquidations
 from .origin import Origin
+from .period_sums import sums_beside
+from .quantities import named_volume
+from .quote import instrument
+from .symbols import own_symbol
+from .units import Units, bars_in_coins, quantities_beside, zeros_of
 
-_NS = {"w": 604_800 * 10**9, "d": 86_400 * 10**9, "h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "ns": 1}
+if TYPE_CHECKING:
+    from .candles import Candles
 
 
 class Market:
-    """Candles of one instrument, with realised liquidations where they are known.
+    """Candles of one instrument, with realised liquidations if they are known.
 
-    Made by `from_frame`, never changed afterwards: `append`, `tail` and `between` return new ones.
+    Made by `from_frame` and immutable: `append`, `tail` and `between` return new ones.
 
     Attributes
     ----------
     symbol, exchange : str
-        What it is and where it trades, as given.
+        Instrument and exchange, as given; empty if unknown.
     simulated : bool
-        True when the candles come from a simulation.
+        True if the candles come from a simulation.
     candles : DataFrame
         T rows. Index ``time``, ``datetime64[ns, UTC]``, strictly increasing; float64 columns open, high, low, close
-        (USD, > 0), volume (coins, >= 0), and those there are of open_interest, taker_buy_volume (coins),
+        (USD, > 0), volume (coins, >= 0), and, if known, open_interest, taker_buy_volume (coins),
         funding_rate, long_short_ratio, mark_low, mark_high.
     liquidations : DataFrame or None
         Columns time (``datetime64[ns, UTC]``), side ("long" or "short": who was liquidated), price (USD), quantity
-        (coins), notional (USD), by time. Price and quantity are NaN where only sums are known.
+        (coins), notional (USD), by time. Price and quantity are NaN if only sums are known.
     ignored : tuple of str
         Columns of the input that were not recognised.
     widened : int
-        Candles whose high or low was moved to take in an open or close outside them.
+        Candles whose high or low was moved to include an open or close outside them; never most of them.
     carried : dict of str to int
-        By optional column: cells that were empty and took the last value (mark prices: cells that stay empty).
+        By optional column: empty cells that were filled with the last value (mark prices: cells that stay empty).
     origin : Origin or None
-        Where the candles came from, when, and what is missing; None for a DataFrame of the user's.
+        Where the candles come from, when they were fetched, and what is missing; None for the user's own DataFrame.
+    notes : tuple of str
+        What a reader has to know about the quantities: columns that were used or omitted, unusual amounts.
     """
 
     def __init__(
@@ -60,50 +74,69 @@ class Market:
         simulated: bool,
         ignored: tuple[str, ...],
         origin: Origin | None = None,
+        notes: Sequence[str] = (),
+        units: Units | None = None,
     ) -> None:
         self._bars, self._liquidations, self.origin = bars, liquidations, origin
+        self.notes, self._units = tuple(dict.fromkeys((*bars.notes, *notes))), units or Units()
         self.symbol, self.exchange, self.simulated, self.ignored = symbol, exchange, simulated, ignored
 
     @classmethod
     def from_frame(
         cls,
         df: Any,
-        symbol: str = "BTCUSDT",
+        symbol: str = "",
         exchange: str = "",
         liquidations: Any = None,
         *,
         sort: bool = False,
         simulated: bool = False,
+        volume_unit: str | None = None,
+        open_interest_unit: str | None = None,
+        contract_size: float | None = None,
     ) -> Market:
-        """Check candles of any common shape and make a Market of them.
+        """Check candles in any common format and make a Market of them.
 
         Parameters
         ----------
         df
-            DataFrame of candles, or rows ``[ms, open, high, low, close, volume]`` as ccxt gives them (Binance's rows
-            of 12 too). Times: a DatetimeIndex (naive is UTC) or a column such as time, timestamp, date, open_time,
-            holding datetimes, ISO 8601 text or s, ms, us, ns since 1970. Column names in the usual spellings of
+            DataFrame of candles; a table of polars, pyarrow or DuckDB; or rows as venues send them (Binance, Bitfinex,
+            Bybit, Coinbase, Gate, Kraken, KuCoin, MEXC, OKX, ccxt), whose order is detected from the numbers. Times: a
+            DatetimeIndex (naive is UTC) or a column such as time, timestamp, date, open_time, from 2009 to 2100,
+            holding datetimes, ISO 8601 text, s, ms, us, ns since 1970, or digits such as 20250201000500. Several that
+            agree count as one; BitMEX's, which are ends, become open times. Column names in the usual spellings of
             exchanges, ccxt and yfinance, in any case. Empty cells of open_interest, taker_buy_volume, funding_rate
-            and long_short_ratio take the last value, those of mark_low and mark_high stay NaN.
+            and long_short_ratio get the last value, those of mark_low and mark_high stay NaN. An open_interest of 0
+            counts as empty.
         symbol, exchange
-            Labels, at most 64 characters without control characters.
+            Labels, at most 64 characters without control characters. Without a symbol, that of the table's column
+            symbol, if there is one. The symbol says the quote currency, and both say how liquidations are read.
         liquidations
-            DataFrame of realised liquidations, or None: time, side (long or short; or of the closing order: SELL
-            closes a long, BUY a short), notional in USD or else price and quantity. In any order.
+            DataFrame of realised liquidations, or None: time, side (long or short; or Buy and Sell as `exchange` means
+            them: for the closing order, so SELL closes a long, but for the position at Bybit), notional in USD or else
+            price and quantity. Or one row per period with sums of longs and of shorts in two columns. In any order.
+            Rows of other symbols are omitted. None: columns of liquidations in `df` are used.
         sort
-            Order the candles by time first.
+            Sort the candles by time first.
         simulated
-            Say that the candles are not real.
+            Label the candles as simulated.
+        volume_unit, open_interest_unit
+            ``"coins"``, ``"quote"`` (the quote currency, such as USD; or contracts of 1 USD) or ``"contracts"``. None:
+            the table decides, and it is refused if it contradicts coins.
+        contract_size
+            Coins per contract, for ``"contracts"``.
 
         Raises
         ------
         InputError
-            Anything that is no such candle; the message names the row, counted from 0 in the input, and its time.
+            A candle is not usable; the message names the row, counted from 0 in the input, and its time.
 
         Notes
         -----
-        An open or close up to 1 % outside the candle's range moves high or low to take it in. An open that is the
-        close of the candle before is taken at any distance: some venues (BitMEX) define it so, and price did cross.
+        High or low is moved to include an open or close that lies up to 1 % outside the candle's range. An open that
+        equals the previous close is accepted at any distance: some venues (BitMEX) define it so, and the price did
+        cross that range. Candles of which more than half would have to be widened are refused: their columns are in
+        another order.
 
         Examples
         --------
@@ -111,24 +144,72 @@ class Market:
         >>> float(market.candles["close"].iloc[-1])
         42503.5
         """
-        _check_label("symbol", symbol)
-        _check_label("exchange", exchange)
-        table = read_table(as_frame(df), "candles", CANDLE_NAMES, REQUIRED, sort=bool(sort))
-        bars = carry(check_candles(table), {})
-        realised = None if liquidations is None else read_liquidations(liquidations)
-        return cls(bars, symbol, exchange, realised, bool(simulated), table.ignored)
+        check_label("symbol", symbol)
+        check_label("exchange", exchange)
+        units = Units.checked(volume_unit, open_interest_unit, contract_size)
+        frame = as_frame(df)
+        symbol = own_symbol(frame, symbol, exchange)
+        about, ends = instrument(symbol, exchange), are_ends(frame, exchange)
+        frame, *renamed = named_volume(frame, about)
+        table = read_table(frame, "candles", CANDLE_NAMES, REQUIRED, sort=bool(sort))
+        bars = check_candles(table)
+        if ends:
+            bars = opened_before(bars)
+        beside = quantities_beside(frame, table, about)
+        bars, units, notes = bars_in_coins(bars, beside, units, about, renamed)
+        notes += zeros_of(table)
+        bars = carry(bars, {})
+        if liquidations is None:
+            sums, told = sums_beside(table, frame, bars, about)
+            realised = None if sums is None else told_liquidations(sums)[0]
+        else:
+            realised, told = told_liquidations(liquidations, symbol, exchange, bars)
+        return cls(bars, symbol, exchange, realised, bool(simulated), table.ignored, None, [*notes, *told], units)
 
-    def append(self, frame: Any, *, replace: bool = False) -> Market:
+    @classmethod
+    def read(cls, path: str | Path, **options: Any) -> Market:
+        """Read candles from a file and make a Market of them.
+
+        Parameters
+        ----------
+        path
+            CSV (any usual separator, decimal mark, encoding and heading, or none), JSON, Parquet or Feather (with
+            pyarrow), Excel (with openpyxl), also inside gzip or zip; at most 64 MB, 256 MB unpacked.
+        options
+            As in `from_frame`. ``sort`` is True here: files of several venues start with the newest candle.
+
+        Raises
+        ------
+        InputError, ParseError
+            The file is absent, too large or damaged, or a candle is not usable; the message names its line or row.
+        """
+        table = read_table_file(path)
+        try:
+            return cls.from_frame(table.frame, **{"sort": True, **options})
+        except LiqError as error:
+            raise in_file(error, table.line) from None
+
+    def append(
+        self,
+        frame: Any,
+        *,
+        replace: bool = False,
+        volume_unit: str | None = None,
+        open_interest_unit: str | None = None,
+        contract_size: float | None = None,
+    ) -> Market:
         """Return a Market with later candles added.
 
         Parameters
         ----------
         frame
-            Candles as in `from_frame`. The first may have the time of the last one here: it replaces the forming
-            candle, whose optional values it keeps where it has none. Optional columns that this market has not are
-            ignored; those missing in `frame` are carried.
+            Candles as in `from_frame`; a single one also as a dict or Series. The first may have the time of the last
+            one here: it replaces the forming candle and keeps that candle's optional values where its own are empty.
+            Optional columns that this market does not have are ignored; those missing in `frame` get the last value.
         replace
-            Let the frame begin earlier, at any candle here but the first: it takes the place of all from there on.
+            Allow the frame to begin earlier, at any candle but the first: it replaces all candles from there on.
+        volume_unit, open_interest_unit, contract_size
+            As for `from_frame`; None: as in the candles here.
 
         Raises
         ------
@@ -136,45 +217,69 @@ class Market:
             As `from_frame`; also when the first new candle is before the last one here (with `replace`: is not later
             than the first one here).
         """
-        table = read_table(as_frame(frame), "candles", CANDLE_NAMES, REQUIRED, sort=False)
+        said = Units.checked(volume_unit, open_interest_unit, contract_size)
+        frame = as_frame(frame)
+        own_symbol(frame, self.symbol, self.exchange)
+        about, ends = instrument(self.symbol, self.exchange), are_ends(frame, self.exchange)
+        frame, *renamed = named_volume(frame, about)
+        table = read_table(frame, "candles", CANDLE_NAMES, REQUIRED, sort=False)
+        if ends:
+            table = replaced(table, time=table.time - self.interval.value)
         least = int(self._bars.time[1 if replace and len(self) > 1 else -1])
         if len(table.time) and table.time[0] < least:
+            cure = "Cut the frame, or build a new Market."
+            if not replace and len(self) > 1 and table.time[0] >= self._bars.time[1]:
+                cure = "Pass replace=True to replace the candles from there on, or cut the frame."
             raise InputError(
                 f"candles: appended times must not be before {'' if replace else 'the last candle, '}{stamp(least)} "
-                f"(UTC); first is {table.at(0)}. Cut the frame, or make a new Market."
+                f"(UTC); first is {table.at(0)}. {cure}"
             )
         keep = int(np.searchsorted(self._bars.time, table.time[0])) if len(table.time) else len(self)
         replaces = keep < len(self) and bool(table.time[0] == self._bars.time[keep])
         base = self._bars.cut(slice(None, keep))
         known = {name: column for name, column in table.cells.items() if name in self._bars.columns}
         new = check_candles(
-            Table("candles", table.time, known, table.row, table.ignored),
+            replaced(table, cells=known),
             previous_close=float(base.columns["close"][-1]) if len(base.time) else np.nan,
             keep=tuple(self._bars.columns),
         )
+        beside = quantities_beside(frame, table, about)
+        new, units, notes = bars_in_coins(new, beside, said if said != Units() else self._units, about, renamed, base)
+        units = self._units if said != Units() else units
         forming = {name: float(values[keep]) for name, values in self._bars.columns.items()} if replaces else {}
         bars = carry(join(base, new), forming, len(base.time))
         ignored = dict.fromkeys((*self.ignored, *table.ignored, *(name for name in table.cells if name not in known)))
-        return Market(bars, self.symbol, self.exchange, self._liquidations, self.simulated, tuple(ignored), self.origin)
+        return self._with(bars=bars, ignored=tuple(ignored), notes=(*self.notes, *notes), units=units)
 
-    def _with(self, origin: Origin) -> Market:
-        """Return the same candles with word of where they came from."""
-        return Market(self._bars, self.symbol, self.exchange, self._liquidations, self.simulated, self.ignored, origin)
+    def read_liquidations(self, frame: Any) -> tuple[pd.DataFrame, list[str]]:
+        """Return realised liquidations as `from_frame` takes them, in the shape of `liquidations`, and notices."""
+        return told_liquidations(frame, self.symbol, self.exchange, self._bars)
+
+    def with_origin(self, origin: Origin) -> Market:
+        """Return the same candles with this provenance."""
+        return self._with(origin=origin)
+
+    def with_liquidations(self, liquidations: pd.DataFrame | None) -> Market:
+        """Return the same candles with other liquidations, in the shape of `liquidations`; None: with none."""
+        return self._with(liquidations=liquidations)
+
+    def with_empty(self, names: Sequence[str]) -> Market:
+        """Return the same candles with additional optional columns, without values yet, for later candles."""
+        columns = {**self._bars.columns, **dict.fromkeys(names, np.full(len(self), np.nan))}
+        return self._with(bars=replaced(self._bars, columns=columns))
 
     def tail(self, n: int) -> Market:
-        """Return the last `n` candles (all, where there are fewer) with the liquidations of their time.
+        """Return the last `n` candles (all if there are fewer) with the liquidations of that period.
 
         Raises
         ------
         InputError
-            `n` is not a whole number of at least 1.
+            `n` is not an integer of at least 1.
         """
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise InputError(f"tail: n must be a whole number of at least 1; got {shown(n)}.")
-        return self._cut(slice(-min(int(n), len(self)), None))
+        return self._cut(slice(-min(whole("n", n, 1), len(self)), None))
 
     def between(self, start: Any = None, end: Any = None) -> Market:
-        """Return the candles whose open time is in ``[start, end]``, with the liquidations of their time.
+        """Return the candles whose open time is in ``[start, end]``, with the liquidations of that period.
 
         Parameters
         ----------
@@ -184,68 +289,73 @@ class Market:
         Raises
         ------
         InputError
-            A time cannot be read, or no candle is left.
+            A time cannot be read, or no candle is in the range.
         """
         time = self._bars.time
         first = 0 if start is None else int(np.searchsorted(time, moment("start", start), "left"))
         stop = len(time) if end is None else int(np.searchsorted(time, moment("end", end), "right"))
         if first >= stop:
             raise InputError(
-                f"between: no candle from {shown(start)} to {shown(end)}; "
-                f"the market has {stamp(int(time[0]))} to {stamp(int(time[-1]))} (UTC)."
+                f"between: wanted candles from {shown(start)} to {shown(end)}; got none. "
+                f"The market has {stamp(int(time[0]))} to {stamp(int(time[-1]))} (UTC)."
             )
         return self._cut(slice(first, stop))
 
     @property
-    def candles(self) -> Any:
-        """Return the candles as a DataFrame; changing it does not change the market."""
+    def candles(self) -> Candles:
+        """Return the candles as a DataFrame: a copy, whose values are read-only with pandas before 3."""
         return self._frame.copy(deep=False)
 
     @cached_property
-    def _frame(self) -> Any:
+    def _frame(self) -> Candles:
         values = np.array(list(self._bars.columns.values()))
-        values.flags.writeable = False  # pandas before 3 shares it with the copies handed out
-        return pd.DataFrame(values.T, self._index, list(self._bars.columns), copy=False)
+        values.flags.writeable = False  # pandas before 3 shares it with the copies that callers get
+        return cast("Candles", pd.DataFrame(values.T, self._index, list(self._bars.columns), copy=False))
 
     @cached_property
-    def _index(self) -> Any:
+    def _index(self) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(self._bars.time.view("datetime64[ns]"), name="time").tz_localize("UTC")
 
     @property
-    def liquidations(self) -> Any:
-        """Return the realised liquidations as a DataFrame, or None."""
+    def liquidations(self) -> pd.DataFrame | None:
+        """Return the realised liquidations as a DataFrame; None if unknown."""
         return None if self._liquidations is None else self._liquidations.copy()
 
     @property
+    def currency(self) -> str:
+        """Return the currency of prices and amounts if it is not USD; empty for USD and equivalents."""
+        return "" if (about := instrument(self.symbol, self.exchange)).is_usd else about.quote
+
+    @property
     def widened(self) -> int:
-        """Return how many candles had high or low moved to take in an open or close."""
+        """Return how many candles had high or low moved to include an open or close."""
         return int(self._bars.widened.sum())
 
     @property
     def carried(self) -> dict[str, int]:
-        """Return, by optional column, how many empty cells took the last value (mark prices: stay empty)."""
+        """Return, by optional column, how many empty cells got the last value (for mark prices: stayed empty)."""
         return {name: int(mask.sum()) for name, mask in self._bars.carried.items()}
 
     def carried_before_last(self, name: str) -> int:
-        """Return `carried` of a column without the last candle, which may be forming: its values are not out yet."""
+        """Return `carried` of a column without the last candle, which may be forming and lack its values."""
         return int(self._bars.carried[name][:-1].sum()) if name in self._bars.carried else 0
 
     @cached_property
-    def interval(self) -> Any:
-        """Return the commonest step between candles as a Timedelta; 0 for one candle."""
-        if len(self) < 2:
-            return pd.Timedelta(0)
-        steps, counts = np.unique(np.diff(self._bars.time), return_counts=True)
-        return pd.Timedelta(int(steps[np.argmax(counts)]), unit="ns")
+    def interval(self) -> pd.Timedelta:
+        """Return the most frequent step between candles, or the median if none is common; 0 for one candle."""
+        return pd.Timedelta(self._step[0], unit="ns")
+
+    @cached_property
+    def _step(self) -> tuple[int, bool]:
+        return interval_of(self._bars.time)
 
     @property
     def interval_label(self) -> str:
-        """Return the interval as exchanges write it, such as ``"5m"``, ``"90s"``, ``"1h"``; empty for one candle."""
-        step = self.interval.value
-        return next((f"{step // ns}{unit}" for unit, ns in _NS.items() if step and step % ns == 0), "")
+        """Return the interval as exchanges write it: "5m", "90s"; "~15m" without a common step; "" for one candle."""
+        return interval_text(*self._step)
 
     @cached_property
-    def gaps(self) -> Any:
+    def gaps(self) -> pd.DataFrame:
         """Return where candles are missing: DataFrame with after, before (UTC) and missing (whole candles, >= 1)."""
         steps, interval = np.diff(self._bars.time), max(self.interval.value, 1)
         missing = np.rint(steps / interval).astype(np.int64) - 1
@@ -254,21 +364,16 @@ class Market:
 
     @property
     def missing(self) -> int:
-        """Return how many candles are missing in all gaps together."""
+        """Return how many candles are missing in all gaps."""
         return int(self.gaps["missing"].sum())
 
     @cached_property
     def price_decimals(self) -> int:
-        """Return the decimals that the prices need, 0 to 12, to one part in 1e9."""
-        rest = np.concatenate([self._bars.columns[name] for name in ("high", "low", "close")])
-        for decimals in range(12):
-            rest = rest[np.abs(np.round(rest, decimals) - rest) > 1e-9 * rest]
-            if not len(rest):
-                return decimals
-        return 12
+        """Return how many decimals the prices need, 0 to 12, to one part in 1e9."""
+        return decimals_of(np.concatenate([self._bars.columns[name] for name in ("high", "low", "close")]))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what it is made of: the frames that were made of it to be read do not travel to a worker."""
+        """Return the state without cached frames, which are not sent to a worker."""
         made = {name for name, value in vars(Market).items() if isinstance(value, cached_property)}
         return {name: value for name, value in self.__dict__.items() if name not in made}
 
@@ -276,57 +381,20 @@ class Market:
         return len(self._bars.time)
 
     def __repr__(self) -> str:
-        return f"<Market {', '.join(f'{name} {text}' if name else text for name, text in self._facts())}>"
+        return f"<Market {', '.join(f'{name} {text}' if name else text for name, text in facts_of(self))}>"
 
     def _repr_html_(self) -> str:
-        cells = (
-            f"<tr><th style='text-align:left'>{escape(name or 'market')}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._facts()
-        )
-        return f"<table>{''.join(cells)}</table>"
-
-    def _facts(self) -> list[tuple[str, str]]:
-        time, bars = self._bars.time, self._bars
-        name = " ".join(word for word in (self.symbol, self.exchange, self.interval_label) if word)
-        facts = [("", f"{name} (simulated)" if self.simulated else name)]
-        facts.append(("UTC", f"{stamp(int(time[0]))} to {stamp(int(time[-1]))}"))
-        facts.append(("rows", f"{len(self):,}"))
-        facts.append(("gaps", f"{len(self.gaps)} ({self.missing:,} candles missing)" if self.missing else "none"))
-        facts.append(("with", " ".join(name for name in bars.columns if name not in REQUIRED) or "OHLCV alone"))
-        facts.append(("liquidations", "none" if self._liquidations is None else f"{len(self._liquidations):,}"))
-        if carried := " ".join(f"{name} {count:,}" for name, count in self.carried.items() if count):
-            facts.append(("carried", carried))
-        if self.widened:
-            facts.append(("widened", f"{self.widened:,}"))
-        if self.origin is not None:
-            closed = int(time[-1] + self.interval.value) // 1_000_000
-            facts += self.origin.facts(closed, time_ns() // 1_000_000)
-        return facts
+        return facts_html(facts_of(self))
 
     def _cut(self, rows: slice) -> Market:
         bars, realised = self._bars.cut(rows), self._liquidations
         if realised is not None:
             time = realised["time"].to_numpy(dtype="datetime64[ns]").view(np.int64)
-            end = bars.time[-1] + max(self.interval.value, 1)
-            realised = realised[(time >= bars.time[0]) & (time < end)].reset_index(drop=True)
-        return Market(bars, self.symbol, self.exchange, realised, self.simulated, self.ignored, self.origin)
+            inside = (time >= bars.time[0]) & (time < bars.time[-1] + max(self.interval.value, 1))
+            realised = realised[inside].reset_index(drop=True)
+        return self._with(bars=bars, liquidations=realised)
 
-
-def _check_label(name: str, text: object) -> None:
-    if not isinstance(text, str) or len(text) > 64:
-        raise InputError(f"{name}: need text of at most 64 characters; got {shown(text)}.")
-    if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in text):
-        raise InputError(f"{name}: need text without control characters; got {shown(text)}.")
-
-
-def moment(name: str, value: Any) -> int:
-    """Return a time as ns since 1970; InputError for what is none."""
-    try:
-        time = pd.NaT if isinstance(value, int | float | np.number) else pd.Timestamp(value)
-        if time is pd.NaT:
-            raise TypeError
-        time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
-        return int(time.as_unit("ns").value)
-    except (TypeError, ValueError, OverflowError, AttributeError):
-        raise InputError(f"between: {name} must be a date or time; got {shown(value)}.") from None
+    def _with(self, **changes: Any) -> Market:
+        """Return a market that differs from this one in some arguments of the constructor."""
+        names = ("_bars", "_liquidations", "_units", "symbol", "exchange", "simulated", "ignored", "origin", "notes")
+        return Market(**{**{name.lstrip("_"): getattr(self, name) for name in names}, **changes})

@@ -1,13 +1,13 @@
-"""Where a market's data came from, when, and what is not in it."""
+"""Where a market's data come from, when they were fetched, and what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .columns import stamp
+from ..checks import stamp
 
-_NS = 1_000_000  # ns a ms
+_NS = 1_000_000  # ns per ms
 _LATE = 600_000  # ms
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
@@ -19,18 +19,18 @@ class Origin:
     Attributes
     ----------
     source
-        In words: "binance", "binance (cache)", "archive, 366 files".
+        As text: "binance", "binance, from the cache", "archive of binance, 366 files".
     fetched
-        When the newest of it was had from there, ms since 1970 UTC; None where that has no meaning (archives).
+        When the newest part was fetched, ms since 1970 UTC; None if that does not apply (archives).
     live_until
-        The candles were wanted up to this moment, ms: what the last one lacks to it is how stale they are. None:
-        a range of the past was wanted.
+        Candles were requested up to this time, ms; its distance to the last one is their age. None: a past
+        range was requested.
     missing
-        Market column -> why it is not there, or not over the whole range.
+        Market column -> why it is missing, or missing in part of the range.
     partial
-        Some of what was wanted is not there, although the source has it.
+        Some of the requested data is missing although the source has it.
     notes
-        What else a reader has to know, each a sentence.
+        Other facts that a reader has to know, one sentence each.
     """
 
     source: str
@@ -41,22 +41,22 @@ class Origin:
     notes: tuple[str, ...] = ()
 
     def facts(self, closed: int, now: int) -> list[tuple[str, str]]:
-        """Return name and text of what a repr shows; `closed`: when the last candle closes; all in ms."""
+        """Return the names and texts that a repr shows; `closed`: when the last candle closes; all in ms."""
         when = "" if self.fetched is None else f", fetched {stamp(self.fetched // 1000 * 1000 * _NS)} UTC"
         facts = [("source", self.source + when)]
         if stale := self.stale(closed, now):
             facts.append(("stale by", stale))
         if self.partial:
-            facts.append(("partial", "some of what was asked for is not there"))
+            facts.append(("partial", "some of the requested data is missing"))
         facts += [("without", f"{name}: {why}") for name, why in self.missing.items()]
         return facts + [("note", note) for note in self.notes]
 
     def stale(self, closed: int, now: int) -> str:
-        """Return how much time has passed since the last candle closed, in words; empty for a range of the past."""
+        """Return how much time has passed since the last candle closed, as text; empty for a past range."""
         return "" if self.live_until is None else span_text(max(now - closed, 0))
 
     def notices(self, closed: int, now: int, interval: int) -> list[str]:
-        """Return what has to be said beside the picture: whether it is partial, and old by more than three candles."""
+        """Return notes for the picture: whether it is partial, and whether it is more than three candles old."""
         said = ["partial data"] if self.partial else []
         if self.live_until is not None and now - closed > max(3 * interval, _LATE):
             said.append(f"stale: ends {span_text(now - closed)} ago")
@@ -64,6 +64,6 @@ class Origin:
 
 
 def span_text(ms: int) -> str:
-    """Return a length of time in one unit, such as ``"3 min"``."""
+    """Return a duration in one unit, such as ``"3 min"``."""
     size, unit = next(((size, unit) for size, unit in _UNITS if ms >= size), _UNITS[-1])
     return f"{ms // size} {unit}"

@@ -1,0 +1,1 @@
+"""Tables of candles from files of the usual formats."""
