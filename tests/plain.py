@@ -1,6 +1,6 @@
 """The slow, plain twin of ledger and replay: exact fractions, one position, one row, one candle at a time.
 
-Written from the model's text alone; it shares no code with the package.
+Written only from the model's documentation; it shares no code with the package.
 """
 
 from __future__ import annotations

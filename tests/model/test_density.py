@@ -1,4 +1,4 @@
-"""What is read from a density: profile, clusters, tidy frame."""
+"""What is computed from a density: profile, clusters, tidy frame."""
 
 from __future__ import annotations
 

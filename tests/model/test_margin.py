@@ -104,7 +104,7 @@ def test_level_factors_are_the_liquidation_price_over_entry(leverage: float, m: 
     long, short = np.asarray(liquidation_price(entry, leverage, ["long", "short"], m, fee_rate=f))
     assert short == entry * k_short[0]
     assert long == entry * k_long[0] if leverage > 1 else np.isnan(long)
-    # The definition: at the level, what is left of the margin is exactly what the venue wants.
+    # By definition the remaining margin at the level is exactly the maintenance requirement of the venue.
     for s, k in ((1, k_long[0]), (-1, k_short[0])):
         assert 1 / leverage + s * (k - 1) == pytest.approx(k * (m + f), abs=1e-12)
 
@@ -240,9 +240,9 @@ def test_a_price_in_another_bracket_than_entry_differs_from_the_naive_one() -> N
 
 def test_brackets_that_never_settle_give_the_nearer_price() -> None:
     jump = [Bracket(0, 900.0, 50, 0.0, 0.0), Bracket(900.0, np.inf, 50, 0.019, 0.0)]
-    # A long at 1000 starts in the second bracket, and its price there, 912, is in it: settled.
+    # A long at 1000 starts in the second bracket, and its price under it, 912, is in it: settled.
     assert liquidation_price_in_brackets(1000.0, 1000 / 105, "long", 1.0, jump) == pytest.approx(895 / 0.981)
-    # A short at 885: 905 by the first bracket is in the second; 888 by the second is in the first; and so on.
+    # A short at 885: 905 by the first bracket is in the second; 888 by the second is in the first; it never settles.
     price = liquidation_price_in_brackets(885.0, 885 / 20, "short", 1.0, jump)
     assert price == pytest.approx(905 / 1.019)
     assert liquidation_price(885.0, 885 / 20, "short", 0.0) == pytest.approx(905.0)

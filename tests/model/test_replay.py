@@ -1,4 +1,4 @@
-"""Ledger and replay: against the plain twin, and the properties that the model promises."""
+"""Ledger and replay: against the plain twin, and the properties that the model guarantees."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.model.ordering import order_of
 from liqwidget.model.replay import few_standing_columns
-from liqwidget.model.sweeps import outlives, swept_in
+from liqwidget.model.sweeps import order_of, outlives, swept_in
 from markets import BIN_SIZES, seeds, walk
 from plain import plain_replay
 
@@ -123,7 +122,7 @@ def test_longs_stand_only_below_the_close_and_shorts_only_above(seed: int, marks
 @pytest.mark.parametrize("bin_size", BIN_SIZES)
 @pytest.mark.parametrize("tier", [2, 4, 5, 8])
 def test_no_tick_aligned_level_is_misbinned(bin_size: float, tier: float) -> None:
-    """Levels on the edge of a bin belong to the bin that starts there, whatever floats make of it."""
+    """A level on the edge of a bin belongs to the bin that starts there, despite floating-point rounding."""
     n = 100
     k = 7 * tier * np.arange(1, n + 1)  # so that price * (1 - 1/tier) is an exact multiple of the bin
     prices = np.array([float(f"{float(x) * bin_size:.12g}") for x in 2000 * tier + k])
@@ -286,12 +285,15 @@ def test_auto_decay_rate_is_closed_over_standing() -> None:
 def test_estimate_is_the_normalised_mix() -> None:
     market = walk(80)
     mix: dict[Any, float] = {"10": 3, 25: 1}
-    density = lw.estimate(market, mix, decay_rate=0.02, bin_size=0.5)
-    want = lw.build_ledger(market, [10, 25], 0.5).replay(0.02, [0.75, 0.25])
+    density = lw.estimate(market, mix, decay_rate=0.02, bin_size=0.5, turnover=1.0)
+    rows = lw.build_ledger(market, [10, 25])  # rows of 0.02: a price of 100 allows up to 0.03
+    assert rows.bin_size == 0.02
+    want = rows.replay(0.02, [0.75, 0.25], bin_size=0.5)
     np.testing.assert_allclose(density.values, want.values)
     auto = lw.estimate(market)
     assert auto.decay_rate == lw.auto_decay_rate(market)
-    assert 350 <= auto.grid.rows <= 750
+    assert 300 <= auto.grid.rows <= 800
+    assert auto.turnover == 1.0  # automatic decay assumes that all volume opens positions
     assert auto.opened.sum() == pytest.approx(lw.build_ledger(market).opened.sum())
 
 

@@ -1,6 +1,6 @@
 """The venues' leverage brackets, and liquidation prices under them.
 
-Large positions have higher maintenance rates and lower maximum leverages. What is shipped is a snapshot.
+Large positions have higher maintenance rates and lower maximum leverages. The shipped data are a snapshot.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import shown
 from ..errors import InputError
 from .margin import (
     Floats,
@@ -57,7 +57,7 @@ class Bracket:
 
 
 def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
-    """Return the shipped snapshot of a venue's leverage brackets, smallest positions first.
+    """Return a venue's leverage brackets from the shipped snapshot, smallest positions first.
 
     The snapshot is `brackets.csv` beside this file; its columns `as_of` and `status` say how old and how sure each
     row is (Bybit's from the fourth on are computed, OKX's second is unverified). Venues change them without notice.
@@ -72,7 +72,7 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
     Raises
     ------
     InputError
-        No such venue or symbol in the snapshot; the message lists those there are.
+        No such venue or symbol in the snapshot; the message lists the available ones.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
 
 
 def find_bracket(brackets: Sequence[Bracket], notional: float) -> Bracket:
-    """Return the bracket that holds a position.
+    """Return the bracket that contains a position.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def liquidation_price_in_brackets(
 ) -> Floats | float:
     """Return the liquidation price of a linear position under the bracket that holds at that price.
 
-    The bracket decides the price and the price decides the bracket, so the two are worked out in turn until they
-    settle, starting from the bracket at entry. Where brackets leave a jump in maintenance (a venue without
-    deductions) the two may chase each other for ever; then the price nearer to entry, the safer estimate, is taken.
+    The bracket decides the price and the price decides the bracket, so they are computed in turn until they
+    settle, starting from the bracket at entry. If brackets leave a jump in maintenance (a venue without
+    deductions), they may alternate forever; then the price nearer to entry, the safer estimate, is used.
     A short whose value at liquidation is above the last cap keeps the last bracket.
 
     Parameters
@@ -177,7 +177,7 @@ def liquidation_price_in_brackets(
             settled = then == at
             if settled.all():
                 break
-            if turn > len(caps):  # long enough for any honest table: from here on brackets only repeat
+            if turn > len(caps):  # enough for any valid table: from here on brackets only repeat
                 nearest = np.where(sign > 0, np.maximum(nearest, found), np.minimum(nearest, found))
             at, found = then, np.where(settled, found, level(then))
         else:

@@ -1,11 +1,11 @@
-"""Density: the USD notional still standing per price row and candle, and what is read from it.
+"""Density: the USD notional still standing per price bin and candle, and what is computed from it.
 
-Axes are L (leverage tiers), P (price rows, row 0 the lowest), T (candles). All values are estimates.
+Axes are L (leverage tiers), P (price bins, bin 0 the lowest), T (candles). All values are estimates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from math import log
 from typing import TYPE_CHECKING, Any
@@ -13,62 +13,66 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import is_finite
 from ..errors import InputError
-from .grid import Floats, Ints, PriceGrid
-from .ledger import NS_PER_HOUR, SPAN, Ledger, build_ledger, opened_coins
-from .replay import FLOWS, flows_of, standing_columns
-from .settings import check_mix, shares
+from .cells import BRIGHT, Cells, bright_runs
+from .grid import Floats, PriceGrid
+from .replay import FLOWS, Entries, flows_of, split_rows, standing_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..market import Market
 
 MAX_CELLS = 1_000_000_000  # 4 GB of float32
-DEFAULT_HALF_LIFE_HOURS = 24.0
-BRIGHT = 0.3  # share of the densest row from which on a row is bright
 
 
 class Density:
-    """What stands at each candle's close, and where the rest of what opened went.
+    """The standing USD at each candle's close, and what happened to the rest of the opened USD.
 
-    Made by :func:`replay`. The amounts below ``values`` are computed when first asked for.
+    Made by :meth:`liqwidget.Ledger.replay`. The amounts below ``values`` are computed on first use.
 
     Attributes
     ----------
     values
-        USD per row, float32: (L, P, T) per tier, each plane as if all traders used that tier, or
-        (P, T) mixed. A row below the close holds longs, above it shorts.
+        USD per bin, float32: (L, P, T) per tier, each plane as if all traders used that tier, or
+        (P, T) mixed. A bin below the close holds longs, above it shorts; the bin of the close may hold both.
     grid, leverage, weights
-        Price rows; tier leverages (L,); weights (L,) of a mixed density, else None.
+        Price bins; tier leverages (L,); weights (L,) of a mixed density, else None.
+    long_at_close
+        USD of longs in the bin that holds the close, float64, (L, T) per tier or (T,) mixed.
     time, close
         Open time (datetime64[ns], UTC) and close (USD) of each column, shape (T,).
     decay_rate
-        Share that closes by itself, per hour, continuous.
+        Share that closes voluntarily, per hour, continuous.
     opened
         USD opened on each side, shape (T,); times the sum of the weights in a mixed density.
     liquidated_long, liquidated_short, decayed_long, decayed_short, out_of_range_long, out_of_range_short
         USD, float64, (L, T) per tier or (T,) mixed. Per tier and side, summed over time,
         ``opened = standing + liquidated + decayed + out_of_range`` to 1e-9.
     standing_long, standing_short
-        USD standing at each close in float64, same shape.
+        USD standing at each close in float64, same shape. Like those above they are computed on the ledger's rows,
+        so they are the same for every bin size.
     """
+
+    _long_at_close: Floats | None = None
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Entries,
         decay_rate: float,
         weights: Floats | None,
         columns: npt.NDArray[np.intp],
         values: npt.NDArray[np.float32],
+        bins: PriceGrid | None = None,
+        long_at_close: Floats | None = None,
     ) -> None:
         self._ledger = ledger
         self._columns = columns
         self.values = values
         self.decay_rate = decay_rate
         self.weights = weights
-        self.grid: PriceGrid = ledger.grid
+        self._rows = ledger.grid  # their centres decide on which side of the close they are
+        self.grid: PriceGrid = bins or ledger.grid
+        self._long_at_close = long_at_close
         self.leverage = ledger.leverage
         self.time = ledger.time[columns]
         self.close = ledger.close[columns]
@@ -77,21 +81,35 @@ class Density:
         kind = "mixed" if self.weights is not None else f"{len(self.leverage)} tiers"
         half_life = "none" if self.decay_rate == 0 else f"half-life {log(2) / self.decay_rate:.3g} h"
         return (
-            f"Density({kind}, {self.grid.rows:,} rows of {self.grid.bin_size:g} USD x {len(self.time):,} candles, "
+            f"Density({kind}, {self.grid.rows:,} bins of {self.grid.bin_size:g} USD x {len(self.time):,} candles, "
             f"decay {half_life}; estimate)"
         )
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """Settings of the ledger that was replayed: maintenance_rate, fee_rate, turnover, span."""
+        return self._ledger.settings
 
     @cached_property
     def _flows(self) -> dict[str, Floats]:
         flows = flows_of(self._ledger, self.decay_rate, self.weights)
         kept = self._columns
-        if len(kept) == len(self._ledger):
-            return flows
-        first, reach = np.r_[0, kept[:-1] + 1], kept[-1] + 1
         return {
-            name: flow[..., kept] if name.startswith("standing") else np.add.reduceat(flow[..., :reach], first, axis=-1)
+            name: flow[..., kept] if name.startswith("standing") else self._by_column(flow)
             for name, flow in flows.items()
         }
+
+    def _by_column(self, flow: Floats) -> Floats:
+        """Return a flow by candle (..., T), summed over the candles since the previous kept one."""
+        kept = self._columns
+        if len(kept) == len(self._ledger):
+            return flow
+        summed: Floats = np.add.reduceat(flow[..., : kept[-1] + 1], np.r_[0, kept[:-1] + 1], axis=-1)
+        return summed
+
+    def opened_by_all(self) -> Floats:
+        """Return USD that would open on each side if all volume opened positions, about half the volume, (T,)."""
+        return self._by_column(self._ledger.opened_by_all)
 
     def __getattr__(self, name: str) -> Any:
         if name in FLOWS:
@@ -103,17 +121,35 @@ class Density:
 
     @property
     def price_edges(self) -> Floats:
-        """Edges of the rows, USD, shape (P+1,)."""
+        """Edges of the bins, USD, shape (P+1,)."""
         return self.grid.edges
 
     @property
     def bin_size(self) -> float:
-        """Height of a row, USD."""
+        """Height of a bin, USD."""
         return self.grid.bin_size
 
     @property
+    def rows(self) -> PriceGrid:
+        """The rows where the ledger keeps levels; bins hold one or more of them."""
+        return self._rows
+
+    @property
+    def turnover(self) -> float:
+        """Share of volume that opened positions; a :class:`liqwidget.model.turnover.Turnover` if "auto" found it."""
+        return self._ledger.settings.get("turnover", 1.0)
+
+    @property
+    def long_at_close(self) -> Floats:
+        """USD of longs in the bin that holds the close, (L, T) or (T,)."""
+        if self._long_at_close is not None:
+            return self._long_at_close
+        shape = (len(self.time),) if self.weights is not None else (len(self.leverage), len(self.time))
+        return np.zeros(shape)
+
+    @property
     def decayed(self) -> Floats:
-        """USD that closed by itself in each candle, both sides, (L, T) or (T,)."""
+        """USD that closed voluntarily in each candle, both sides, (L, T) or (T,)."""
         both: Floats = self._flows["decayed_long"] + self._flows["decayed_short"]
         return both
 
@@ -121,12 +157,12 @@ class Density:
         """Return the mixed density: the sum over tiers of weight times plane. Needs a per-tier density."""
         if self.weights is not None:
             raise InputError("mix: this density is mixed already; replay the ledger without weights first")
-        w = _check_weights(weights, len(self.leverage))
+        w = check_weights(weights, len(self.leverage))
         values = np.einsum("l,lpt->pt", w.astype(np.float32), self.values)
-        return Density(self._ledger, self.decay_rate, w, self._columns, values)
+        return Density(self._ledger, self.decay_rate, w, self._columns, values, self.grid, w @ self.long_at_close)
 
     def column(self, at: int = -1) -> Floats:
-        """Return the mixed density of one candle, USD, float64, shape (P,)."""
+        """Return the mixed density of one candle, USD by bin, float64, shape (P,)."""
         if self.weights is None:
             raise InputError(
                 "density: this one is per tier, and tiers add up only with weights. "
@@ -136,6 +172,43 @@ class Density:
         if isinstance(at, bool) or not isinstance(at, (int, np.integer)) or not -T <= at < T:
             raise InputError(f"at: wanted a candle from {-T} to {T - 1}; got {at!r}")
         return self.values[:, at].astype(np.float64)
+
+    def sides(self, at: int = -1) -> tuple[Cells, Floats]:
+        """Return the price cells of one candle, each of one side, and the USD in each, (C,).
+
+        The cells are the bins; the close's bin is split in two there.
+        """
+        column, close = self.column(at), float(self.close[at])
+        cells = Cells.at(self._rows, self.grid, close)
+        return cells, cells.apart(column, float(self.long_at_close[at]))
+
+    def sides_on_rows(self, at: int = -1) -> tuple[Cells, Floats]:
+        """Return `sides` with the ledger's rows in place of bins; the rows are replayed where bins hold several."""
+        if self.grid.rows == self._rows.rows:
+            return self.sides(at)
+        self.column(at)
+        kept = self._columns[[at]]
+        values = standing_columns(self._ledger, self.decay_rate, self.weights, kept)[:, 0].T
+        return Density(self._ledger, self.decay_rate, self.weights, kept, values).sides()
+
+    def apart(self, rows: slice | npt.NDArray[Any], columns: slice | npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return a part of a mixed density with longs and shorts separate, USD, float32, (columns, rows, 2).
+
+        Parameters
+        ----------
+        rows, columns
+            Bins and candles: slices, or masks.
+        """
+        bins, split = self.grid, split_rows(self._rows, self.close[columns])
+        held = (self._rows.first + split) // self._rows.rows_a_bin(bins) - bins.first  # the bin that holds the close
+        number = np.arange(bins.rows)[rows]
+        values = self.values[rows][:, columns].T
+        long = np.where(number < held[:, None], values, np.float32(0.0))
+        here = number == held[:, None]
+        at_close = np.broadcast_to(self.long_at_close[columns][:, None], values.shape)[here]
+        long[here] = np.minimum(at_close.astype(np.float32), values[here])
+        sides: npt.NDArray[np.float32] = np.stack([long, values - long], axis=-1)
+        return sides
 
     def profile(self, at: int = -1) -> pd.DataFrame:
         """Return the liquidation map of one candle.
@@ -148,36 +221,35 @@ class Density:
         Returns
         -------
         DataFrame
-            One line a row of the grid: ``price`` (centre), ``long``, ``short`` (USD), and
-            ``cumulative_long``, ``cumulative_short``: USD between the close and the far side of the row.
+            One line per bin of the grid: ``price`` (centre), ``long``, ``short`` (USD), and
+            ``cumulative_long``, ``cumulative_short``: USD between the close and the far side of the bin.
         """
         import pandas as pd
 
-        column, close = self.column(at), self.close[at]
-        centre = self.grid.centres
-        long = np.where(centre < close, column, 0.0)
-        short = np.where(centre > close, column, 0.0)
+        cells, usd = self.sides(at)
+        long, short = cells.by_bin(usd)
         return pd.DataFrame(
             {
-                "price": centre,
+                "price": self.grid.centres,
                 "long": long,
                 "short": short,
-                "cumulative_long": np.where(centre < close, np.cumsum(long[::-1])[::-1], 0.0),
-                "cumulative_short": np.where(centre > close, np.cumsum(short), 0.0),
+                "cumulative_long": np.cumsum(long[::-1])[::-1],
+                "cumulative_short": np.cumsum(short),
             }
         )
 
     def clusters(self, at: int = -1, top: int = 10, bright: float = BRIGHT) -> pd.DataFrame:
-        """Return contiguous runs of bright rows of one candle, largest first.
+        """Return contiguous runs of bright bins of one candle, largest first.
 
         Parameters
         ----------
         at
             Candle, as an index into ``time``.
         top
-            How many at most.
+            Maximum number of clusters.
         bright
-            A row is bright from this share of the column's densest row on.
+            A bin is bright from this share of the column's densest bin. The bin of the close counts as two,
+            one of longs and one of shorts, which end at the close.
 
         Returns
         -------
@@ -190,21 +262,20 @@ class Density:
 
         if not 0 < bright <= 1:
             raise InputError(f"bright: wanted a share in (0, 1]; got {bright!r}")
-        column, close, edges, centre = self.column(at), self.close[at], self.grid.edges, self.grid.centres
-        is_long = centre < close
-        split = int(np.searchsorted(centre, close))
+        cells, usd = self.sides(at)
+        close, edges, centre, split = self.close[at], cells.edges, cells.centres, cells.longs
         found = []
-        for a, b in bright_runs(column, is_long, bright).tolist():
-            peak = a + int(np.argmax(column[a:b]))
+        for a, b in bright_runs(usd, cells.is_long, bright).tolist():
+            peak, is_long = a + int(np.argmax(usd[a:b])), a < split
             found.append(
                 {
-                    "side": "long" if is_long[a] else "short",
+                    "side": "long" if is_long else "short",
                     "price_low": edges[a],
                     "price_high": edges[b],
                     "peak_price": centre[peak],
-                    "notional": column[a:b].sum(),
+                    "notional": usd[a:b].sum(),
                     "distance": centre[peak] / close - 1.0,
-                    "to_reach": column[b:split].sum() if is_long[a] else column[split:a].sum(),
+                    "to_reach": usd[b:split].sum() if is_long else usd[split:a].sum(),
                 }
             )
         names = ["side", "price_low", "price_high", "peak_price", "notional", "distance", "to_reach"]
@@ -212,12 +283,12 @@ class Density:
         return frame.sort_values("notional", ascending=False, ignore_index=True).head(top)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return all rows that are not zero as a tidy DataFrame.
+        """Return all bins that are not zero as a tidy DataFrame.
 
         Returns
         -------
         DataFrame
-            ``time`` (UTC), ``price`` (row centre, USD), ``density`` (USD); per tier also ``leverage``.
+            ``time`` (UTC), ``price`` (bin centre, USD), ``density`` (USD); per tier also ``leverage``.
         """
         import pandas as pd
 
@@ -235,135 +306,8 @@ class Density:
         return frame
 
 
-def bright_runs(column: Floats, is_long: npt.NDArray[np.bool_], bright: float = BRIGHT) -> Ints:
-    """Return the runs of bright rows ``[a, b)`` of a column (P,), each on one side of the close, shape (R, 2)."""
-    side = np.where(is_long, 1, -1) * ((column > 0) & (column >= bright * column.max()))
-    change = np.flatnonzero(np.diff(np.r_[0, side, 0]))
-    runs = np.stack([change[:-1], change[1:]], axis=1)
-    bounded: Ints = runs[side[runs[:, 0]] != 0]
-    return bounded
-
-
-def replay(
-    ledger: Ledger,
-    decay_rate: float = 0.0,
-    weights: Sequence[float] | npt.NDArray[np.floating[Any]] | None = None,
-    columns: npt.ArrayLike | None = None,
-) -> Density:
-    """Run a ledger: for each candle decay what stands, clear what is swept, add what opens.
-
-    Parameters
-    ----------
-    ledger
-        From :func:`liqwidget.build_ledger`.
-    decay_rate
-        Per hour, continuous, >= 0: a standing amount shrinks by ``exp(-decay_rate * hours)``.
-    weights
-        One weight a tier, shape (L,), >= 0, used as they are: gives the mixed density (P, T).
-        None: one plane a tier, (L, P, T).
-    columns
-        Candles whose closes are kept, increasing; None: all. Accumulators then sum over the candles
-        since the kept one before.
-
-    Returns
-    -------
-    Density
-        Column t is the state at that candle's close and depends on candles up to t alone.
-
-    Raises
-    ------
-    InputError
-        If an argument is out of its range or the result would exceed 1e9 cells.
-    """
-    rate = check_decay_rate(decay_rate)
-    L, P, T = len(ledger.leverage), ledger.grid.rows, len(ledger)
-    w = None if weights is None else _check_weights(weights, L)
-    kept = check_columns(columns, T)
-    planes = 1 if w is not None else L
-    if planes * P * len(kept) > MAX_CELLS:
-        raise InputError(
-            f"replay: {planes} x {P:,} rows x {len(kept):,} candles is more than {MAX_CELLS:,} cells. "
-            "Use weights, a larger bin_size, or columns=."
-        )
-    values = standing_columns(ledger, rate, w, kept)
-    return Density(ledger, rate, w, kept, values.transpose(1, 2, 0) if w is None else values[:, 0].T)
-
-
-def auto_decay_rate(market: Market, turnover: float = 1.0) -> float:
-    """Return the decay rate per hour that open interest and volume imply.
-
-    Coins closed on each side over coins standing: ``sum(C) / sum(OI[t-1] * hours[t])``, with C from
-    :func:`liqwidget.model.ledger.opened_coins`. Without open interest it is the default, a half-life of 24 h.
-    """
-    closed, exposure = turned_over(market, turnover)
-    return decay_of(closed, exposure)
-
-
-def turned_over(market: Market, turnover: float = 1.0) -> tuple[float, float]:
-    """Return coins closed on each side, and coin hours that stood, of the candles behind the first."""
-    candles = market.candles
-    if "open_interest" not in candles or len(candles) < 2:
-        return 0.0, 0.0
-    closed = opened_coins(market, turnover)[1][1:]
-    standing = candles["open_interest"].to_numpy()[:-1]
-    hours = np.diff(candles.index.as_unit("ns").asi8) / NS_PER_HOUR
-    known = ~np.isnan(standing)
-    return float(closed[known].sum()), float((standing[known] * hours[known]).sum())
-
-
-def decay_of(closed: float, exposure: float) -> float:
-    """Return the decay rate per hour of coins closed over coin hours; the default where none are known."""
-    return closed / exposure if exposure > 0 else log(2) / DEFAULT_HALF_LIFE_HOURS
-
-
-def estimate(
-    market: Market,
-    leverage_mix: Mapping[float, float] | str | None = None,
-    decay_rate: float | str = "auto",
-    bin_size: float | None = None,
-    *,
-    maintenance_rate: float = 0.004,
-    fee_rate: float = 0.0,
-    turnover: float = 1.0,
-    span: float = SPAN,
-) -> Density:
-    """Return the mixed density of a market in one call.
-
-    Parameters
-    ----------
-    market
-        The candles.
-    leverage_mix
-        Tier -> weight, or a preset's name; weights are scaled to sum to 1. None: "balanced".
-    decay_rate
-        Per hour; "auto": :func:`auto_decay_rate`.
-    bin_size
-        USD; None: the 1-2-5 number nearest to a picture of 500 rows.
-    maintenance_rate, fee_rate, turnover, span
-        See :func:`liqwidget.build_ledger`.
-    """
-    mix = check_mix(leverage_mix)
-    ledger = build_ledger(market, list(mix), bin_size, maintenance_rate, fee_rate, turnover, span)
-    return ledger.replay(resolve_decay_rate(decay_rate, market, turnover), shares(mix))
-
-
-def resolve_decay_rate(decay_rate: object, market: Market, turnover: float = 1.0) -> float:
-    """Return a checked decay rate; "auto" asks the market."""
-    if isinstance(decay_rate, str) and decay_rate == "auto":
-        return auto_decay_rate(market, turnover)
-    return check_decay_rate(decay_rate)
-
-
-def check_decay_rate(value: object) -> float:
-    """Return ``value`` as a rate per hour in [0, 1e6], or raise InputError."""
-    if not is_finite(value) or not 0 <= float(value) <= 1e6:
-        raise InputError(
-            f"decay_rate: wanted a rate per hour >= 0 (half-life = ln 2 / rate) or 'auto'; got {str(value)[:40]!r}"
-        )
-    return float(value)
-
-
-def _check_weights(weights: object, tiers: int) -> Floats:
+def check_weights(weights: object, tiers: int) -> Floats:
+    """Return one finite weight >= 0 per tier, (L,), or raise InputError."""
     try:
         w = np.array(weights, dtype=np.float64)
     except (TypeError, ValueError):
@@ -374,7 +318,7 @@ def _check_weights(weights: object, tiers: int) -> Floats:
 
 
 def check_columns(columns: npt.ArrayLike | None, T: int) -> npt.NDArray[np.intp]:
-    """Return candle numbers, increasing, below T; None is all of them."""
+    """Return candle numbers, increasing, below T; None means all candles."""
     if columns is None:
         return np.arange(T)
     kept = np.array(columns)

@@ -1,21 +1,21 @@
 """Liquidation prices of isolated positions.
 
-One form serves every venue: what backs the position, as a share of its notional at entry, against what the
-venue wants to see (Binance "How to calculate liquidation price", Bybit "Liquidation Price Calculation under
+One formula serves every venue: the margin of the position, as a share of its notional at entry, against what the
+venue requires (Binance "How to calculate liquidation price", Bybit "Liquidation Price Calculation under
 Isolated Mode", OKX "Maintenance margin ratio", Hyperliquid docs "Liquidations"; they differ only in the rate,
-the amount and the fee). Left out: funding paid since entry, and cross margin, where the rest of the account counts.
+the amount and the fee). Omitted: funding paid since entry, and cross margin, where the whole account counts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import shown
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def liquidation_price(
     size
         Size of the position, > 0, in coins (linear) or USD (inverse).
     fee_rate
-        Liquidation fee f that the venue counts in, 0 <= f < 1 (OKX 0.0005, the others 0).
+        Liquidation fee f that the venue includes, 0 <= f < 1 (OKX 0.0005, the others 0).
     contract
         ``"linear"`` (margin in USD) or ``"inverse"`` (margin in coins).
     margin
@@ -69,12 +69,12 @@ def liquidation_price(
 
     Returns
     -------
-    float64 array of shape S, a float when every argument is a scalar. NaN where nothing can liquidate the position.
+    float64 array of shape S, or a float if every argument is a scalar. NaN where nothing can liquidate the position.
 
     Raises
     ------
     InputError
-        A value is not finite or out of range, a name is unknown, shapes do not broadcast, `size` is wanting,
+        A value is not finite or out of range, a name is unknown, shapes do not broadcast, `size` is missing,
         or, without `margin`, the position would be liquidated at entry (1/L <= m + f).
 
     Notes
@@ -175,7 +175,7 @@ def raw_level(price: Any, sign: Any, margin: Any, amount: Any, m: Any, f: Any, c
                 return price * _linear_factor(sign, margin + amount, m, f)
             level = price * (1 + sign * (m + f)) / (1 + sign * (margin + amount))
         else:
-            # A position that cannot go bankrupt pays no fee for it: hence the 0. Without a fee this is mm_at_entry.
+            # A position that cannot go bankrupt pays no fee, hence the 0. Without a fee this is mm_at_entry.
             bust = (sign - margin) / (sign - f) if contract == "linear" else (1 + sign * margin) / (1 + sign * f)
             free = margin + amount - m - f * np.maximum(bust, 0.0)
             level = price * (1 - sign * free) if contract == "linear" else price / (1 + sign * free)
@@ -215,7 +215,7 @@ def checked_signs(side: ArrayLike) -> Floats:
 
 
 def checked_choice(name: str, value: object, valid: Sequence[str]) -> None:
-    """Refuse what is not one of the valid words."""
+    """Refuse anything but the valid words."""
     if not isinstance(value, str) or value not in valid:
         raise InputError(f"{name}: need one of {', '.join(map(repr, valid))}; got {shown(value)}.")
 

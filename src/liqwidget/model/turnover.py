@@ -1,0 +1,197 @@
+"""Turnover: the share of volume that opens positions, and the share that keeps standing USD near open interest.
+
+Arrays in, arrays out; T are candles. `js/src/model/turnover.ts` is the twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import expm1, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..checks import is_finite
+from ..errors import InputError
+from .grid import Floats
+
+if TYPE_CHECKING:
+    from ..market.market import Market
+
+NS_PER_HOUR = 3.6e12
+AUTO = "auto"
+
+
+class Turnover(float):
+    """Share of volume that opens positions, in [0, 1], with further results of `turnover="auto"`.
+
+    It is a float, so it can be passed wherever a turnover is expected.
+
+    Attributes
+    ----------
+    scale
+        Factor on all openings, in (0, 1]; below 1 only if the decay rate is slower than open interest's own falls.
+    auto
+        Whether it was solved for a decay rate.
+    known
+        Whether open interest is known, so that USD can be compared with the venue's.
+    """
+
+    scale: float
+    auto: bool
+    known: bool
+
+    def __new__(cls, share: float, scale: float = 1.0, *, auto: bool = False, known: bool = True) -> Turnover:
+        """Return a turnover; the arguments are not checked."""
+        made = super().__new__(cls, share)
+        made.scale, made.auto, made.known = scale, auto, known
+        return made
+
+    def caption(self, decay_rate: float) -> str:
+        """Return what it means at its decay rate, as text for the picture's caption."""
+        half = _duration(log(2) / decay_rate) if decay_rate > 0 else ""
+        closes = f"half closes within {half}" if half else "nothing closes by itself"
+        if self.auto and not self.known:
+            return f"{closes}: all volume opens positions; amounts are relative, open interest is unknown"
+        if self.auto and self == 0.0:
+            return f"{closes}: open interest falls faster than that by itself: scaled to open interest"
+        share = "all" if self == 1.0 else f"{100 * self:.2g} %"
+        return f"{closes}: {share} {'' if self == 1.0 else 'of '}volume opens positions"
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """The data that determine how much each candle opens, for any turnover.
+
+    Attributes
+    ----------
+    volume, change
+        Coins traded, and change of open interest (0 where it is unknown at either end), (T,).
+    exposure
+        Standing coin hours before each candle: open interest at the previous close, times hours; NaN where it is
+        unknown, (T,).
+    hours
+        Hours since the previous candle, (T,).
+    """
+
+    volume: Floats
+    change: Floats
+    exposure: Floats
+    hours: Floats
+
+    @classmethod
+    def of(cls, market: Market) -> Opening:
+        """Return the data of a market's candles."""
+        candles = market.candles
+        volume = candles["volume"].to_numpy()
+        stamps = candles.index.as_unit("ns").asi8
+        hours = np.diff(stamps, prepend=stamps[:1]) / NS_PER_HOUR
+        change, exposure = np.zeros(len(volume)), np.full(len(volume), np.nan)
+        if "open_interest" in candles:
+            interest = candles["open_interest"].to_numpy()
+            change[1:] = np.nan_to_num(np.diff(interest), nan=0.0)
+            exposure[1:] = interest[:-1] * hours[1:]
+        return cls(volume, change, exposure, hours)
+
+    @cached_property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """All candles but the first whose previous open interest is known, (T,)."""
+        return ~np.isnan(self.exposure)
+
+    @cached_property
+    def coin_hours(self) -> float:
+        """Coin hours of open interest over the counted candles."""
+        return float(self.exposure[self.counted].sum())
+
+    @property
+    def known(self) -> bool:
+        """Whether there is open interest to compare the estimate with."""
+        return self.coin_hours > 0
+
+    def opened(self, turnover: float = 1.0) -> Floats:
+        """Return coins opened on each side by each candle, (T,)."""
+        opened = np.maximum((float(turnover) * self.volume + self.change) / 2, np.maximum(self.change, 0.0))
+        return opened * turnover.scale if isinstance(turnover, Turnover) else opened
+
+    def closed(self, share: float = 1.0) -> float:
+        """Return coins closed on each side over the counted candles."""
+        return float((self.opened(float(share)) - self.change)[self.counted].sum())
+
+    def turnover(self, decay_rate: float) -> Turnover:
+        """Return the turnover at which what closes per hour is the decay rate's share of open interest, at most 1.
+
+        Closed coins are piecewise linear and rising in the share, so the equation is solved exactly. A rate slower than
+        open interest's own falls has no solution: then only rises of open interest open positions, and all amounts are
+        scaled so that what stands is open interest on average. Without open interest it is 1.
+        """
+        if not self.known:
+            return Turnover(1.0, auto=True, known=False)
+        breaks, closed, slope = self._pieces
+        wanted = decay_rate * self.coin_hours
+        # Checked first, with tolerance: at the automatic decay rate all volume opens, even if no volume would suffice.
+        if wanted >= self.closed(1.0) * (1 - 1e-12):
+            return Turnover(1.0, auto=True)
+        if not wanted >= closed[0]:
+            return Turnover(0.0, self._scale(decay_rate), auto=True)
+        piece = int(np.searchsorted(closed, wanted, "right")) - 1
+        share = breaks[piece] + (wanted - closed[piece]) / slope[piece] if slope[piece] > 0 else breaks[piece]
+        return Turnover(min(float(share), 1.0), auto=True)
+
+    @cached_property
+    def _pieces(self) -> tuple[Floats, Floats, Floats]:
+        """Shares at which the slope of closed coins changes, ascending from 0; coins closed there; slopes after."""
+        traded = self.counted & (self.volume > 0)
+        volume, change = self.volume[traded], np.abs(self.change[traded])
+        at = change / volume
+        order = np.argsort(at, kind="stable")
+        breaks = np.concatenate([[0.0], at[order]])
+        slope = np.concatenate([[0.0], np.cumsum(volume[order]) / 2])
+        fallen = float(np.maximum(-self.change[self.counted], 0.0).sum())
+        # fallen + sum of (share * volume - |change|) / 2 over the breakpoints so far, monotonic despite rounding.
+        bent = np.maximum(breaks * slope - np.concatenate([[0.0], np.cumsum(change[order]) / 2]), 0.0)
+        return breaks, np.maximum.accumulate(fallen + bent), slope
+
+    def _scale(self, decay_rate: float) -> float:
+        grown = float(np.maximum(self.change[self.counted], 0.0).sum())
+        span = float(self.hours[self.counted].sum())
+        if grown <= 0 or span <= 0:
+            return 1.0
+        # A linear rise with decay leaves grown / span / rate * (1 - exp(-rate * span)) at the end.
+        decayed = -expm1(-decay_rate * span)
+        stands = grown * decayed / decay_rate if decayed > 0 else grown * span
+        return min(1.0, self.coin_hours / stands)
+
+
+def check_turnover(value: Any) -> float | str:
+    """Return "auto", a `Turnover`, or a share in (0, 1] as float; or raise InputError."""
+    if isinstance(value, Turnover) or (isinstance(value, str) and value == AUTO):
+        return value
+    if not (is_finite(value) and 0 < value <= 1):
+        raise InputError(f"turnover: wanted a share in (0, 1] or 'auto'; got {str(value)[:40]!r}")
+    return float(value)
+
+
+def resolve_turnover(market: Market, turnover: Any, decay_rate: float) -> Turnover:
+    """Return the turnover in force at a decay rate; "auto" is solved from the market, a number is used as it is."""
+    checked = check_turnover(turnover)
+    opening = Opening.of(market)
+    if isinstance(checked, str):
+        return opening.turnover(decay_rate)
+    return checked if isinstance(checked, Turnover) else Turnover(checked, known=opening.known)
+
+
+def opened_coins(market: Market, turnover: float = 1.0) -> tuple[Floats, Floats]:
+    """Return coins opened and closed on each side by each candle, two arrays of shape (T,).
+
+    ``opened = max((turnover * V + dOI) / 2, max(dOI, 0))``, ``closed = opened - dOI``; dOI is 0 where
+    open interest is not known at both ends.
+    """
+    opening = Opening.of(market)
+    opened = opening.opened(turnover)
+    return opened, opened - opening.change
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.3g} h" if hours < 48 else f"{hours / 24:.3g} d"
