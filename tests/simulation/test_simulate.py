@@ -1,4 +1,4 @@
-"""The simulator of traders: every coin is accounted for, and a plain retelling of each position agrees."""
+"""The simulator of traders: every coin is accounted for, and a plain re-enactment of each position agrees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from liqwidget.model.grid import PriceGrid
 M = 0.004
 FLOWS = ("opened", "closed", "stopped", "liquidated")
 
-# Small and wild: many things happen in few candles.
+# Small and volatile, so that many things happen in few candles.
 WILD: dict[str, Any] = {"candles": 120, "traders": 900, "interval": "15m", "volatility": 0.25, "holding_hours": 3.0}
 HABITS: list[dict[str, Any]] = [
     {},
@@ -51,9 +51,9 @@ def level_of(entry: float, margin: float, size: float, side: str) -> float:
 
 
 def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list[tuple[int, float, float]], Any, int]:
-    """What has to become of one position, candle by candle.
+    """The expected course of one position, candle by candle.
 
-    Returns the stretches (first candle, level, coins), how it ends and in which candle.
+    Returns the periods (first candle, level, coins), how it ends and in which candle.
     """
     long = p.side == "long"
     first = -1 if p.opened < times[0] else times.index(p.opened)
@@ -70,7 +70,7 @@ def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list
     for t in range(max(first, 0), len(times)):
         closes = p.outcome == "closed" and times[t] == p.ended
         if closes and saved is None and level == pytest.approx(p.liquidation_price):
-            return stretches, "closed", t  # whose time is over leaves first
+            return stretches, "closed", t  # expired positions leave first
         if not np.isnan(p.stop_price) and reached(p.stop_price, t):
             return stretches, "stopped", t
         if t > first and saved is not None and reached(trigger, t) and not reached(level, t):
@@ -79,13 +79,13 @@ def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list
         if reached(level, t):
             if t == first or not partial or cut:
                 return stretches, "liquidated", t
-            # What is left has the maintenance margin of the whole, at this price.
+            # The remainder has the maintenance margin of the whole position at this price.
             coins, cut = coins * (1 - partial), True
             level = level_of(level, M * p.size * level, coins, p.side)
             stretches.append((t, level, coins))
             if reached(level, t):
                 return stretches, "liquidated", t
-        if closes:  # covering what the other side lost comes last
+        if closes:  # coins closed to match the other side's losses go last
             return stretches, "closed", t
     return stretches, "open", len(times)
 
@@ -99,7 +99,7 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
     grid = PriceGrid.covering(columns.low.min(), columns.high.max(), 500.0, 0.1)
     plane = np.zeros((grid.rows, len(times)))
     lost: list[tuple[int, str, float, float]] = []
-    # Before the first candle much may have happened; those positions are in the sums below.
+    # Positions opened before the first candle have an unknown past; they are covered by the sums below.
     new = simulation.positions[simulation.positions["opened"] >= times[0]]
     for p in new.itertuples():
         stretches, outcome, end = retell(p, columns, times, habits.get("partial", 0.0))
@@ -136,10 +136,11 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
     assert truth.values.shape == plane.shape
     assert old["ended"].notna().all()
     gone = times.index(old["ended"].max())
-    assert gone < len(times) - 30, "the old ones have to be gone to compare"
+    assert gone < len(times) - 30, "the comparison needs all older positions to have ended"
     np.testing.assert_allclose(truth.values[:, gone:], plane[:, gone:], rtol=1e-6)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10_000),
     candles=st.integers(2, 60),
@@ -186,19 +187,19 @@ def test_every_coin_is_accounted_for(
         lost = simulation.market.liquidations
         lost = lost[lost["side"] == side].groupby("time")["quantity"].sum().reindex(frame.index, fill_value=0.0)
         np.testing.assert_allclose(lost, flows[f"liquidated_{side}"], atol=1e-9 * scale)
-    # Buys equal sells; volume is what changed hands.
+    # Buys equal sells; volume is the amount traded.
     buys = flows["opened_long"] + flows["closed_short"] + flows["stopped_short"] + flows["liquidated_short"]
     sells = flows["opened_short"] + flows["closed_long"] + flows["stopped_long"] + flows["liquidated_long"]
     np.testing.assert_allclose(buys, sells, atol=1e-9 * scale)
     np.testing.assert_allclose(frame["volume"] * simulation.turnover, buys, atol=1e-9 * scale)
     taken = frame["taker_buy_volume"]
     assert ((taken >= flows["liquidated_short"]) & (taken <= frame["volume"])).all()
-    # What the model takes as opened on each side is the mean of both.
+    # What the model assumes as opened on each side is the mean of both sides.
     change = np.diff(interest)
     model = (simulation.turnover * frame["volume"].to_numpy()[1:] + change) / 2
     mean = ((flows["opened_long"] + flows["opened_short"]) / 2).to_numpy()[1:]
     np.testing.assert_allclose(model, mean, atol=1e-9 * scale)
-    # The density holds what stands.
+    # The density holds the standing positions.
     truth = simulation.density(float(frame["close"].iloc[0]) / 50, [candles - 1])
     standing = (p["standing"] * p["entry"]).groupby(p["side"]).sum()
     for side in ("long", "short"):
@@ -224,21 +225,21 @@ def test_the_default_traders_do_what_the_model_assumes() -> None:
     p, candles = simulation.positions, simulation.market.candles
     new = p[p["opened"] >= candles.index[0]]
     assert len(new) == 20 * len(candles)
-    # Entries are spread evenly over the candle's range.
+    # Entries are distributed evenly over the candle's range.
     at = candles.loc[new["opened"]]
     place = (new["entry"].to_numpy() - at["low"].to_numpy()) / (at["high"] - at["low"]).to_numpy()
     np.testing.assert_allclose(np.quantile(place, [0.1, 0.5, 0.9]), [0.1, 0.5, 0.9], atol=0.015)
-    # Closing: what is left of those far from liquidation falls by exp(-rate * hours).
+    # Closing: positions far from liquidation decline by exp(-rate * hours).
     calm = new[(new["leverage"] <= 5) & (new["opened"] < candles.index[600])]
     hours = (calm["ended"] - calm["opened"]).dt.total_seconds().fillna(np.inf) / 3600
     for after in (5, 20, 50):
         assert (hours > after).mean() == pytest.approx(np.exp(-simulation.decay_rate * after), abs=0.02)
-    # The mix is a share of the notional; sizes are heavy-tailed.
+    # The mix is in shares of notional; sizes are heavy-tailed.
     shares = new["notional"].groupby(new["leverage"]).sum() / new["notional"].sum()
     np.testing.assert_allclose(shares * 100, list(simulation.leverage_mix.values()), atol=1.0)
     assert new["size"].nlargest(400).sum() > 0.04 * new["size"].sum()
     assert lw.auto_decay_rate(simulation.market) == pytest.approx(simulation.decay_rate, rel=0.2)
-    # Both sides alike, and open interest where it was asked for.
+    # Both sides are equal, and open interest is at the requested level.
     assert 0.9 < len(new[new["side"] == "long"]) / len(new[new["side"] == "short"]) < 1.1
     assert candles["open_interest"].mean() == pytest.approx(90_000, rel=0.15)
 
@@ -273,8 +274,8 @@ def test_on_the_path_newcomers_are_exposed_from_their_entry_on() -> None:
     assert len(at_once) > 20
     assert reached.all()
     back = np.where(long, level < there["close"].to_numpy(), level > there["close"].to_numpy())
-    assert back.any(), "some were liquidated on the way, and the price came back"
-    # Who survives the candle stands on the right side of its close.
+    assert back.any(), "some must be liquidated within the candle before the price returns"
+    # Positions that survive the candle are on the right side of its close.
     stays = new[(new["ended"] != new["opened"])]
     close = candles.loc[stays["opened"], "close"].to_numpy()
     assert (
@@ -297,7 +298,7 @@ def test_the_push_is_the_square_root_law_of_what_was_liquidated_lately() -> None
     quiet, loud = (simulate(impact=impact, **common) for impact in (0.0, 2.0))
     index = loud.market.candles.index
     p = loud.positions
-    stood = p[(p["outcome"] == "liquidated") & (p["opened"] < p["ended"])]  # a newcomer's own loss does not push
+    stood = p[(p["outcome"] == "liquidated") & (p["opened"] < p["ended"])]  # newcomers' liquidations do not push
     coins_out = stood["size"] * np.where(stood["side"] == "long", 1, -1)
     net = coins_out.groupby(stood["ended"]).sum().reindex(index, fill_value=0.0).to_numpy()
     pushing, remembered = np.zeros(len(net)), 0.0
@@ -307,7 +308,7 @@ def test_the_push_is_the_square_root_law_of_what_was_liquidated_lately() -> None
     expected = -np.sign(pushing) * 2.0 * 0.06 * np.sqrt(np.abs(pushing) / day)
     gap = np.log(loud.market.candles["close"] / quiet.market.candles["close"]).to_numpy()
     assert (net != 0).sum() > 50
-    # What was liquidated before the first candle is forgotten after a few hours.
+    # Liquidations before the first candle are forgotten after a few hours.
     np.testing.assert_allclose(gap[120:], expected[120:], atol=1e-5)
 
 
@@ -330,7 +331,7 @@ def test_a_density_reads_like_an_estimate_s() -> None:
     assert "open" in repr(simulation)
     assert "decayed_long" not in dir(truth)
     for name in ("decayed", "decayed_long"):
-        with pytest.raises(AttributeError, match="has no flows: see those of the simulation"):
+        with pytest.raises(AttributeError, match="has no flows; they are in Simulation"):
             getattr(truth, name)
 
 
@@ -364,11 +365,11 @@ def test_a_large_market_takes_no_longer_than_plain_python_to_count() -> None:
         ({"candles": 1}, "candles: wanted a whole number from 2 to 1,000,000; got 1"),
         ({"candles": 10.5}, "candles: "),
         ({"traders": 100}, "traders: wanted a whole number from 240"),
-        ({"traders": 2_000_000, "holding_hours": 2_000}, "traders: .* are more than 50,000,000. Use fewer traders"),
+        ({"traders": 2_000_000, "holding_hours": 2_000}, "traders: wanted at most 50,000,000.* Use fewer traders"),
         ({"seed": -1}, "seed: "),
         ({"seed": True}, "seed: "),
         ({"interval": "5min"}, "interval: "),
-        ({"start": "soon"}, "start: wanted a time .* got 'soon'"),
+        ({"start": "soon"}, "start: wanted a date or time; got 'soon'"),
         ({"start": None}, "start: "),
         ({"price": 0.0}, "price: "),
         ({"leverage_mix": {300: 1}}, "300"),

@@ -1,4 +1,4 @@
-"""The prices of a simulated market before any trader pushes them, and how many traders they attract."""
+"""Prices of a simulated market before any price impact, and how many traders arrive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOMENTUM_HOURS = 4.0
 
 
 class Walk(NamedTuple):
-    """Prices before any impact; T candles, K steps within one."""
+    """Prices before price impact; T candles, K steps within each."""
 
     path: Floats  # (T, K + 1), USD
     decimals: int  # of a tick
@@ -24,7 +24,7 @@ class Walk(NamedTuple):
 
 
 def walk_of(rng: np.random.Generator, warm: int, count: int, hours: float, price: float, daily: float) -> Walk:
-    """Walk at random with clustered volatility, ``daily`` on average; at ``price`` after ``warm`` candles."""
+    """Return a random walk with clustered volatility, ``daily`` on average; at ``price`` after ``warm`` candles."""
     total = warm + count
     swell = sum(_wave(rng, total, hours, memory, size) for memory, size in ((18.0, 0.35), (2.0, 0.3)))
     volatility = np.exp(swell)
@@ -42,7 +42,7 @@ def walk_of(rng: np.random.Generator, warm: int, count: int, hours: float, price
 
 
 def _wave(rng: np.random.Generator, count: int, hours: float, memory: float, size: float) -> Floats:
-    """Return a stationary wave with this memory in hours and standard deviation."""
+    """Return a stationary process with this memory (hours) and standard deviation (size)."""
     alpha = min(1.0, hours / memory)
     noise = np.concatenate([rng.normal(size=1) * math.sqrt(alpha / (2 - alpha)), rng.normal(size=count)])
     wave: Floats = pd.Series(noise).ewm(alpha=alpha, adjust=False).mean().to_numpy()[1:]
@@ -50,7 +50,7 @@ def _wave(rng: np.random.Generator, count: int, hours: float, memory: float, siz
 
 
 def arrivals_of(rng: np.random.Generator, prices: Walk, warm: int, traders: int) -> NDArray[np.int64]:
-    """Return traders by candle (T,): exactly as many as asked for, and before them at the same rate."""
+    """Return arrivals by candle (T,): exactly ``traders`` after the warm-up, and at the same rate within it."""
     moves = np.ptp(np.log(prices.path), axis=1)
     keen = (0.4 + 0.6 * moves / moves.mean()) * np.exp(rng.normal(0.0, 0.2, len(moves)))
     count = len(moves) - warm

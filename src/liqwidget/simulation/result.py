@@ -1,4 +1,4 @@
-"""A simulated market together with the truth behind it."""
+"""A simulated market with its true positions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..market import Market
+from ..market.market import Market
 from ..model.density import Density
 from ..model.grid import PriceGrid
-from ..model.ledger import SPAN, Ledger
+from ..model.ledger import Ledger
+from ..model.opening import SPAN
 from .traders import CROWDS, LIQUIDATED, OUTCOMES, Traders
-from .true_density import Standing, TrueDensity
+from .true_density import TrueDensity, TrueStanding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Simulation:
-    """A simulated market and the truth behind it.
+    """A simulated market with its true positions.
 
     Attributes
     ----------
     market : Market
-        What an exchange would publish, labelled simulated: candles with volume, open_interest, taker_buy_volume,
+        What an exchange would publish, labelled as simulated: candles with volume, open_interest, taker_buy_volume,
         funding_rate and long_short_ratio, and each realised liquidation.
     positions : DataFrame
         Every position that stood at the first candle or opened since, in order of arrival: ``opened`` (UTC, start of
@@ -37,17 +38,17 @@ class Simulation:
         Coins by candle: ``opened_long`` ... ``liquidated_short``. For each side, what stood before + opened - closed
         - stopped - liquidated = ``open_interest``.
     leverage_mix, decay_rate, turnover
-        What `calibrate` should find, and what `build_ledger` and `replay` need: the mix; 1 / mean holding time, per
-        hour; the share of volume that takes positions.
+        What `calibrate` should find, and what `build_ledger` and `replay` need: the mix; the rate, 1 / mean holding
+        time, per hour; the share of volume that opens or closes positions.
     """
 
     market: Market
-    positions: Any
-    flows: Any
+    positions: pd.DataFrame
+    flows: pd.DataFrame
     leverage_mix: dict[float, float]
     decay_rate: float
     turnover: float
-    _standing: Standing = field(repr=False)
+    _standing: TrueStanding = field(repr=False)
 
     def __repr__(self) -> str:
         counts = self.positions["outcome"].value_counts()
@@ -55,7 +56,7 @@ class Simulation:
         return f"Simulation({len(self.market):,} candles, {len(self.positions):,} positions: {ends})"
 
     def density(self, on: Ledger | Density | PriceGrid | float, columns: npt.ArrayLike | None = None) -> TrueDensity:
-        """Return what truly stood, in USD of notional at entry, by price row and candle.
+        """Return the true density: USD of notional at entry, by price row and candle.
 
         Parameters
         ----------
@@ -79,11 +80,11 @@ class Simulation:
         return self._standing.density(grid, columns, self.leverage_mix, self.decay_rate)
 
 
-def positions_of(book: Traders, times: Any, warm: int, hours: float) -> Any:
-    """Return the positions as `Simulation` has them."""
+def positions_of(book: Traders, times: Any, warm: int, hours: float) -> pd.DataFrame:
+    """Return the positions in the form of `Simulation.positions`."""
     kept = (book.ended < 0) | (book.ended >= warm)
     first, step = times[0].tz_localize(None).to_datetime64(), np.timedelta64(round(hours * 3600), "s")
-    ended = np.where(book.ended < 0, np.datetime64("NaT"), first + (book.ended - warm) * step)
+    ended = np.where(book.ended < 0, np.datetime64("NaT", "ns"), first + (book.ended - warm) * step)
     notional = book.size * book.entry
     frame = pd.DataFrame({
         "opened": pd.DatetimeIndex((first + (book.opened - warm) * step)[kept], tz="UTC"),
@@ -108,8 +109,8 @@ def positions_of(book: Traders, times: Any, warm: int, hours: float) -> Any:
     return frame
 
 
-def liquidations_of(book: Traders, times: Any, warm: int) -> Any:
-    """Return each realised liquidation since the first candle, parts included, as `Market` takes them."""
+def liquidations_of(book: Traders, times: Any, warm: int) -> pd.DataFrame:
+    """Return each realised liquidation since the first candle, partial ones included, as `Market` takes them."""
     whole = np.flatnonzero(book.outcome == LIQUIDATED)
     rest = book.liquidated[whole] - book.cut()[whole]
     events = [(np.full(len(ids), t), ids, level, coins) for ids, t, level, _, coins in book.changes]

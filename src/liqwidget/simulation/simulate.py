@@ -1,4 +1,4 @@
-"""A simulated market of leveraged traders that obeys the model, and can be made to break it, one habit at a time."""
+"""A simulated market of leveraged traders that follows the model; each option breaks one of its assumptions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..checks import is_finite
+from ..checks import is_finite, moment, shown, whole
 from ..errors import InputError
-from ..market import Market
+from ..market.market import Market
+from ..market.units import IN_COINS
 from ..model.settings import check_mix, shares
+from .funding import funding_rates, interval_hours
 from .prices import STEPS, Walk, arrivals_of, walk_of
 from .result import Simulation, liquidations_of, positions_of
-from .sample import funding_rates, interval_hours
-from .traders import CLOSED, Candle, Habits, Traders
-from .true_density import Standing
+from .traders import CLOSED, DEFAULT_MIX, Candle, Habits, Traders
+from .true_density import TrueStanding
 
 Floats = NDArray[np.float64]
 
 WARM_UP = 4.0  # holding times before the first candle
 MOST = 50_000_000  # traders
-ROUNDS = 30  # of liquidations that set off others within a candle, at most
+ROUNDS = 30  # of liquidations that trigger others within a candle, at most
 _FLOWS = [f"{what}_{side}" for what in ("opened", "closed", "stopped", "liquidated") for side in ("long", "short")]
 
 
@@ -37,7 +38,7 @@ def simulate(
     start: str | pd.Timestamp = "2026-01-05",
     price: float = 84_000.0,
     open_interest: float = 90_000.0,
-    leverage_mix: Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
     holding_hours: float = 30.0,
     volatility: float = 0.025,
     maintenance_rate: float = 0.004,
@@ -56,20 +57,20 @@ def simulate(
     impact: float = 0.0,
     impact_hours: float = 1.0,
 ) -> Simulation:
-    """Simulate leveraged traders one by one, so that an estimate can be held against what is true.
+    """Simulate leveraged traders one by one, so that an estimate can be compared with the truth.
 
-    With the defaults the traders do what the model of this package assumes, and what is left between its estimate and
-    the truth is chance: who came, with which size. The arguments from ``trend_followers`` on are complications; each
-    says which assumption it breaks.
+    With the defaults the traders behave as the model of this package assumes, and the remaining difference between
+    estimate and truth is chance: who arrives, and with which size. Arguments from ``trend_followers`` on are
+    complications; each says which assumption it breaks.
 
     Parameters
     ----------
     candles : int
         Number of candles, 2 to 1,000,000.
     traders : int, optional
-        Positions opened in them, at least two a candle (default 20); more arrive when the price moves. Others arrive at
-        the same rate in four holding times before the first candle, which are not published: the market starts with a
-        full book.
+        Positions opened in them, at least two per candle (default 20); more arrive when the price moves. Others arrive
+        at the same rate during a warm-up of four holding times before the first candle, so that positions are open
+        when the market starts; the warm-up is not published.
     seed : int
         Of ``numpy.random.default_rng``; the same arguments give the same market.
     interval : str
@@ -79,9 +80,10 @@ def simulate(
     price : float
         First open, USD.
     open_interest : float
-        Coins on each side that arrivals and holding times tend to; liquidations keep it below.
+        Coins on each side towards which arrivals and holding times tend; liquidations keep it lower.
     leverage_mix : mapping or str, optional
-        Leverage to weight (any scale): share of the notional opened; or the name of a preset. Default "balanced".
+        Leverage to weight (any scale): share of the notional opened; or the name of a preset.
+        None: 3x to 100x, few above 50x.
     holding_hours : float
         Mean holding time. Holding times are exponential: the decay rate is its inverse.
     volatility : float
@@ -89,15 +91,15 @@ def simulate(
     maintenance_rate : float
         ``m`` of `liqwidget.liquidation_price`.
     trend_followers, contrarians : float
-        Shares of the traders that go with, and against, the last hours; the rest toss a coin. Breaks nothing in the
-        coins, since each contract has two sides; but the smaller crowd holds fewer, larger positions.
+        Shares of the traders that trade with, and against, the trend of the last hours; the rest choose at random. The
+        coins stay as modelled, since each contract has two sides; but the smaller crowd holds fewer, larger positions.
     size_tail : float
-        Exponent of the Pareto distribution of sizes, > 1. The smaller, the more a few large positions decide: the
-        model spreads evenly what is lumpy. Sizes are what found a counterparty: scaled so that both sides are equal.
+        Exponent of the Pareto distribution of sizes, > 1. The smaller, the more a few large positions
+        dominate, which the model spreads evenly. Sizes are scaled so that both sides are equal.
     size_limit : float
-        Largest size over the mean one, before that scaling; venues limit positions.
+        Largest size over the mean size, before that scaling; venues limit positions.
     churn : float
-        Volume that changes no position, over the volume that does. Breaks ``turnover=1``; see `Simulation.turnover`.
+        Volume that changes no position over volume that does. Breaks ``turnover=1``; see `Simulation.turnover`.
     patience : float
         Mean holding times are ``holding_hours * (5 / leverage) ** patience``. Breaks the one decay rate of all tiers.
     entries : str
@@ -110,21 +112,22 @@ def simulate(
         Share that adds margin once, at 70 % of the way to liquidation, unless one candle does both. Breaks "levels do
         not move".
     top_up_margin : float
-        What they add, over their first margin, > 0.
+        Margin that they add, over their initial margin, > 0.
     partial : float
         Share of a position that is liquidated first, 0 (all at once) to 0.9; the rest has the whole maintenance margin
         and a new, farther liquidation price. Breaks "a swept row is empty".
     take_over : float
-        Share of what one side loses to liquidations and stops, beyond what the other loses, that newcomers take over.
-        The rest is closed by standing positions of the other side, drawn at random, as takers of profit do: they age a
-        little faster. 1 breaks "as much is opened long as short": who takes over is exposed to the same fall, so more
-        is liquidated than estimated. 0 breaks the one decay rate. At a half the two about cancel.
+        When liquidations and stops close more on one side than on the other: the share of the excess that new
+        positions take over. The rest is matched by randomly drawn positions of the other side that close, as profit
+        takers do, which makes holding times a little shorter. 1 breaks "as much is opened long as short": the new
+        positions are exposed to the same move, so more is liquidated than estimated. 0 breaks the one decay rate. At
+        0.5 both effects about cancel.
     impact : float
-        ``Y`` of the square-root law (Donier and Bonart 2015): net liquidated coins Q of what stood push the price by
+        ``Y`` of the square-root law (Donier and Bonart 2015): net liquidated coins Q push the price by
         ``Y * volatility * sqrt(Q / V)``, V the volume of a mean day, within the candle, until nothing more is
-        liquidated. Breaks nothing in the model, but makes levels the cause of the price; about 1 is usual.
+        liquidated. Breaks no assumption, but makes levels a cause of price moves; about 1 is usual.
     impact_hours : float
-        Mean hours in which the liquidated volume that pushes is forgotten.
+        Mean hours until liquidated volume no longer moves the price.
 
     Returns
     -------
@@ -154,12 +157,12 @@ def simulate(
     >>> made.market.simulated, bool(made.positions["size"].gt(0).all())
     (True, True)
     """
-    count = _whole("candles", candles, 2, 1_000_000)
-    arrivals = _whole("traders", 20 * count if traders is None else traders, 2 * count, MOST)
-    _whole("seed", seed, 0, 2**63)
-    first = _moment(start)
+    count = whole("candles", candles, 2, 1_000_000)
+    arrivals = whole("traders", 20 * count if traders is None else traders, 2 * count, MOST)
+    whole("seed", seed, 0, 2**63)
+    first = pd.Timestamp(moment("start", start), tz="UTC").as_unit("us")
     hours = interval_hours(interval)
-    mix = check_mix(leverage_mix)
+    mix = check_mix(DEFAULT_MIX if leverage_mix is None else leverage_mix)
     for name, value, low, high in (
         ("price", price, 1e-6, 1e9),
         ("open_interest", open_interest, 1e-6, 1e15),
@@ -181,15 +184,15 @@ def simulate(
         ("impact_hours", impact_hours, 1e-3, 8_760.0),
     ):
         if not (is_finite(value) and low <= value <= high):
-            raise InputError(f"{name}: wanted a number from {low:g} to {high:g}; got {str(value)[:40]}")
+            raise InputError(f"{name}: wanted a number from {low:g} to {high:g}; got {shown(value)}.")
     for name, total in (
         ("trend_followers, contrarians", trend_followers + contrarians),
         ("stops, top_ups", stops + top_ups),
     ):
         if total > 1:
-            raise InputError(f"{name}: wanted shares that add up to 1 at most; got {total:g}")
+            raise InputError(f"{name}: wanted shares that add up to 1 at most; got {total:g}. Lower one of the two.")
     if entries not in ("range", "path"):
-        raise InputError(f"entries: wanted 'range' or 'path'; got {str(entries)[:40]!r}")
+        raise InputError(f"entries: wanted 'range' or 'path'; got {shown(entries)}.")
 
     tiers = np.array(list(mix), dtype=np.float64)
     habits = Habits(
@@ -200,8 +203,8 @@ def simulate(
     warm = math.ceil(WARM_UP * holding_hours / hours)
     if arrivals * (warm + count) / count > MOST:
         raise InputError(
-            f"traders: {arrivals:,} in {count:,} candles, at the same rate {WARM_UP:g} holding times before them, are "
-            f"more than {MOST:,}. Use fewer traders, more candles or a shorter holding_hours."
+            f"traders: wanted at most {MOST:,}, warm-up included; got {arrivals:,} in {count:,} candles, and as many a "
+            f"candle in {WARM_UP:g} holding times before. Use fewer traders, more candles or a shorter holding_hours."
         )
     prices = walk_of(rng, warm, count, hours, price, volatility)
     arriving = arrivals_of(rng, prices, warm, arrivals)
@@ -213,13 +216,14 @@ def simulate(
     times = pd.date_range(first, periods=count, freq=pd.Timedelta(hours=hours), name="time", unit="us")
     frame = _publish(rng, rows[warm:], times, hours, churn)
     positions = positions_of(book, times, warm, hours)
-    standing = Standing.of(book, warm, frame["close"].to_numpy(), times)
+    standing = TrueStanding.of(book, warm, frame["close"].to_numpy(), times)
     market = Market.from_frame(
         frame,
         symbol="BTCUSDT-SIM",
         exchange="simulated",
         liquidations=liquidations_of(book, times, warm),
         simulated=True,
+        **IN_COINS,
     )
     flows = pd.DataFrame(rows[warm:, 6:], market.candles.index, _FLOWS)
     return Simulation(market, positions, flows, mix, 1 / holding_hours, 1 / (1 + churn), standing)
@@ -228,7 +232,7 @@ def simulate(
 class _Push(NamedTuple):
     strength: float  # log price at a mean day's volume
     day: float  # coins
-    kept: float  # share of the pushing volume that the next candle remembers
+    kept: float  # share of the liquidated volume that still moves the next candle
 
     def of(self, volume: float) -> float:
         return -math.copysign(self.strength * math.sqrt(abs(volume) / self.day), volume)
@@ -304,19 +308,3 @@ def _publish(rng: np.random.Generator, rows: Floats, times: Any, hours: float, c
     )  # fmt: skip
     frame["funding_rate"] = funding_rates(frame["close"], times, hours)
     return frame
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise InputError(f"{name}: wanted a whole number from {low:,} to {high:,}; got {str(value)[:40]}")
-    return int(value)
-
-
-def _moment(start: Any) -> Any:
-    try:
-        first = pd.Timestamp(start)
-        if first is pd.NaT:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise InputError(f"start: wanted a time such as '2026-01-05'; got {str(start)[:40]!r}") from None
-    return first.tz_localize("UTC") if first.tz is None else first.tz_convert("UTC")

@@ -1,4 +1,4 @@
-"""The book of the simulated traders: who enters, who leaves, and how, candle by candle.
+"""Positions of the simulated traders: how they enter and leave, candle by candle.
 
 Positions are numbered in order of arrival; arrays are (N,) over all of them. Prices are USD, amounts coins.
 """
@@ -21,9 +21,12 @@ CROWDS = ("trend", "contrarian", "noise")
 TOP_UP_AT = 0.7  # of the way from entry to liquidation price
 _PLAIN, _STOP, _TOP_UP = range(3)  # what a trader does before liquidation
 
+#: Shares of leverage in percent: the truth of a simulated market, whatever the default picture assumes.
+DEFAULT_MIX: dict[float, float] = {3: 25, 5: 30, 10: 25, 20: 14, 50: 5, 100: 1}
+
 
 class Habits(NamedTuple):
-    """What the traders are like: see `liqwidget.simulate` for each."""
+    """Behaviour of the traders; see `liqwidget.simulate` for each parameter."""
 
     tiers: Floats  # (L,) leverages
     shares: Floats  # (L,) of the notional opened, sum 1
@@ -40,7 +43,7 @@ class Habits(NamedTuple):
 
 
 class Candle(NamedTuple):
-    """Where newcomers of one candle enter and what they then see; the last three are arrays on the way through it."""
+    """Where new positions of a candle enter, and the prices after that; the last three follow the path inside it."""
 
     low: float
     high: float
@@ -51,13 +54,13 @@ class Candle(NamedTuple):
 
 
 class Traders:
-    """All positions, and which of them are watched because they stand."""
+    """All positions, and which of them are open and therefore watched."""
 
     def __init__(self, rng: np.random.Generator, arrivals: Ints, coins: float, habits: Habits, steps: int) -> None:
         n = int(arrivals.sum())
         self._rng = rng
         self.habits, self.ends = habits, np.cumsum(arrivals).tolist()
-        self.opened = np.repeat(np.arange(len(arrivals)), arrivals)
+        self.opened = np.repeat(np.arange(len(arrivals)), arrivals.astype(np.intp))
         tier = rng.choice(len(habits.tiers), n, p=habits.shares)
         self.leverage = habits.tiers[tier]
         long, short = level_factors(habits.tiers, habits.maintenance_rate)
@@ -81,7 +84,7 @@ class Traders:
         self.changes: list[tuple[Ints, int, Floats, Floats, Floats]] = []
 
         self._used = self._watched = 0
-        # The standing ones side by side, and a few that have left since the last tidying up.
+        # Open positions stored contiguously, and a few that have closed since the last `_tidy`.
         self._ids = np.empty(n, dtype=np.int64)
         self._long_trip, self._short_trip, self._deadline = self._watch = np.empty((3, n))
         self.accounts = [0, 0]  # open positions: long, short
@@ -99,14 +102,14 @@ class Traders:
         return cut
 
     def close(self, t: int, clock: float) -> tuple[float, float]:
-        """Let those leave whose holding time is over; return coins of longs and of shorts."""
+        """Close positions whose holding time is over; return coins of longs and of shorts."""
         if t % 32 == 0:
             self._tidy()
         at = np.flatnonzero(self._deadline[: self._watched] <= clock)
         return self._leave(t, at, CLOSED, np.nan) if at.size else (0.0, 0.0)
 
     def cover(self, t: int, long: bool, coins: float) -> float:
-        """Let standing longs, or shorts, drawn at random, close at most so many coins; return how many."""
+        """Close randomly drawn longs (or shorts), at most this many coins; return how many."""
         trip = self._long_trip[: self._watched] if long else -self._short_trip[: self._watched]
         standing = self._rng.permutation(np.flatnonzero(trip > -np.inf))
         fits = np.cumsum(self.left[self._ids[standing]]) <= coins
@@ -141,16 +144,16 @@ class Traders:
     def enter(
         self, t: int, candle: Candle, clock: float, mood: float, gone: tuple[float, float]
     ) -> tuple[Floats, Floats, Floats]:
-        """Open candle t's newcomers; return coins opened, stopped and liquidated at once, each (long, short).
+        """Open candle t's new positions; return coins opened, stopped and liquidated at once, each (long, short).
 
-        ``gone`` is what left before, per side. Newcomers bring coins of their own; open interest stays equal on both
-        sides because the side that lost more is given more, the other one less. ``mood`` in [-1, 1] is the trend.
+        ``gone`` are the coins closed before, by side. Open interest stays equal on both sides because the side that
+        closed more opens more. ``mood`` in [-1, 1] is the trend.
         """
         new = slice(self._used, self.ends[t])
         self._used = new.stop
         long = self._mood[new] < np.array([0.5 + mood / 2, 0.5 - mood / 2, 0.5])[self.crowd[new]]
         count = int(long.sum())
-        if count in (0, long.size):  # each side has someone
+        if count in (0, long.size):  # each side has at least one
             long[-1] = count == 0
         if candle.path is None or candle.low_after is None or candle.high_after is None:
             entry = candle.low + self._draw[new] * (candle.high - candle.low)
@@ -161,7 +164,7 @@ class Traders:
         level, trip, dies = self._plan(new, long, entry)
         dead = np.where(long, dies >= lowest, dies <= highest)
         if dead.any() and (dead[long].all() or dead[~long].all()):
-            # Someone has to take that side: its first, at the close.
+            # A side must not be empty: its first position enters at the close.
             for side in (long, ~long):
                 if dead[side].all():
                     i = int(np.argmax(side))
@@ -202,7 +205,7 @@ class Traders:
         return opened, stopped, lost
 
     def _plan(self, new: slice, long: Any, entry: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return liquidation prices, what is watched, and what ends a newcomer in its own candle."""
+        """Return liquidation prices, watched prices, and prices that close a new position within its own candle."""
         level = entry * np.where(long, self._factor[1, new], self._factor[0, new])
         if self._plain:
             return level, level, level
@@ -228,7 +231,7 @@ class Traders:
         return longs, float(coins @ ~long)
 
     def _top_up(self, t: int, at: Ints, ids: Ints) -> None:
-        """Add margin once, which moves the liquidation price away."""
+        """Add margin once, which moves the liquidation price away from the entry."""
         m, more = self.habits.maintenance_rate, self.habits.top_up_margin
         self._note(t, ids, np.zeros(ids.size))
         self.margin_added[ids] = more * self.size[ids] * self.entry[ids] / self.leverage[ids]
@@ -239,9 +242,9 @@ class Traders:
         self._watch_level(at, ids)
 
     def _cut_down(self, t: int, at: Ints, ids: Ints, low: float, high: float) -> tuple[tuple[float, float], Any]:
-        """Close the venue's first part; what is left is backed by the whole maintenance margin.
+        """Liquidate the first part; the rest is backed by the whole maintenance margin.
 
-        Return the coins (long, short) and which of them survive the candle with the rest.
+        Return the coins (long, short) and which positions survive the candle with the rest.
         """
         part, m = self.habits.partial, self.habits.maintenance_rate
         coins, long = self.left[ids] * part, self.long[ids]
@@ -268,7 +271,7 @@ class Traders:
         self._watch[:, :n], self._ids[:n] = self._watch[:, still], self._ids[still]
 
 
-_NOTHING = np.array([[-np.inf], [np.inf], [np.inf]])  # trips and deadline of nobody
+_NOTHING = np.array([[-np.inf], [np.inf], [np.inf]])  # watched prices and deadline of a closed position
 
 
 def _crossed(long: Any, price: Floats, low: float, high: float) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""What truly stood in a simulated market, by price row and candle."""
+"""The true density of a simulated market, by price row and candle."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..model.replay import FLOWS
 from ..model.settings import shares
 from .traders import Traders
 
-MAX_CELLS = 250_000_000  # 2 GB of float64 on the way
+MAX_CELLS = 250_000_000  # 2 GB of float64 while it is computed
 
 
-class Standing(NamedTuple):
+class TrueStanding(NamedTuple):
     """Stretches of time in which a position had one level and one size, (S,): candle t's close is in [since, until)."""
 
     since: Ints
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
     time: Any  # (T,) datetime64[ns], UTC
 
     @classmethod
-    def of(cls, book: Traders, warm: int, close: Floats, times: Any) -> Standing:
+    def of(cls, book: Traders, warm: int, close: Floats, times: Any) -> TrueStanding:
         """Return what stood from the first published candle on; ``warm`` candles were before it."""
         whole = np.arange(len(book.size))
         ids = np.concatenate([*(change[0] for change in book.changes), whole])
@@ -63,14 +63,14 @@ class Standing(NamedTuple):
         kept = check_columns(columns, len(self.close))
         if grid.rows * len(kept) > MAX_CELLS:
             raise InputError(
-                f"density: {grid.rows:,} rows x {len(kept):,} candles is more than {MAX_CELLS:,} cells. "
+                f"density: wanted at most {MAX_CELLS:,} cells; got {grid.rows:,} rows x {len(kept):,} candles. "
                 "Use a larger bin_size or columns=."
             )
         return TrueDensity(self, grid, kept, mix, rate)
 
 
 class TrueDensity(Density):
-    """What truly stood at each close; read like a `Density`, whose values are estimates.
+    """The true density at each close; used like a `Density`, whose values are estimates.
 
     Attributes
     ----------
@@ -79,18 +79,18 @@ class TrueDensity(Density):
     standing_long, standing_short, outside_long, outside_short
         USD standing at each close, float64, (T,), and the part of it whose level lies outside the rows.
     leverage, weights, decay_rate
-        The true tiers and mix, and the rate at which positions close by themselves.
+        The true tiers and mix, and the rate at which positions close voluntarily.
     """
 
     def __init__(
-        self, standing: Standing, grid: PriceGrid, kept: npt.NDArray[np.intp], mix: dict[float, float], rate: float
+        self, standing: TrueStanding, grid: PriceGrid, kept: npt.NDArray[np.intp], mix: dict[float, float], rate: float
     ) -> None:
-        self._standing, self._columns, self.grid, self.decay_rate = standing, kept, grid, rate
+        self._standing, self._columns, self.grid, self._rows, self.decay_rate = standing, kept, grid, grid, rate
         self.leverage, self.weights = np.array(list(mix), dtype=np.float64), shares(mix)
         self.time, self.close = standing.time[kept], standing.close[kept]
         row = np.floor(half_bins(standing.level, grid.bin_size) / 2).astype(np.int64) - grid.first
         self._inside = (row >= 0) & (row < grid.rows)
-        self._row = np.where(self._inside, row, 0)
+        self._row = np.where(self._inside, row, 0).astype(np.intp)
         # Column k holds what has since <= kept[k] < until.
         self._from, self._to = np.searchsorted(kept, standing.since), np.searchsorted(kept, standing.until)
         self.values = self._accumulate(self._row, grid.rows, self._inside).astype(np.float32).T
@@ -101,7 +101,7 @@ class TrueDensity(Density):
 
     def __getattr__(self, name: str) -> Any:
         if name in FLOWS or name == "decayed":
-            raise AttributeError("'TrueDensity' has no flows: see those of the simulation, and its positions")
+            raise AttributeError("a TrueDensity has no flows; they are in Simulation.flows and Simulation.positions")
         return super().__getattr__(name)
 
     def __dir__(self) -> list[str]:
@@ -135,7 +135,7 @@ class TrueDensity(Density):
         return {"long": sums[0] + sums[2], "short": sums[1] + sums[3], **outside}
 
     def profile(self, at: int = -1) -> pd.DataFrame:
-        """Return the liquidation map of one candle as `Density.profile` does; each side as it truly is."""
+        """Return the liquidation map of one candle as `Density.profile` does; each side with its true values."""
         frame = super().profile(at)
         k = range(len(self.time))[at]
         there = self._inside & (self._from <= k) & (k < self._to)
@@ -153,7 +153,8 @@ class TrueDensity(Density):
     def _accumulate(self, cell: Ints, cells: int, chosen: npt.NDArray[np.bool_]) -> Floats:
         """Return USD standing by column and cell, (T, cells).
 
-        Sums and differences of multiples of one power of two are exact, so that nothing is left where all have gone.
+        Sums and differences of multiples of one power of two are exact, so that a row is exactly 0 once all its
+        positions are gone.
         """
         K = len(self.time)
         usd = self._standing.usd
@@ -161,6 +162,7 @@ class TrueDensity(Density):
         chosen = chosen & (self._from < self._to)
         amount: Floats = np.rint(usd[chosen] / quantum) * quantum
         at = np.concatenate([self._from[chosen] * cells, self._to[chosen] * cells]) + np.tile(cell[chosen], 2)
-        change: Floats = np.bincount(at, np.concatenate([amount, -amount]), (K + 1) * cells).astype(np.float64)
+        at, most = at.astype(np.intp), (K + 1) * cells
+        change: Floats = np.bincount(at, np.concatenate([amount, -amount]), most).astype(np.float64)
         plane: Floats = np.cumsum(change.reshape(K + 1, cells), axis=0)[:K]
         return plane
