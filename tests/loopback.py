@@ -1,4 +1,4 @@
-"""The fake exchange as the venues' host, a clock that only moves when it is told, and the truth as a table."""
+"""The fake exchange as the venues' host, a clock that only the tests move, and the truth as a table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VENUES = ("binance", "bybit", "okx", "hyperliquid")
 MINUTE = 60_000
 DAY = 1440 * MINUTE
 
-#: What each venue serves beside candles.
+#: The optional columns that each venue serves.
 SERVED = {
     "binance": ("taker_buy_volume", "mark", "open_interest", "long_short_ratio", "funding_rate"),
     "bybit": ("mark", "open_interest", "long_short_ratio", "funding_rate"),
@@ -29,10 +29,11 @@ SERVED = {
 
 
 class Hands:
-    """A clock's hands: waiting moves them and the exchange's at once, and is written down."""
+    """A clock whose sleeps are recorded, and advance it and the exchange's clock at once."""
 
     def __init__(self, exchange: Exchange, ahead_ms: int = 0) -> None:
-        self.exchange, self.ahead, self.slept = exchange, ahead_ms / 1000, []
+        self.exchange, self.ahead = exchange, ahead_ms / 1000
+        self.slept: list[float] = []
 
     def now(self) -> float:
         return self.exchange.now() / 1000 + self.ahead
@@ -48,7 +49,7 @@ class Hands:
 
 @contextmanager
 def connected(exchange: Exchange, monkeypatch: Any, folder: Any, ahead_ms: int = 0) -> Iterator[Hands]:
-    """Let the package talk to a running exchange, with its cache in a folder and a clock of the exchange's."""
+    """Connect the package to a running exchange, with its cache in a folder and its clock following the exchange's."""
     with monkeypatch.context() as patch:
         hands = Hands(exchange, ahead_ms)
         patch.setenv("LIQWIDGET_CACHE", str(folder))
@@ -59,7 +60,7 @@ def connected(exchange: Exchange, monkeypatch: Any, folder: Any, ahead_ms: int =
 
 
 def truth(history: History, venue: str, interval: str, start: int, end: int) -> Any:
-    """The table that a right client gives for candles with ``start <= open time < end``, one cell at a time."""
+    """The table that a correct client returns for candles with ``start <= open time < end``, one cell at a time."""
     candles = history.candles(interval)
     step = _ms(interval)
     chosen = (candles["time"] >= start) & (candles["time"] < end)

@@ -1,4 +1,4 @@
-"""A series whose truth is known, and what a cache of it may hold."""
+"""A series with known truth, and the possible contents of a cache of it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def opened(root: Path, kind: str = "candles", columns: tuple[str, ...] = NAMES) 
 
 
 def truth(start: int = START, end: int = END) -> Rows:
-    """A row an hour but for three days without any; some volumes are not there."""
+    """One row per hour except for three days; some volumes are missing."""
     time = np.arange(-(-start // HOUR), -(-end // HOUR)) * HOUR
     time = time[(time < START + 20 * DAY) | (time >= START + 23 * DAY)]
     volume = np.where(time % (5 * HOUR) == 0, np.nan, np.sin(time % 977))
-    return Rows(time, {"open": 90_000.0 + time % 1_013, "volume": volume})
+    return Rows(time, {"open": (90_000.0 + time % 1_013).astype(np.float64), "volume": volume})
 
 
 def same(rows: Rows, wanted: Rows) -> None:
@@ -43,7 +43,7 @@ def parts(root: Path) -> dict[str, bytes]:
 
 
 def right_or_a_hole(root: Path) -> list[tuple[int, int]]:
-    """Whatever is not a hole is there as it was; returns the holes."""
+    """Assert that everything outside the holes is correct; return the holes."""
     store = opened(root)
     holes = store.look(START, END).holes(START, END, LATER, HOUR)
     same(store.look(START, END).rows, Rows.joined([truth(*known) for known in gaps(holes)], NAMES))

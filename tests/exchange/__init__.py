@@ -1,10 +1,10 @@
-"""A fake of four exchanges: real HTTP and WebSocket servers on the loopback, one known history, misbehaviour on demand.
+"""Fakes of four exchanges: HTTP and WebSocket servers on the loopback, one known history, faults on demand.
 
 >>> history = History.make(start_ms=1_700_000_100_000, minutes=3 * 1440)
 >>> with Exchange(history, vices=[vices.TooMany(times=2)], now_ms=history.end_ms) as exchange:
 ...     url = exchange.rest("binance") + "/fapi/v1/klines?symbol=BTCUSDT&interval=5m"
 
-What a client makes of the answers is held against the arrays of `History`.
+Tests compare what a client reads from the answers with the arrays of `History`.
 """
 
 from . import vices

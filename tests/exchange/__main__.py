@@ -1,4 +1,4 @@
-"""The fake as a process of its own, for tests with several clients.
+"""The fake exchanges as a separate process, for tests with several clients.
 
 ``python -m exchange '{"start_ms": ..., "minutes": ..., "seed": 0, "now_ms": null, "limits": {}}'`` prints the base
 addresses as one line of JSON (append "/binance" and so on), and stops when its standard input ends. The keys are the

@@ -24,7 +24,7 @@ from .messages import (
 SYMBOL = "BTCUSDT"
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w")
 PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
-KEPT_MS = 30 * DAY  # open interest and ratios reach back so far
+KEPT_MS = 30 * DAY  # open interest and ratios are kept for this long
 
 
 def answer(history: History, now_ms: int, request: Request) -> Reply:
@@ -62,7 +62,7 @@ def _candles(kind: str) -> Any:
         if low is not None and high is not None and low > high:
             return _error(-1023, "Start time is greater than end time.")
         limit = limit_of(params, 500, 1500)
-        # With a start the first rows of the window, else the newest.
+        # With a start the first rows of the window, otherwise the newest.
         rows = bars(history, kind, step, origin(step), now_ms, low, high, limit, newest=low is None)
 
         def render(bar: Bar) -> str:
@@ -81,7 +81,7 @@ def _candles(kind: str) -> Any:
 
 
 def _month(params: dict[str, Any], now_ms: int) -> tuple[int, int | None, int, int] | Reply:
-    """Step, bounds and limit of what is kept for 30 days; or the reply that says what is wrong with them."""
+    """Step, bounds and limit of data that are kept for 30 days; or the error reply if these are invalid."""
     if params.get("period") not in PERIODS:
         return _error(-1130, "parameter 'period' is invalid.")
     low, high = _window(params)

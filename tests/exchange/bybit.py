@@ -45,7 +45,7 @@ def _candles(kind: str) -> Any:
         step = INTERVALS[params["interval"]]
         low, high = integer(params, "start"), integer(params, "end")
         if low is not None:
-            low -= (low - origin(step)) % step  # the candle that holds the start belongs to the window
+            low -= (low - origin(step)) % step  # the candle that contains the start belongs to the window
         limit = limit_of(params, 200, 1000)
         rows = bars(history, kind, step, origin(step), now_ms, low, high, limit, newest=True)
 
@@ -62,7 +62,7 @@ def _candles(kind: str) -> Any:
 
 
 def _measured(history: History, name: str, now_ms: int, params: dict[str, Any], period: str, most: int) -> Any:
-    """Rows of a page with a cursor, newest first, and the cursor of the next one."""
+    """Rows of a page with a cursor, newest first, and the cursor of the next page."""
     if params.get(period) not in PERIODS:
         raise BadParameterError(period)
     step = interval_ms(PERIODS[params[period]])
@@ -80,7 +80,7 @@ def _measured(history: History, name: str, now_ms: int, params: dict[str, Any], 
 
 
 def _cursor_ms(cursor: str) -> int:
-    """The time in a cursor, which clients send back as it is or decoded."""
+    """The time in a cursor, which clients send back either encoded or decoded."""
     fields = dict(part.partition("=")[::2] for part in unquote(cursor).split("&"))
     try:
         return int(fields["lasttime"]) * 1000
@@ -92,7 +92,7 @@ def _open_interest(history: History, now_ms: int, params: dict[str, Any]) -> Rep
     rows, cursor = _measured(history, "open_interest", now_ms, params, "intervalTime", 200)
     result = [
         {
-            "openInterest": f"{2 * coins / COINS:.8f}",  # both sides
+            "openInterest": f"{2 * coins / COINS:.8f}",  # both sides are counted
             "singleOpenInterest": f"{coins / COINS:.3f}",
             "timestamp": str(time),
         }
@@ -145,7 +145,7 @@ def _instruments(history: History, now_ms: int, params: dict[str, Any]) -> Reply
     return _envelope(now_ms, {"category": "linear", "list": [instrument], "nextPageCursor": ""})
 
 
-# Upper bound of the position (USD), maintenance margin, initial margin, maximal leverage, deduction.
+# Position limit (USD), maintenance margin, initial margin, maximal leverage, deduction.
 TIERS = [
     ("300000", "0.0033", "0.0066", "150.00", ""),
     ("2000000", "0.005", "0.01", "100.00", "510"),

@@ -1,4 +1,4 @@
-"""The control paths: what a test in another process asks of the fake."""
+"""The control paths: how a test in another process queries and controls the fake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answer(exchange: Exchange, request: Request) -> Reply:
-    """/control/requests, /control/violations, /control/now (with ?ms= it sets the clock)."""
+    """/control/requests, /control/violations, /control/now (?ms= sets the clock)."""
     if request.path == "/requests":
         return reply([asked._asdict() for asked in exchange.requests])
     if request.path == "/violations":

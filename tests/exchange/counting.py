@@ -1,6 +1,6 @@
-"""Counts: how much each exchange says was asked of it, and its answer to too much.
+"""Rate limits: the weight each exchange assigns to a request, and its answer when a limit is exceeded.
 
-All of the loopback is one client address. Windows slide; what was refused is not counted into them.
+The whole loopback counts as one client address. Windows slide; refused requests are not counted.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from .messages import Reply, Request, reply
 
 
 class Violation(NamedTuple):
-    """A request that was over a limit: `count` is what the window would hold with it; `banned`, while shut out."""
+    """A request over a limit: `count` is what the window would hold with it; `banned` if it came during a ban."""
 
     bucket: str
     time: float
-    count: int
+    count: int  # type: ignore[assignment]  # tuple has a method of this name
     limit: int
     banned: bool
 
 
 class Limit(NamedTuple):
-    """At most `limit` within `window_s`. Shut out for `ban_s` after `patience` further requests over the limit."""
+    """At most `limit` within `window_s`. Banned for `ban_s` after `patience` further requests over the limit."""
 
     limit: int
     window_s: float
@@ -34,8 +34,8 @@ class Limit(NamedTuple):
     patience: int = 0
 
 
-# OKX counts each endpoint for itself (bucket "okx candles" is that of /api/v5/market/candles), open interest history
-# each instrument too.
+# OKX counts each endpoint separately (bucket "okx candles" is that of /api/v5/market/candles), and open interest
+# history each instrument as well.
 LIMITS = {
     "binance weight": Limit(2400, 60.0, ban_s=120.0, patience=5),
     "binance data": Limit(1000, 300.0, ban_s=120.0, patience=5),
@@ -70,9 +70,9 @@ class _Window:
 
 
 class Counts:
-    """Sliding windows of one server. `scale` multiplies all limits; `limits` replaces single ones by bucket.
+    """Sliding windows of one server. `scale` multiplies all limits; `limits` replaces individual ones by bucket.
 
-    A replacement is a `Limit`, or (limit, window_s), which keeps the rest of the real one.
+    A replacement is a `Limit`, or (limit, window_s), which keeps the other fields of the real limit.
     """
 
     def __init__(self, scale: float = 1.0, limits: dict[str, Any] | None = None) -> None:
@@ -85,19 +85,19 @@ class Counts:
         self._windows: dict[str, _Window] = {}
 
     def reset(self) -> None:
-        """Forget what was counted, bans too; `violations` stay."""
+        """Reset the counts and bans; `violations` are kept."""
         self._windows = {}
 
     def used(self, bucket: str, time: float) -> int:
-        """What the window of a bucket holds at `time` (s)."""
+        """The count in the window of a bucket at `time` (s)."""
         window = self._window(bucket)
         window.forget(time)
         return window.used
 
     def charge(self, request: Request, rows: int, time: float, now_ms: int) -> tuple[Reply | None, dict[str, str]]:
-        """Count a request that would be answered with so many rows; the refusal if it is one too many, and headers.
+        """Count a request whose answer has this many rows; return the refusal, if over a limit, and the headers.
 
-        `time` runs in seconds; `now_ms` is the server's clock, for the epochs it tells.
+        `time` is in seconds; `now_ms` is the server's clock, for the timestamps in replies.
         """
         refusal = None
         for bucket, weight in charges(request, rows):
@@ -141,7 +141,7 @@ class Counts:
 
 
 def charges(request: Request, rows: int) -> Iterable[tuple[str, int]]:
-    """Which buckets a request falls into, with which weight; none for what the exchange does not know."""
+    """The buckets that a request counts towards, and its weight in each; none for unknown paths."""
     params, path = request.params or {}, request.path
     if request.venue == "binance":
         if path.startswith("/futures/data/"):

@@ -1,4 +1,4 @@
-"""Vices of the connection: cut, slow, compressed, endless."""
+"""Vices of the connection: cut, slow, compressed or endless."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reset(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class CutBody(Vice):
-    """The connection is closed before all that Content-Length says has come."""
+    """The connection is closed before the whole Content-Length has been sent."""
 
     name: ClassVar[str] = "cut_body"
 
@@ -46,7 +46,7 @@ class CutBody(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Slow(Vice):
-    """A byte of the body now and then, forever."""
+    """The body arrives byte by byte and never ends."""
 
     name: ClassVar[str] = "slow"
     every_s: float = 0.02
@@ -60,7 +60,7 @@ class Slow(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Mute(Vice):
-    """No answer, while the connection stays."""
+    """No answer, while the connection stays open."""
 
     name: ClassVar[str] = "mute"
 
@@ -71,7 +71,7 @@ class Mute(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Gzip(Vice):
-    """Compressed, asked for or not."""
+    """Compressed, whether requested or not."""
 
     name: ClassVar[str] = "gzip"
 
@@ -83,7 +83,7 @@ class Gzip(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GzipBomb(Vice):
-    """Some hundred kilobytes that become hundreds of megabytes of blanks, which are an empty JSON list."""
+    """A few hundred kilobytes that decompress to hundreds of megabytes of spaces and an empty JSON list."""
 
     name: ClassVar[str] = "gzip_bomb"
     megabytes: int = 300
@@ -96,7 +96,7 @@ class GzipBomb(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Endless(Vice):
-    """A body in chunks, without an end."""
+    """A chunked body without an end."""
 
     name: ClassVar[str] = "endless"
 
@@ -109,7 +109,7 @@ class Endless(Vice):
 
 @functools.cache
 def bomb(megabytes: int) -> bytes:
-    """A gzip stream of blanks and "[]": a block ended by a full flush may be repeated as it is."""
+    """Gzip stream of spaces followed by "[]": a deflate block that ends with a full flush can be repeated verbatim."""
     blanks = b" " * MEGABYTE
     block = zlib.compressobj(9, zlib.DEFLATED, -15)
     body = (block.compress(blanks) + block.flush(zlib.Z_FULL_FLUSH)) * megabytes

@@ -1,4 +1,4 @@
-"""One UTC day of history, in whole units, made from a seed, the day's number and the day before it."""
+"""One UTC day of history in integer units, generated from a seed, the day number and the previous day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARK = ("mark_open", "mark_high", "mark_low", "mark_close")
 
 
 def make_day(seed: int, number: int, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Columns of the day: 1,440 minutes, 288 snapshots, 24 and 3 fundings, some liquidations."""
+    """Columns of the day: 1,440 minutes, 288 snapshots, 24 hourly and 3 eight-hourly fundings, some liquidations."""
     rng = np.random.default_rng([seed, number])
     time = number * DAY + MINUTE * np.arange(1440)
     day: dict[str, Any] = {"time": time}

@@ -1,4 +1,4 @@
-"""Vices that answer, with the wrong page or a wrong text."""
+"""Vices that answer with the wrong page or a wrong body."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMES = ("timestamp", "fundingTime", "fundingRateTimestamp", "time", "t", "T")
 
 
 class _OfRows(Vice):
-    """Base of those that change the rows of a page; answers without rows stay as they are."""
+    """Base of vices that change the rows of a page; answers without rows are left unchanged."""
 
     def reply(self, request: Request, normal: Reply, memory: Memory) -> Reply:
         if normal.status != 200 or not normal.rows:
@@ -33,7 +33,7 @@ class _OfRows(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class EmptyPage(_OfRows):
-    """No rows where there are some."""
+    """An empty page where there are rows."""
 
     name: ClassVar[str] = "empty_page"
 
@@ -43,7 +43,7 @@ class EmptyPage(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Reversed(_OfRows):
-    """The rows in the other order."""
+    """The rows in reverse order."""
 
     name: ClassVar[str] = "reversed"
 
@@ -64,7 +64,7 @@ class Duplicated(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RepeatedEdge(_OfRows):
-    """The last row of a page once more as the first of the next one of the same path."""
+    """The last row of a page is repeated as the first row of the next page of the same path."""
 
     name: ClassVar[str] = "repeated_edge"
 
@@ -79,7 +79,7 @@ class RepeatedEdge(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NumbersForText(_OfRows):
-    """Numbers where the exchange has numbers as text."""
+    """Numbers where the exchange sends numbers as text."""
 
     name: ClassVar[str] = "numbers_for_text"
 
@@ -89,7 +89,7 @@ class NumbersForText(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TextForNumbers(_OfRows):
-    """Text where the exchange has numbers."""
+    """Text where the exchange sends numbers."""
 
     name: ClassVar[str] = "text_for_numbers"
 
@@ -99,7 +99,7 @@ class TextForNumbers(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NotANumber(_OfRows):
-    """The row in the middle holds a value that is none: "NaN", "Infinity", "-Infinity", "" - as a token or as text."""
+    """The middle row holds an invalid number: "NaN", "Infinity", "-Infinity" or "", as a JSON token or as text."""
 
     name: ClassVar[str] = "not_a_number"
     value: str = "NaN"
@@ -112,7 +112,7 @@ class NotANumber(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NegativePrice(_OfRows):
-    """The candle in the middle has a negative low."""
+    """The middle candle has a negative low."""
 
     name: ClassVar[str] = "negative_price"
 
@@ -126,7 +126,7 @@ class NegativePrice(_OfRows):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Overlap(Vice):
-    """The page reaches over both ends of the asked window."""
+    """The page extends beyond both ends of the requested window."""
 
     name: ClassVar[str] = "overlap"
     by_ms: int = 15 * MINUTE
@@ -154,7 +154,7 @@ class RoundedStart(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Late(Vice):
-    """Open interest and ratios (or what `path` names) are known only up to `by_ms` ago."""
+    """Open interest and ratios (or the paths that `path` selects) lag by `by_ms`."""
 
     name: ClassVar[str] = "late"
     by_ms: int = 15 * MINUTE
@@ -169,7 +169,7 @@ class Late(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ClockSkew(Vice):
-    """The server's clock is off by so many seconds: in the Date header, and in what has happened yet."""
+    """The server's clock is off by this many seconds, in the Date header and in the newest data it returns."""
 
     name: ClassVar[str] = "clock_skew"
     by_s: float = -90.0
@@ -201,7 +201,7 @@ class TruncatedJson(Vice):
 
 
 def rows_of(venue: str, payload: Any) -> list[Any] | None:
-    """The rows within an answer, to be changed in place."""
+    """The rows within an answer, for changing in place."""
     if venue == "bybit" and isinstance(payload, dict):
         payload = payload.get("result", {}).get("list")
     elif venue == "okx" and isinstance(payload, dict):
@@ -233,7 +233,7 @@ def _mapped(row: Any, change: Any) -> Any:
 
 
 def _values(row: Any) -> list[Any]:
-    """Where a row holds numbers other than times."""
+    """Keys or indices of the numbers in a row, except times."""
     if isinstance(row, dict):
         return [name for name, value in row.items() if name not in TIMES and not isinstance(_number(str(value)), str)]
     return [4] if len(row) > 4 else list(range(1, len(row)))

@@ -1,8 +1,8 @@
-"""History: what happened at the one instrument all four exchanges of the fake list.
+"""History: the data of the one instrument that all four fake exchanges list.
 
-Kept in whole units, so that sums and text are exact: prices in tenths of a USD, volumes and open interest in
-thousandths of a coin, shares in 1e-4, funding rates in 1e-8. The arrays given to tests are these divided once, which
-is the same float64 that the text of an answer reads as.
+Kept in integer units, so that sums and text are exact: prices in tenths of a USD, volumes and open interest in
+thousandths of a coin, shares in 1e-4, funding rates in 1e-8. The arrays that tests get are these divided once, which
+gives the same float64 as parsing the text of an answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _UNITS = {"m": MINUTE, "h": 60 * MINUTE, "d": DAY, "w": 7 * DAY}
 
 
 class Bar(NamedTuple):
-    """One candle in whole units; mark candles have no volumes. `quote` and `taker_quote` are in 1e-4 USD."""
+    """One candle in integer units; mark candles have no volumes. `quote` and `taker_quote` are in 1e-4 USD."""
 
     time: int
     open: int
@@ -35,9 +35,9 @@ class Bar(NamedTuple):
 
 
 class History:
-    """What happened from `start_ms` up to `end_ms` (exclusive for candles, inclusive for snapshots).
+    """The data from `start_ms` to `end_ms` (exclusive for candles, inclusive for snapshots).
 
-    Made by `make`: the same arguments give the same history, and a longer one begins with the shorter one.
+    Built by `make`: equal arguments give equal histories, and a longer history starts with the shorter one.
     """
 
     def __init__(self, start_ms: int, seed: int, gaps: tuple[tuple[int, int], ...]) -> None:
@@ -45,20 +45,20 @@ class History:
             raise ValueError(f"start_ms must be a whole minute; got {start_ms}")
         self.start_ms = self.end_ms = start_ms
         self.seed, self.gaps = seed, gaps
-        self.texts: dict[tuple[Any, ...], dict[int, str]] = {}  # rendered rows of finished bars, by the dialects
+        self.texts: dict[tuple[Any, ...], dict[int, str]] = {}  # cache of the dialects: rendered rows of finished bars
         self._days: list[dict[str, Any]] = []
         self._columns: dict[str, Any] = {}
         self._bars: dict[tuple[str, int, int], list[Ints]] = {}
 
     @classmethod
     def make(cls, start_ms: int, minutes: int, seed: int = 0, gaps: Any = ()) -> History:
-        """Make `minutes` of history; `gaps`: (from, to) in ms without candles and snapshots, the exchange down."""
+        """Make `minutes` of history; `gaps`: (from, to) in ms without candles and snapshots, as in an outage."""
         history = cls(start_ms, seed, tuple((int(a), int(b)) for a, b in gaps))
         history.extend(start_ms + minutes * MINUTE)
         return history
 
     def extend(self, end_ms: int) -> None:
-        """Let it go on up to `end_ms`, whole minutes; never shorter."""
+        """Extend it to `end_ms` in whole minutes; it never becomes shorter."""
         end_ms -= end_ms % MINUTE
         if end_ms <= self.end_ms and self._columns:
             return
@@ -73,7 +73,7 @@ class History:
     def candles(self, interval: str, closed_by: int | None = None) -> dict[str, Any]:
         """Candles: float64 prices in USD and volumes in coins, int64 time (open, ms) and trades, by time.
 
-        The last one is what the history holds of it; `closed_by` (ms) keeps those that had closed by then.
+        The last one covers the part that the history has; `closed_by` (ms) keeps only those closed by then.
         """
         step = interval_ms(interval)
         columns = self._kept(self.bars("last", step, origin(step)), step, closed_by)
@@ -88,7 +88,7 @@ class History:
         }
 
     def mark(self, interval: str, closed_by: int | None = None) -> dict[str, Any]:
-        """Mark price candles, as `candles` without volumes."""
+        """Mark price candles, like `candles` without volumes."""
         step = interval_ms(interval)
         time, o, h, low, c = self._kept(self.bars("mark", step, origin(step)), step, closed_by)
         return {"time": time, "open": o / PRICE, "high": h / PRICE, "low": low / PRICE, "close": c / PRICE}
@@ -106,7 +106,7 @@ class History:
     def funding(self, hours: int = 8) -> dict[str, Any]:
         """Funding: time (ms) and rate (of the notional, for those hours).
 
-        Hourly funding (Hyperliquid) comes some ms after the hour; 8-hourly funding (the others) on it.
+        Hourly funding (Hyperliquid) is some ms after the hour; 8-hourly funding (the others) is exactly on it.
         """
         time, rates, price = self.funding_rows(hours)
         return {"time": time, "rate": rates / RATE, "mark_price": price / PRICE}
@@ -119,17 +119,17 @@ class History:
         price, quantity = columns["liq_price"][keep] / PRICE, columns["liq_quantity"][keep] / COINS
         return {"time": columns["liq_time"][keep], "side": side, "price": price, "quantity": quantity}
 
-    # What the dialects read: whole units.
+    # Integer units, as the dialects read them.
 
     def bars(self, kind: str, step: int, offset: int = 0) -> list[Ints]:
-        """Columns of `Bar` for all candles of `kind` ("last" or "mark"), opening at offset + k * step."""
+        """Columns of `Bar` for all candles of `kind` ("last" or "mark") that open at offset + k * step."""
         key = (kind, step, offset)
         if key not in self._bars:
             self._bars[key] = self._aggregate(kind, step, offset)
         return self._bars[key]
 
     def current(self, kind: str, step: int, offset: int, now_ms: int) -> Bar | None:
-        """The candle that `now_ms` lies in, as far as it got; None where there is none (a gap, or the end)."""
+        """The candle that contains `now_ms`, up to that time; None where there is none (a gap, or the end)."""
         time = now_ms - (now_ms - offset) % step
         begin, minute = np.searchsorted(self._minutes["time"], [time, now_ms - now_ms % MINUTE])
         names = LAST if kind == "last" else MARK
@@ -145,7 +145,7 @@ class History:
         return Bar(time, int(rows[0][0]), int(rows[1].max()), int(rows[2].min()), int(rows[3][-1]), *sums)
 
     def snapshots(self, name: str, step: int) -> tuple[Ints, Ints, Ints]:
-        """Time, value and mark price of a thing measured at each whole 5 minutes: "open_interest" or "long"."""
+        """Time, value and mark price of a series measured every 5 minutes: "open_interest" or "long"."""
         marks = self._marks
         at = marks["mark_time"] % step == 0 if step > 5 * MINUTE else slice(None)
         return marks["mark_time"][at], marks[name][at], marks["mark_price"][at]
@@ -202,22 +202,22 @@ class History:
 
 
 def interval_ms(interval: str) -> int:
-    """Milliseconds of "5m", "1h", "1d", "1w"."""
+    """Milliseconds of an interval such as "5m", "1h", "1d" or "1w"."""
     return int(interval[:-1]) * _UNITS[interval[-1]]
 
 
 def origin(step: int) -> int:
-    """Where bars of this length begin, UTC: weeks on Monday (the epoch was a Thursday)."""
+    """Offset at which bars of this length begin, UTC: weeks on Monday (the epoch was a Thursday)."""
     return 4 * DAY if step == 7 * DAY else 0
 
 
 def ratio(long: Any) -> Any:
-    """Long to short accounts in 1e-4, halves up, from the share of the longs in 1e-4."""
+    """Ratio of long to short accounts in 1e-4, halves rounded up, from the share of longs in 1e-4."""
     return (2 * long * SHARE + (SHARE - long)) // (2 * (SHARE - long))
 
 
 def _part(row: list[int], elapsed: int) -> list[int]:
-    """A minute as it looks `elapsed` ms after its open: the way to its close, a part of its range and volumes."""
+    """A minute `elapsed` ms after its open: part of the way to its close, part of its range and volumes."""
     o, high, low, close, *sums = row
     so_far = o + (close - o) * elapsed // MINUTE
     top = max(o, so_far, o + (high - o) * elapsed // MINUTE)

@@ -1,4 +1,4 @@
-"""Hyperliquid: one POST endpoint without envelope; ascending rows, bounds inclusive, the newest 5,000 candles."""
+"""Hyperliquid: one POST endpoint without an envelope; ascending rows, inclusive bounds, the newest 5,000 candles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .messages import Reply, Request, bars, funding, latest, page, reply, texts
 COIN = "BTC"
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w")
 KEPT_CANDLES = 5000
-PAGE = 500  # rows of fundings
+PAGE = 500  # funding rows per page
 
 
 def answer(history: History, now_ms: int, request: Request) -> Reply:
@@ -32,7 +32,7 @@ def _refused() -> Reply:
 
 
 def _times(params: dict[str, Any], now_ms: int) -> tuple[int, int] | None:
-    """Start and end; None where they are not whole numbers, text included."""
+    """Start and end; None if they are not integers (text is not accepted)."""
     start, end = params.get("startTime"), params.get("endTime")
     end = now_ms if end is None else end
     if type(start) is not int or type(end) is not int or start < 0 or end < 0:

@@ -1,4 +1,4 @@
-"""Request and Reply, and what the four dialects share in making a page of rows."""
+"""Request and Reply, and what the four dialects share when they build a page of rows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from .day import MINUTE
 from .history import Bar, History
 
-LOWER = ("startTime", "start", "before", "begin")  # names of the lower bound of a window, of the upper one
+LOWER = ("startTime", "start", "before", "begin")  # parameter names of the lower bound; then the upper
 UPPER = ("endTime", "end", "after")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked. `params` of a POST are its JSON body with "req" taken up, or None where it is no such thing."""
+    """A request. `params` of a POST are its JSON body, with "req" merged in; None if it is not a JSON object."""
 
     venue: str
     path: str
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered, before it is cut, delayed or compressed. `rows` counts what the page holds."""
+    """The reply before it is cut, delayed or compressed. `rows` is the number of rows on the page."""
 
     status: int = 200
     body: bytes = b""
@@ -45,7 +45,7 @@ class Reply:
 
 
 class BadParameterError(Exception):
-    """A parameter is missing or cannot be read; its first argument is the name."""
+    """A parameter is missing or invalid; the first argument is its name."""
 
 
 def reply(payload: Any, status: int = 200, rows: int = 0) -> Reply:
@@ -53,14 +53,14 @@ def reply(payload: Any, status: int = 200, rows: int = 0) -> Reply:
 
 
 def page(texts: list[str], before: str = "[", after: str = "]", descending: bool = False) -> Reply:
-    """Rows that are JSON already, ascending, within what the dialect puts around them."""
+    """Rows already rendered as JSON, ascending, inside the envelope of the dialect."""
     if descending:
         texts = texts[::-1]
     return Reply(body=f"{before}{','.join(texts)}{after}".encode(), rows=len(texts))
 
 
 def integer(params: dict[str, Any], name: str, default: int | None = None) -> int | None:
-    """A whole number among the parameters."""
+    """An integer parameter."""
     text = params.get(name)
     if text is None or text == "":
         return default
@@ -71,7 +71,7 @@ def integer(params: dict[str, Any], name: str, default: int | None = None) -> in
 
 
 def limit_of(params: dict[str, Any], default: int, most: int) -> int:
-    """The asked page length: more than `most` is `most`."""
+    """The requested page length, at most `most`."""
     limit = integer(params, "limit", default)
     if limit is None or limit < 1:
         raise BadParameterError("limit")
@@ -79,7 +79,7 @@ def limit_of(params: dict[str, Any], default: int, most: int) -> int:
 
 
 def span(time: Any, low: int | None, high: int | None, limit: int, newest: bool) -> slice:
-    """Rows of [low, high], both inclusive, at most `limit`: the newest of them, or the first."""
+    """Rows in [low, high], both inclusive, at most `limit`: the newest of them or the first."""
     begin = 0 if low is None else int(np.searchsorted(time, low))
     end = len(time) if high is None else int(np.searchsorted(time, high, side="right"))
     end = max(begin, end)
@@ -97,7 +97,7 @@ def bars(
     limit: int,
     newest: bool,
 ) -> list[Bar]:
-    """Candles of a window as they look at `now_ms`: the last one may be unfinished."""
+    """Candles of a window as of `now_ms`: the last one may be unfinished."""
     columns = history.bars(kind, step, offset)
     part = span(columns[0], low, min(now_ms, now_ms if high is None else high), limit, newest)
     found = [Bar(*row) for row in zip(*(column[part].tolist() for column in columns), strict=True)]
@@ -110,7 +110,7 @@ def bars(
 def texts(
     history: History, key: tuple[Any, ...], step: int, now_ms: int, rows: Iterable[Bar], render: Callable[[Bar], str]
 ) -> list[str]:
-    """Rows as text; those of finished candles are kept for the next time."""
+    """Rows as text; finished candles are cached."""
     known = history.texts.setdefault((*key, step), {})
     result = []
     for row in rows:
@@ -135,7 +135,7 @@ def snapshots(
 
 
 def latest(history: History, name: str, now_ms: int) -> tuple[int, int, int]:
-    """The newest snapshot taken by `now_ms`; the first of all before there is one."""
+    """The newest snapshot taken by `now_ms`; the first one if there is none yet."""
     columns = history.snapshots(name, 5 * MINUTE)
     last = max(0, int(np.searchsorted(columns[0], now_ms, side="right")) - 1)
     time, value, price = (int(column[last]) for column in columns)

@@ -23,12 +23,12 @@ from .messages import (
     texts,
 )
 
-INSTRUMENT, FAMILY = "BTC-USDT-SWAP", "BTC-USDT"
-CONTRACT = 100  # contracts in a coin
+INSTRUMENT, FAMILY, INVERSE = "BTC-USDT-SWAP", "BTC-USDT", "BTC-USD-SWAP"
+CONTRACT = 100  # contracts per coin
 KEPT_ROWS = 1440
 FUNDING_MS = 90 * DAY
 HOUR = 60 * MINUTE
-UTC8 = 16 * HOUR  # where days begin in Hong Kong
+UTC8 = 16 * HOUR  # days begin at midnight in Hong Kong
 
 # Length and origin of each bar.
 BARS = {f"{n}m": (n * MINUTE, 0) for n in (1, 3, 5, 15, 30)} | {f"{n}H": (n * HOUR, 0) for n in (1, 2, 4)}
@@ -42,7 +42,8 @@ def answer(history: History, now_ms: int, request: Request) -> Reply:
     if handler is None:
         return reply({"msg": "API endpoint does not exist", "code": "50404", "data": []}, 404)
     try:
-        if "instId" in params and params["instId"] != INSTRUMENT:
+        asks_what = request.path == "/api/v5/public/instruments"
+        if "instId" in params and params["instId"] not in (INSTRUMENT, *[INVERSE] * asks_what):
             message = "Instrument ID, Instrument ID code, or Spread ID doesn't exist."
             return reply({"code": "51001", "data": [], "msg": message})
         return handler(history, now_ms, params)
@@ -88,7 +89,7 @@ def _candles(kind: str, recent: bool) -> Any:
 
 
 def _window(params: dict[str, Any], now_ms: int) -> tuple[int, int, int | None, int]:
-    """Step, bounds (inclusive) and limit of a statistic of 1,440 rows."""
+    """Step, bounds (inclusive) and limit of a statistic that keeps 1,440 rows."""
     _needed(params, "instId", [INSTRUMENT])
     step = PERIODS[_needed({"period": "5m", **params}, "period", PERIODS)]
     kept = now_ms - now_ms % step - (KEPT_ROWS - 1) * step
@@ -140,7 +141,7 @@ def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     result = [
         {
             "formulaType": "withRate",
-            "fundingRate": f"{(rate + 13) / RATE:.8f}",  # as it was foretold; settled was `realizedRate`
+            "fundingRate": f"{(rate + 13) / RATE:.8f}",  # predicted; the settled one is `realizedRate`
             "fundingTime": str(time),
             "instId": INSTRUMENT,
             "instType": "SWAP",
@@ -167,12 +168,12 @@ def _instruments(history: History, now_ms: int, params: dict[str, Any]) -> Reply
     shared |= {"listTime": str(history.start_ms), "lotSz": "0.01", "minSz": "0.01", "baseCcy": "", "quoteCcy": ""}
     linear = {"instId": INSTRUMENT, "instFamily": FAMILY, "uly": FAMILY, "settleCcy": "USDT"}
     linear |= {"ctType": "linear", "ctVal": "0.01", "ctValCcy": "BTC", **shared}
-    inverse = {"instId": "BTC-USD-SWAP", "instFamily": "BTC-USD", "uly": "BTC-USD", "settleCcy": "BTC"}
+    inverse = {"instId": INVERSE, "instFamily": "BTC-USD", "uly": "BTC-USD", "settleCcy": "BTC"}
     inverse |= {"ctType": "inverse", "ctVal": "100", "ctValCcy": "USD", **shared}
-    return _data([linear] if "instId" in params else [inverse, linear])
+    return _data([row for row in (inverse, linear) if params.get("instId", row["instId"]) == row["instId"]])
 
 
-# Contracts from, contracts to, maintenance margin, initial margin, maximal leverage.
+# Minimal and maximal contracts, maintenance margin, initial margin, maximal leverage.
 TIERS = [
     ("0", "1000", "0.004", "0.01", "100"),
     ("1000.01", "5000", "0.005", "0.015", "66.66"),

@@ -1,4 +1,4 @@
-"""Vices that refuse: statuses and error bodies instead of an answer."""
+"""Vices that refuse: error statuses and bodies in place of an answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNAVAILABLE = (
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TooMany(Vice):
-    """HTTP 429, in the words of the exchange."""
+    """HTTP 429, with the message of the exchange."""
 
     name: ClassVar[str] = "too_many"
     retry_after: str | None = None
@@ -40,7 +40,7 @@ class TooMany(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TooManyInBody(Vice):
-    """Too many requests said with HTTP 200: Bybit 10006, OKX 50011; the others only know 429."""
+    """Too many requests, reported with HTTP 200: Bybit 10006, OKX 50011; the others only use 429."""
 
     name: ClassVar[str] = "too_many_in_body"
 
@@ -55,7 +55,7 @@ class TooManyInBody(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Banned(Vice):
-    """HTTP 418 with the epoch until which the address is shut out."""
+    """HTTP 418 with the time at which the ban of the address ends."""
 
     name: ClassVar[str] = "banned"
     ban_ms: int = 120_000
@@ -67,7 +67,7 @@ class Banned(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GeoBlock(Vice):
-    """Not from this country: Binance 451, the others 403 by the network in front of them, as JSON or HTML."""
+    """Refused by country: Binance 451, the others 403 from the CDN in front of them, as JSON or HTML."""
 
     name: ClassVar[str] = "geo_block"
     html: bool = False
@@ -89,7 +89,7 @@ class GeoBlock(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GeoBlockInBody(Vice):
-    """Not from this region said with HTTP 200: Bybit 10009; the others only know statuses."""
+    """Refused by region, reported with HTTP 200: Bybit 10009; the others only use statuses."""
 
     name: ClassVar[str] = "geo_block_in_body"
 
@@ -102,7 +102,7 @@ class GeoBlockInBody(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Firewall(Vice):
-    """HTTP 403 as a page, which says nothing of countries."""
+    """HTTP 403 as a page that does not mention countries."""
 
     name: ClassVar[str] = "firewall"
 
@@ -112,7 +112,7 @@ class Firewall(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ServerError(Vice):
-    """A status of 500 and above; 503 has the three bodies of Binance (`variant` 0, 1, 2)."""
+    """A status of 500 or above; 503 has the three bodies of Binance (`variant` 0, 1, 2)."""
 
     name: ClassVar[str] = "server_error"
     status: int = 503
@@ -146,7 +146,7 @@ class RequestTimeout(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Redirect(Vice):
-    """Sends the client to a port where nobody should follow (`Exchange.followed`)."""
+    """Redirects the client to a port that it must not follow to (`Exchange.followed`)."""
 
     name: ClassVar[str] = "redirect"
     status: int = 302
@@ -157,7 +157,7 @@ class Redirect(Vice):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class UnknownSymbol(Vice):
-    """The exchange takes the symbol for one it does not list. (Binance's statistics then answer an empty page.)"""
+    """The exchange does not list the symbol. (Binance's statistics then answer with an empty page.)"""
 
     name: ClassVar[str] = "unknown_symbol"
 

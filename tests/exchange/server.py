@@ -1,4 +1,4 @@
-"""Exchange: the servers of all four dialects, in a thread of their own."""
+"""Exchange: the servers of all four dialects, running in their own thread."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ANSWERS: dict[str, Callable[[History, int, Request], Reply]] = {
 
 
 class Asked(NamedTuple):
-    """A request that came: `time` in s (`Exchange.seconds`), `status` as answered, `vices` those it met,
-    `connection` which of the servers' connections it came over."""
+    """A received request: `time` in s (`Exchange.seconds`), `status` of the answer, `vices` applied to it,
+    `connection` number of the server connection it came over."""
 
     venue: str
     path: str
@@ -47,18 +47,18 @@ class Exchange:
     Parameters
     ----------
     history
-        What happened.
+        The data to serve.
     vices
-        How the servers misbehave; each request meets those that match, in this order.
+        The faults of the servers; each request meets all that match, in this order.
     now_ms
-        The servers' clock, which stands still until `set_now` or `advance`; None is the real time. Either way the
+        The servers' clock, fixed until `set_now` or `advance`; None follows real time. In both cases the
         history is extended when the clock passes its end.
     limits_scale, limits
-        Multiplies all rate limits; replaces single ones, {"bybit": (20, 0.5)} for 20 requests in 0.5 s.
+        Multiplies all rate limits; replaces individual ones, {"bybit": (20, 0.5)} for 20 requests in 0.5 s.
     latency_s
-        How long each HTTP answer takes.
+        Delay of each HTTP answer.
     silence_s
-        After how long without a ping the stream of Bybit, or of OKX, is dropped.
+        Time without a ping after which the stream of Bybit, or of OKX, is dropped.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Exchange:
     ) -> None:
         self.history, self.latency_s = history, latency_s
         self.requests: list[Asked] = []
-        self.followed: list[str] = []  # targets asked of the port that only redirects point to
-        self.faults: list[BaseException] = []  # of the fake itself; raised when it stops
+        self.followed: list[str] = []  # targets requested from the port that only redirects point to
+        self.faults: list[BaseException] = []  # errors of the fake itself; raised when it stops
         self.connections = 0
         self.set_vices(vices)
         self._fixed_ms, self._moved_s = now_ms, 0.0
@@ -105,7 +105,7 @@ class Exchange:
         return f"http://127.0.0.1:{self.port}/{venue}"
 
     def stream(self, venue: str) -> str:
-        """Base URL for WebSocket; what follows the host at the exchange follows this."""
+        """Base URL for WebSocket; append the path used at the real exchange."""
         return f"ws://127.0.0.1:{self._streams.port}/{venue}"
 
     @property
@@ -118,17 +118,17 @@ class Exchange:
         return self._streams
 
     def used(self, bucket: str) -> int:
-        """What a bucket of `counting.LIMITS` holds now."""
+        """The current count in a bucket of `counting.LIMITS`."""
         return self._counts.used(bucket, self.seconds())
 
     def reset_counts(self) -> None:
-        """Forget requests, violations, and what the windows hold."""
+        """Clear requests, violations, and the counts of the windows."""
         self._counts.reset()
         self._counts.violations.clear()
         self.requests.clear()
 
     def set_vices(self, vices: Iterable[Vice]) -> None:
-        """Misbehave in these ways from now on, with their counts at zero."""
+        """Replace the vices, with their counts at zero."""
         self._memories = [Memory(vice) for vice in vices]
 
     def now(self) -> int:
@@ -136,7 +136,7 @@ class Exchange:
         return round(1000 * (time.time() + self._moved_s)) if self._fixed_ms is None else self._fixed_ms
 
     def set_now(self, now_ms: int) -> None:
-        """Set a standing clock; the windows of the rate limits do not move."""
+        """Set a fixed clock; the windows of the rate limits do not move."""
         self._fixed_ms = now_ms
 
     def advance(self, ms: int) -> None:
@@ -146,19 +146,19 @@ class Exchange:
             self._fixed_ms += ms
 
     def seconds(self) -> float:
-        """What the rate limits are measured with: monotonic, plus what `advance` added."""
+        """The clock of the rate limits: monotonic, plus what `advance` has added."""
         return time.monotonic() + self._moved_s
 
     def liquidate(self, side: str, price: float, quantity: float, time_ms: int | None = None) -> int:
-        """Push a liquidation of a "long" or "short" position to all subscribers; how many got it."""
+        """Push a liquidation of a "long" or "short" position to all subscribers; return how many received it."""
         return self.liquidate_all([(side, price, quantity, self.now() if time_ms is None else time_ms)])
 
     def liquidate_all(self, rows: Iterable[tuple[str, float, float, int]]) -> int:
-        """Push several at once, which the dialects that batch send as one message."""
+        """Push several at once; the dialects that batch send them as one message."""
         return self.call(self._streams.publish(list(rows)))
 
     def wait_subscribed(self, venue: str, count: int = 1, timeout_s: float = 5.0) -> None:
-        """Wait until so many subscriptions to liquidations of this exchange stand."""
+        """Wait until this many subscriptions to liquidations of the exchange exist."""
         self.call(self._streams.wait_subscribed(venue, count, timeout_s))
 
     def drop_streams(self, code: int | None = None) -> None:
@@ -170,11 +170,11 @@ class Exchange:
         self._streams.refused = refuse
 
     def silence_streams(self, silent: bool = True) -> None:
-        """Accept streams and messages, and send nothing: no liquidations, no confirmations, no pongs."""
+        """Accept streams and messages but send nothing: no liquidations, no confirmations, no pongs."""
         self._streams.silent = silent
 
     def send_raw(self, frame: str | bytes) -> None:
-        """Push this frame, whatever it is, to all connected streams."""
+        """Push this frame, valid or not, to all connected streams."""
         self.call(self._streams.send_raw(frame))
 
     def send_garbage(self) -> None:
@@ -183,18 +183,18 @@ class Exchange:
             self.send_raw(frame)
 
     def send_oversized(self, megabytes: int = 8) -> None:
-        """Push one frame of so many megabytes of blanks to all connected streams."""
+        """Push one frame of this many megabytes of spaces to all connected streams."""
         self.send_raw(" " * (megabytes * 1024 * 1024))
 
     def call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine in the servers' thread, and wait for it."""
+        """Run a coroutine in the servers' thread and wait for it."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
 
     def respond(self, request: Request, connection: int = 0) -> tuple[Reply, list[Memory], int]:
-        """The reply to a request, the vices it met, and the clock then, ms; counted and written down."""
+        """The reply to a request, the vices it met, and the clock at that time (ms); counts and records the request."""
         met = [memory for memory in self._memories if memory.befalls(request)]
         now_ms = self.now()
-        self.history.extend(now_ms + MINUTE - 1)  # the minute that runs is there, unfinished
+        self.history.extend(now_ms + MINUTE - 1)  # include the current, unfinished minute
         for memory in met:
             now_ms = memory.vice.clock(now_ms)
         asked, data_ms = request, now_ms
@@ -245,7 +245,7 @@ class Exchange:
         await self._loop.shutdown_asyncgens()
 
     def _keep(self, step: Callable[[Wire], Coroutine[Any, Any, bool]]) -> Callable[..., Coroutine[Any, Any, None]]:
-        """Serve a connection by `step` until that says it is over."""
+        """Serve a connection with `step` until it returns False."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.connections += 1
@@ -269,14 +269,14 @@ class Exchange:
         return serve
 
     async def _exchange(self, wire: Wire) -> bool:
-        """One request and its reply; False when the connection is over."""
+        """Serve one request; return False when the connection has ended."""
         request = await wire.read()
         if request is None:
             return False
         if request.venue == "control":
             await wire.send(control.answer(self, request))
             return not wire.close_after
-        # Of one moment: a clock that is moved between rows and Date would make a forming candle look final.
+        # Use one clock reading: if the clock moved between rows and Date, a forming candle would look final.
         reply, met, wire.clock_ms = self.respond(request, wire.number)
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
@@ -287,7 +287,7 @@ class Exchange:
         return not wire.close_after
 
     async def _spring(self, wire: Wire) -> bool:
-        """Serve the port that only redirects lead to: note who came."""
+        """Serve the port that only redirects lead to: record the request."""
         request = await wire.read()
         if request is not None:
             self.followed.append(request.url)

@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 Row = tuple[str, float, float, int]  # side of the position, price (USD), quantity (coins), time (ms)
-SILENT_FATAL = ("bybit", "okx")  # these drop a stream without pings
+SILENT_FATAL = ("bybit", "okx")  # these drop a stream that sends no pings
 
-# Frames that are no liquidation: to be passed over, or to end the stream, never to end the program.
+# Frames that are not liquidations: a client may skip them or end the stream, but must not crash.
 GARBAGE: tuple[str | bytes, ...] = (
     "",
     "{",
@@ -35,7 +35,7 @@ GARBAGE: tuple[str | bytes, ...] = (
 
 @dataclass(eq=False)
 class Subscriber:
-    """A connected stream and what it wants."""
+    """A connected stream and its subscriptions."""
 
     socket: ServerConnection
     venue: str
@@ -51,18 +51,21 @@ LIQUIDATIONS = {
     "binance": "btcusdt@forceOrder",
     "bybit": "allLiquidation.BTCUSDT",
     "okx": "liquidation-orders SWAP",
-    "hyperliquid": "",  # has no such feed
+    "hyperliquid": "",  # no such feed
 }
 
 
 class Streams:
-    """The WebSocket server of all dialects. `refused` and `silent` may be set at any time."""
+    """The WebSocket server of all dialects. `refused`, `silent`, `status` and `denials` may be set at any time."""
 
     def __init__(self, now_ms: Callable[[], int], silence_s: float, faults: list[BaseException]) -> None:
         self.now_ms, self.silence_s, self.faults = now_ms, silence_s, faults
         self.refused = self.silent = False
-        self.handshakes: list[str] = []  # paths asked for, refused ones too
-        self.received: list[tuple[str, str]] = []  # venue and text of each message that came
+        self.status = 503  # of a refused handshake
+        self.page = "Service Unavailable\n"
+        self.denials: dict[str, dict[str, Any]] = {}  # by venue: the answer to every message of a client
+        self.handshakes: list[str] = []  # requested paths, refused ones included
+        self.received: list[tuple[str, str]] = []  # venue and text of each received message
         self.subscribers: set[Subscriber] = set()
         self.port = 0
         self._server: Server | None = None
@@ -87,7 +90,7 @@ class Streams:
             await self._server.wait_closed()
 
     async def publish(self, rows: list[Row]) -> int:
-        """Send liquidations to all who subscribed to them; how many did."""
+        """Send liquidations to all their subscribers; return how many there were."""
         reached = 0
         for each in [each for each in self.subscribers if each.wants_liquidations and not self.silent]:
             for frame in FRAMES[each.venue](rows, each.path, self.now_ms()):
@@ -119,7 +122,7 @@ class Streams:
         self.handshakes.append(request.path)
         parts = urlsplit(request.path).path.strip("/").split("/", 1)
         if self.refused:
-            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable\n")
+            return socket.respond(http.HTTPStatus(self.status), self.page)
         if parts[0] not in PATHS or not (len(parts) > 1 and f"/{parts[1]}".startswith(PATHS[parts[0]])):
             return socket.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
         return None
@@ -137,7 +140,7 @@ class Streams:
                 patience = self.silence_s if venue in SILENT_FATAL else None
                 text = await asyncio.wait_for(socket.recv(), patience)
                 self.received.append((venue, text if isinstance(text, str) else repr(text)))
-                answer = ANSWERS[venue](each, text)
+                answer = self.denials.get(venue) or ANSWERS[venue](each, text)
                 if not self.silent:
                     await _send(socket, answer)
                 async with self._changed:
@@ -156,7 +159,7 @@ class Streams:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Clients that leave in the middle of a handshake are no news."""
+    """Do not log clients that leave during a handshake."""
     logger = logging.Logger("exchange.streams")
     logger.addHandler(logging.NullHandler())
     return logger
@@ -176,7 +179,7 @@ def _read(text: Any) -> dict[str, Any]:
 
 
 def _binance_topics(path: str, query: str) -> set[str]:
-    """Streams named by the URL. Those of the old addresses, without "market", get no liquidations."""
+    """Streams named by the URL. Those of the old addresses, without "market", receive no liquidations."""
     market, _, rest = path.partition("/")
     if market != "market":
         return set()
@@ -242,7 +245,7 @@ def _binance_frames(rows: list[Row], path: str, now_ms: int) -> list[Any]:
             "f": "IOC",
             "q": coins,
         }
-        # The limit is the bankruptcy side of the average fill price.
+        # The limit price is on the bankruptcy side of the average fill price.
         limit = price * (0.996 if side == "long" else 1.004)
         order |= {"p": f"{limit:.2f}", "ap": f"{price:.2f}", "X": "FILLED", "l": coins, "z": coins, "T": time}
         event = {"e": "forceOrder", "E": max(now_ms, time), "o": order}

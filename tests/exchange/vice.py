@@ -1,4 +1,4 @@
-"""Vice: one way to misbehave, and which requests it befalls."""
+"""Vice: one kind of misbehaviour, and the requests that it applies to."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Vice:
-    """Base of all: does nothing. Immutable; what it remembers belongs to the server (`Memory`).
+    """Base of all vices: does nothing. Immutable; its state is kept by the server (`Memory`).
 
     Parameters
     ----------
     venue, path
-        Only this exchange, only paths that hold this text (Hyperliquid: "/info candleSnapshot" and so on).
+        Apply only to this exchange, only to paths with this text (Hyperliquid: "/info candleSnapshot" and so on).
     nth
-        Only the n-th matching request (from 1), or those of a tuple.
+        Apply only to the n-th matching request (from 1), or to those of a tuple.
     probability, seed
-        Only this share of the matching requests.
+        Apply only to this share of the matching requests.
     times
-        At most so often.
+        Apply at most this many times.
     per_url
-        `nth` and `times` count each URL (with its parameters) for itself.
+        Count `nth` and `times` separately for each URL (with its parameters).
     """
 
     name: ClassVar[str] = "nothing"
@@ -49,19 +49,19 @@ class Vice:
         return self.venue in (None, request.venue) and self.path in described(request)
 
     def clock(self, now_ms: int) -> int:
-        """What the server takes the time for."""
+        """The time as the server sees it."""
         return now_ms
 
     def ask(self, request: Request, now_ms: int) -> tuple[Request, int]:
-        """What the exchange takes the question for, and up to when its data reach."""
+        """The request as the exchange understands it, and the time up to which its data reach."""
         return request, now_ms
 
     def reply(self, request: Request, normal: Reply, memory: Memory) -> Reply:
-        """What it answers instead of the normal reply."""
+        """The reply that replaces the normal one."""
         return normal
 
     async def deliver(self, wire: Wire, reply: Reply) -> bool:
-        """Put the answer on the wire in its own way; False leaves that to the server."""
+        """Send the answer in a special way; return False to leave that to the server."""
         return False
 
     def __repr__(self) -> str:
@@ -72,11 +72,11 @@ class Vice:
 
 @dataclass
 class Memory:
-    """What a server remembers of one vice."""
+    """The state that a server keeps for one vice."""
 
     vice: Vice
     now_ms: int = 0
-    elsewhere: str = ""  # URL of another server that nobody should follow to
+    elsewhere: str = ""  # URL of another server that clients must not follow to
     seen: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     facts: dict[Any, Any] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Memory:
         self.rng = random.Random(self.vice.seed)
 
     def befalls(self, request: Request) -> bool:
-        """Whether the vice strikes at this request; counts it."""
+        """Whether the vice applies to this request; counts it."""
         vice = self.vice
         if not vice.matches(request):
             return False
@@ -103,7 +103,7 @@ class Memory:
 
 
 def described(request: Request) -> str:
-    """The path; of a POST with the type of its body."""
+    """The path; for a POST also the type in its body."""
     if request.method == "POST":
         return f"{request.path} {(request.params or {}).get('type', '')}"
     return request.path

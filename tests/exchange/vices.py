@@ -1,4 +1,4 @@
-"""All vices, and which of them a right client survives.
+"""All vices, grouped by whether a correct client survives them.
 
 Each is an immutable value: `TooMany(venue="okx", path="candles", nth=2)`, `vice.on(times=2, per_url=True)`.
 """
@@ -41,7 +41,7 @@ NULL = Text(body=b"null", kind="application/json")
 NOTHING = Text(body=b"", kind="application/json")
 NESTED = Text(body=b"[" * 100_000 + b"]" * 100_000, kind="application/json")
 
-# Occurring at most twice per URL, these leave the result equal to the truth.
+# If they occur at most twice per URL, the result still equals the truth.
 ALL_TRANSIENT: tuple[Vice, ...] = (
     TooMany(),
     TooMany(retry_after="1"),
@@ -65,7 +65,7 @@ ALL_TRANSIENT: tuple[Vice, ...] = (
     TextForNumbers(),
 )
 
-# Whenever they occur, and at the latest when they persist, these end in an error that says what came.
+# Whenever they occur, or at the latest when they persist, the client raises an error that states what it received.
 ALL_FINAL: tuple[Vice, ...] = (
     Banned(),
     GeoBlock(),
@@ -89,7 +89,7 @@ ALL_FINAL: tuple[Vice, ...] = (
     Endless(),
 )
 
-# These cannot be told from the truth: what arrives may be less than it, and is never something else.
+# These cannot be distinguished from correct data: the client may receive less than the truth, but nothing false.
 ALL_LOSSY: tuple[Vice, ...] = (EmptyPage(), Late(), ClockSkew(by_s=-90.0), ClockSkew(by_s=90.0))
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Wire: one client's HTTP/1.1 connection, down to what can be done to it halfway."""
+"""Wire: the HTTP/1.1 connection of one client, including what can interrupt it midway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_HEAD = 64 * 1024
 
 
 class Wire:
-    """Reads requests, writes replies. `clock_ms` is what the Date header shows."""
+    """Reads requests and writes replies. `clock_ms` is the time in the Date header."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         self.reader, self.writer, self.number = reader, writer, number
@@ -24,7 +24,7 @@ class Wire:
         self.close_after = False
 
     async def read(self) -> Request | None:
-        """The next request; None when the client has gone. The first part of the path is the venue."""
+        """The next request; None when the client has disconnected. The first part of the path is the venue."""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -56,7 +56,7 @@ class Wire:
         await self.writer.drain()
 
     def reset(self) -> None:
-        """Close so that the client meets "connection reset by peer"."""
+        """Close so that the client sees "connection reset by peer"."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()

@@ -1,9 +1,8 @@
-"""Archives written here from a small known history: what is read is that history, or an error that names the file."""
+"""Archives written from a small known history: reading gives that history, or an error that names the file."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import random
 import re
@@ -23,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archive_files import AGG, DAY, FUNDING, KLINE, METRICS, MINUTE, PAST, TRADING, Past, ms, pack, write
 from liqwidget.errors import InputError, ParseError
 from liqwidget.sources.archive import csv_blocks as sheets
 from liqwidget.sources.archive import file_names as dumps
@@ -30,163 +30,6 @@ from liqwidget.sources.archive import reader
 from liqwidget.sources.archive import trades as tape
 from liqwidget.sources.archive import unpack as zips
 from liqwidget.sources.archive.read_archive import read_archive
-
-MINUTE, DAY = 60_000, 86_400_000
-KLINE = (
-    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
-)
-METRICS = (
-    "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
-    "sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio"
-)
-FUNDING = "calc_time,funding_interval_hours,last_funding_rate"
-AGG = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
-TRADING = "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
-
-
-def ms(text: str) -> int:
-    return int(pd.Timestamp(text, tz="UTC").timestamp()) * 1000
-
-
-def day(time: int) -> str:
-    return pd.Timestamp(time, unit="ms").strftime("%Y-%m-%d")
-
-
-@dataclass
-class Past:
-    """What happened: candles of `minutes`, and what was snapped; volumes in eighths, so that sums are exact."""
-
-    start: int
-    days: int
-    minutes: int = 15
-    seed: int = 0
-    candles: dict[int, tuple[float, ...]] = field(default_factory=dict)  # open, high, low, close, volume, bought
-    marks: dict[int, tuple[float, ...]] = field(default_factory=dict)  # open, high, low, close
-    snaps: dict[int, tuple[float, float]] = field(default_factory=dict)  # by moment: open interest, ratio
-    funding: dict[int, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rng = random.Random(self.seed)
-        price = 420_000
-        for time in range(self.start, self.end, self.step):
-            opened, price = price, price + rng.randint(-400, 400)
-            high, low = max(opened, price) + rng.randint(0, 90), min(opened, price) - rng.randint(0, 90)
-            volume = rng.randint(1, 4000)
-            self.candles[time] = (
-                *(value / 10 for value in (opened, high, low, price)),
-                volume / 8,
-                rng.randint(0, volume) / 8,
-            )
-            self.marks[time] = tuple(value / 10 for value in (opened, high - 3, low - 7, price))
-        for time in range(self.start + 5 * MINUTE, self.end + 1, 5 * MINUTE):
-            self.snaps[time] = (rng.randint(600_000, 700_000) / 8, rng.randint(5000, 30_000) / 10_000)
-        for time in range(self.start, self.end, 8 * 60 * MINUTE):
-            self.funding[time + rng.randint(0, 9)] = rng.randint(-30_000, 30_000) / 1e8
-
-    @property
-    def step(self) -> int:
-        return self.minutes * MINUTE
-
-    @property
-    def end(self) -> int:
-        return self.start + self.days * DAY
-
-    def kline_lines(self, first: int, last: int, us: bool = False) -> list[str]:
-        unit = 1000 if us else 1
-        return [
-            f"{t * unit},{o:.2f},{h:.2f},{low:.2f},{c:.2f},{v:.3f},{(t + self.step) * unit - 1},1.5,7,{b:.3f},0.7,0"
-            for t, (o, h, low, c, v, b) in self.candles.items()
-            if first <= t < last
-        ]
-
-    def mark_lines(self, first: int, last: int, us: bool = False) -> list[str]:
-        unit = 1000 if us else 1
-        return [
-            f"{t * unit},{o},{h},{low},{c},0,{(t + self.step) * unit - 1},0,60,0,0,0"
-            for t, (o, h, low, c) in self.marks.items()
-            if first <= t < last
-        ]
-
-    def metrics_lines(self, first: int, last: int, shift: int | None = None) -> list[str]:
-        """Rows of the snapshots in (first, last]; labelled `shift` ms before them, or as Binance did at that time."""
-        if shift is None:
-            shift = 5 * MINUTE if first >= ms("2026-06-25") else 0
-        return [
-            f"{pd.Timestamp(t - shift, unit='ms'):%Y-%m-%d %H:%M:%S},BTCUSDT,{oi:.8f},1,1.1,,{ratio},0.9"
-            for t, (oi, ratio) in self.snaps.items()
-            if first < t <= last
-        ]
-
-    def funding_lines(self, first: int, last: int) -> list[str]:
-        return [f"{t},8,{rate:.8f}" for t, rate in self.funding.items() if first <= t < last]
-
-    def truth(self, minutes: int | None = None) -> pd.DataFrame:
-        """What a market of it is: each candle by itself, as one would by hand."""
-        step = (minutes or self.minutes) * MINUTE
-        rows = {}
-        for time in range(self.start, self.end, step):
-            inside = [t for t in range(time, time + step, self.step) if t in self.candles]
-            if len(inside) < step // self.step:
-                continue
-            some, marks = [self.candles[t] for t in inside], [self.marks[t] for t in inside if t in self.marks]
-            snaps = [t for t in self.snaps if t <= time + step]
-            rates = [t for t in self.funding if t <= time + step]
-            whole = len(marks) == len(inside)
-            rows[pd.Timestamp(time, unit="ms", tz="UTC")] = {
-                "open": some[0][0],
-                "high": max(row[1] for row in some),
-                "low": min(row[2] for row in some),
-                "close": some[-1][3],
-                "volume": sum(row[4] for row in some),
-                "open_interest": self.snaps[max(snaps)][0] if snaps else np.nan,
-                "taker_buy_volume": sum(row[5] for row in some),
-                "funding_rate": self.funding[max(rates)] if rates else np.nan,
-                "long_short_ratio": self.snaps[max(snaps)][1] if snaps else np.nan,
-                "mark_low": min(row[2] for row in marks) if whole else np.nan,
-                "mark_high": max(row[1] for row in marks) if whole else np.nan,
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("time")
-
-    def spans(self, monthly: bool = False) -> list[tuple[str, int, int]]:
-        """Names and ends of the days or months that it touches."""
-        if not monthly:
-            return [(day(t), t, t + DAY) for t in range(self.start, self.end, DAY)]
-        months = sorted({day(t)[:7] for t in range(self.start, self.end, DAY)})
-        after = [str(pd.Period(month) + 1) for month in months]
-        return [(month, ms(month), ms(follower)) for month, follower in zip(months, after, strict=True)]
-
-
-def pack(path: Path, lines: Iterable[str], header: str = "", checksum: bool = True, member: str = "") -> Path:
-    """Write a zip as Binance does, or the plain CSV where the path says so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{line}\n" for line in ([header] if header else []) + list(lines))
-    if path.suffix == ".csv":
-        path.write_text(text)
-        return path
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(member or path.stem + ".csv", text)
-    if checksum:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        path.with_name(path.name + ".CHECKSUM").write_text(f"{digest}  {path.name}\n")
-    return path
-
-
-def write(past: Past, folder: Path, monthly: bool = False) -> Path:
-    """Write the whole history as the archive has it."""
-    label = f"{past.minutes}m" if past.minutes < 60 else f"{past.minutes // 60}h"
-    base = folder / "data" / "futures" / "um"
-    often = base / ("monthly" if monthly else "daily")
-    for name, first, last in past.spans(monthly):
-        file = f"BTCUSDT-{label}-{name}.zip"
-        pack(often / "klines" / "BTCUSDT" / label / file, past.kline_lines(first, last), KLINE)
-        pack(often / "markPriceKlines" / "BTCUSDT" / label / file, past.mark_lines(first, last), KLINE)
-    for name, first, last in past.spans():
-        place = base / "daily" / "metrics" / "BTCUSDT" / f"BTCUSDT-metrics-{name}.zip"
-        pack(place, past.metrics_lines(first, last), METRICS)
-    for name, first, last in past.spans(monthly=True):
-        place = base / "monthly" / "fundingRate" / "BTCUSDT" / f"BTCUSDT-fundingRate-{name}.zip"
-        pack(place, past.funding_lines(first, last), FUNDING)
-    return folder
 
 
 def same(market: Any, truth: pd.DataFrame) -> None:
@@ -201,7 +44,6 @@ def notes(market: Any) -> str:
     return " ".join(market.origin.notes)
 
 
-PAST = Past(ms("2024-01-30"), 4)
 TRUTH = PAST.truth()
 FEBRUARY = ms("2024-02-01")
 
@@ -226,7 +68,7 @@ def test_a_longer_interval_is_made_of_the_files_own(tmp_path: Path) -> None:
     assert np.isnan(truth["mark_low"]).sum() == 1
     same(market, truth)
     assert market.missing == 1
-    assert "Candles left out because a part of them is missing: 2." in notes(market)
+    assert "Incomplete candles, left out: 2." in notes(market)
 
 
 def test_the_shortest_interval_is_taken_unless_one_is_asked_for(tmp_path: Path) -> None:
@@ -234,11 +76,11 @@ def test_the_shortest_interval_is_taken_unless_one_is_asked_for(tmp_path: Path) 
     write(coarse, write(fine, tmp_path))
     assert read_archive(tmp_path).interval_label == "15m"
     market = read_archive(tmp_path, interval="1h")
-    same(market, coarse.truth())  # its own rows, not those made of quarters
-    assert "Files not read because others have their time, or for their interval: 2." in notes(market)
-    both = read_archive(tmp_path, interval="2h")  # two quarters of a day were never needed
+    same(market, coarse.truth())  # the files' own rows, not aggregated quarter hours
+    assert "Files not read because others cover their time, or because of their interval: 2." in notes(market)
+    both = read_archive(tmp_path, interval="2h")  # made of the hourly files; the quarter-hour files are not needed
     same(both, coarse.truth(120))
-    with pytest.raises(InputError, match="a multiple of one of 15m, 1h, the files' own, was wanted; got 5m"):
+    with pytest.raises(InputError, match="wanted a multiple of one of 15m, 1h, the files' own; got 5m"):
         read_archive(tmp_path, interval="5m")
 
 
@@ -248,7 +90,7 @@ def test_snapshots_are_those_at_the_close_in_both_eras(tmp_path: Path, first: st
     base = write(past, tmp_path)
     market = read_archive(base)
     same(market, past.truth())
-    for time, (interest, _) in past.snaps.items():  # the candle that closes at a snapshot has it
+    for time, (interest, _) in past.snaps.items():  # the candle that closes at the time of a snapshot has it
         assert market.candles["open_interest"][pd.Timestamp(time - 5 * MINUTE, unit="ms", tz="UTC")] == interest
 
 
@@ -309,7 +151,7 @@ def test_daily_files_come_before_monthly_ones(tmp_path: Path) -> None:
         kept = past if t < last - 30 * MINUTE else other
         assert tuple(row[["open", "high", "low", "close", "volume", "taker_buy_volume"]]) == kept.candles[t]
     assert len(market) == 192
-    assert "Rows left for others of the same time (daily files first, klines before trades): 94." in notes(market)
+    assert "Rows replaced by others of the same time (daily files first, klines before trades): 94." in notes(market)
 
 
 def test_rows_that_come_twice_are_counted_or_refused(tmp_path: Path) -> None:
@@ -319,10 +161,10 @@ def test_rows_that_come_twice_are_counted_or_refused(tmp_path: Path) -> None:
     pack(tmp_path / "b" / f"BTCUSDT-15m-{name}.zip", lines)
     market = read_archive(tmp_path)
     assert len(market) == 96
-    assert "Rows that came twice, the same, and were taken once: 98." in notes(market)
+    assert "Duplicate rows, taken once: 98." in notes(market)
     changed = re.sub(r"^(\d+),[\d.]+", r"\1,42000.05", lines[3])
     pack(tmp_path / "b" / f"BTCUSDT-15m-{name}.zip", [*lines, changed])
-    message = refused(tmp_path, rf"BTCUSDT-15m-{name}.zip: one row a time was wanted; that of 2024-01-30 00:45")
+    message = refused(tmp_path, rf"BTCUSDT-15m-{name}.zip: wanted one row a time; that of 2024-01-30 00:45")
     assert "42000.05" in message
     pack(tmp_path / "b" / "BTCUSDT-15m-2024-01-31.zip", [changed])
     pack(tmp_path / "b" / f"BTCUSDT-15m-{name}.zip", lines)
@@ -341,7 +183,86 @@ def test_empty_cells_of_metrics_are_no_values_and_gaps_show(tmp_path: Path) -> N
     assert market.missing == 1
     assert market.gaps["after"][0] == pd.Timestamp(gone - 15 * MINUTE, unit="ms", tz="UTC")
     assert market.candles["long_short_ratio"].iloc[0] == past.snaps[first + 10 * MINUTE][1]
-    assert "Files whose rows do not fill their time: 1 (BTCUSDT-15m-2024-01-30.zip)." in market.origin.notes
+    assert "Files with missing rows: 1 (BTCUSDT-15m-2024-01-30.zip)." in market.origin.notes
+
+
+def test_open_interest_of_zero_is_no_value(tmp_path: Path) -> None:
+    """Binance's metrics contain this, from 2022-03-07 15:35 to 2022-03-08 01:05."""
+    past = Past(ms("2022-03-07"), 2)
+    first, last = ms("2022-03-07 15:30"), ms("2022-03-08 01:05")
+    before = past.snaps[first][0]
+    past.snaps |= {time: (0.0, ratio) for time, (_, ratio) in past.snaps.items() if first < time <= last}
+    market = read_archive(write(past, tmp_path / "some"))
+    interest = market.candles["open_interest"]
+    assert (interest > 0).all()
+    # The candle that closes at 01:15 has the next snapshot.
+    broken = (interest.index >= "2022-03-07 15:30Z") & (interest.index < "2022-03-08 01:00Z")
+    assert (interest[broken] == before).all()
+    assert interest[pd.Timestamp("2022-03-08 01:00Z")] == past.snaps[ms("2022-03-08 01:15")][0]
+    assert market.carried["open_interest"] == 38
+    assert market.carried["long_short_ratio"] == 0
+    past.snaps = {time: (0.0, ratio) for time, (_, ratio) in past.snaps.items()}
+    nothing = read_archive(write(past, tmp_path / "all"))
+    assert "open_interest" not in nothing.candles
+    assert "none for these candles" in nothing.origin.missing["open_interest"]
+
+
+def test_a_snapshot_that_two_days_have_is_that_of_its_own_day(tmp_path: Path) -> None:
+    past = Past(ms("2024-05-30"), 2)
+    folder = write(past, tmp_path)
+    (name, first, last), (after, *own) = past.spans()
+    lines, snap = past.metrics_lines(first, last), "2024-05-31 00:00:00,BTCUSDT,{},1,1,1,1.5,1"
+    assert lines[-1].startswith("2024-05-31 00:00:00,BTCUSDT,")
+    pack(next(folder.rglob(f"*metrics-{name}.zip")), [*lines[:-1], snap.format("80288.0")], METRICS)
+    pack(next(folder.rglob(f"*metrics-{after}.zip")), [snap.format("80290.5"), *past.metrics_lines(*own)], METRICS)
+    market = read_archive(folder)
+    assert market.candles["open_interest"][pd.Timestamp("2024-05-30 23:45", tz="UTC")] == 80290.5
+    said = f"in BTCUSDT-metrics-{name}.zip differs from that in BTCUSDT-metrics-{after}.zip, which is taken"
+    assert said in notes(market)
+
+
+SPOT = "1738368000000000,102400.10,102500.00,102300.00,102450.50,25.5,1738368299999999,2611500.1,3100,12.25,1254800.2,0"
+
+
+def test_spot_files_are_no_perpetuals(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-5m-2025-02-01.zip"
+    pack(path, [SPOT])
+    message = refused(path, r"^BTCUSDT-5m-2025-02-01\.zip: .* as spot files have since 2025")
+    assert "futures/um" in message
+    pack(tmp_path / "um" / path.name, [SPOT])
+    assert len(read_archive(tmp_path / "um")) == 1  # the folder name states the kind
+    pack(tmp_path / "spot" / path.name, [SPOT])
+    with pytest.raises(InputError, match="1 of spot"):
+        read_archive(tmp_path / "spot")
+    bybit = tmp_path / "BTCUSDT_2025-02-01.csv.gz"
+    bybit.write_bytes(b"")
+    with pytest.raises(InputError, match="1 of spot"):
+        read_archive(bybit)
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT-15m-{} (1).zip", "BTCUSDT-15m-{}(12).zip", "BTCUSDT-15m-{} - Copy.zip"])
+def test_a_name_that_a_browser_changed(tmp_path: Path, name: str) -> None:
+    day, first, last = PAST.spans()[0]
+    pack(published := tmp_path / f"BTCUSDT-15m-{day}.zip", PAST.kline_lines(first, last))
+    whole = read_archive(published)
+    published.rename(renamed := tmp_path / name.format(day))
+    (tmp_path / f"{published.name}.CHECKSUM").rename(tmp_path / f"{renamed.name}.CHECKSUM")
+    market = read_archive(renamed)
+    pd.testing.assert_frame_equal(market.candles, whole.candles)
+    assert market.origin.notes == ()
+    pack(published, PAST.kline_lines(first, last))
+    assert "Duplicate rows, taken once: 96." in notes(read_archive(tmp_path))
+    pack(published, [re.sub(r"^(\d+),[\d.]+", r"\1,42000.05", line) for line in PAST.kline_lines(first, last)])
+    message = refused(tmp_path, "wanted one row a time")
+    assert published.name in message
+    assert renamed.name in message
+
+
+def test_symbols_in_chinese_letters(tmp_path: Path) -> None:
+    day, first, last = PAST.spans()[0]
+    pack(tmp_path / f"币安人生USDT-15m-{day}.zip", PAST.kline_lines(first, last))
+    market = read_archive(tmp_path)
+    assert (market.symbol, len(market)) == ("币安人生USDT", 96)
 
 
 def test_a_file_without_rows_is_a_gap(tmp_path: Path) -> None:
@@ -352,7 +273,7 @@ def test_a_file_without_rows_is_a_gap(tmp_path: Path) -> None:
     assert market.missing == 96
     assert "Files without a row: 2 (BTCUSDT-15m-2024-01-31.zip, BTCUSDT-metrics-2024-01-31.zip)." in market.origin.notes
     pack(tmp_path / "alone" / "BTCUSDT-15m-2024-01-31.zip", [])
-    with pytest.raises(ParseError, match="candles of BTCUSDT were wanted; the files hold none"):
+    with pytest.raises(ParseError, match="wanted candles of BTCUSDT; got none"):
         read_archive(tmp_path / "alone")
 
 
@@ -361,7 +282,7 @@ def test_a_file_without_rows_is_a_gap(tmp_path: Path) -> None:
 
 @dataclass
 class Trades:
-    """Trades of some hours: time in us, price, size, whether the taker bought; several share a moment."""
+    """Trades of some hours: time in us, price, size, whether the taker bought; several share a timestamp."""
 
     start: int
     minutes: int = 40
@@ -372,7 +293,7 @@ class Trades:
         rng = random.Random(self.seed)
         for minute in range(self.minutes):
             if minute == 7:
-                continue  # nobody traded
+                continue  # no trades
             times = sorted(rng.randrange(60_000) // 500 * 500 for _ in range(rng.randint(1, 30)))
             self.rows += [
                 (
@@ -425,7 +346,7 @@ def test_aggregated_trades_are_candles(
         path = pack(tmp_path_factory.mktemp("agg") / "BTCUSDT-aggTrades-2024-01-31.zip", lines, AGG if us else "")
         market = read_archive(path, interval="1m" if us else "5m")
         same(market, trades.truth(1 if us else 5))
-        assert ("and were taken once: 9." in notes(market)) == mess
+        assert ("Duplicate rows, taken once: 9." in notes(market)) == mess
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -445,8 +366,8 @@ def test_bybit_trades_are_candles(
         market = read_archive([str(path)])
     same(market, trades.truth(1))
     assert (market.symbol, market.exchange) == ("BTCUSDT", "bybit")
-    assert market.origin.missing["open_interest"] == "Bybit publishes trades alone"
-    assert market.origin.notes == ("Rows that came twice, the same, and were taken once: 1.",)
+    assert market.origin.missing["open_interest"] == "Bybit publishes only trades"
+    assert market.origin.notes == ("Duplicate rows, taken once: 1.",)
 
 
 def test_trades_fill_what_klines_leave_open(tmp_path: Path) -> None:
@@ -466,12 +387,12 @@ def test_trades_fill_what_klines_leave_open(tmp_path: Path) -> None:
     assert len(got) == 3 < other.sum()
     for name in made:
         np.testing.assert_array_equal(got[name], made[name])
-    assert "Files not read because others have their time, or for their interval: 2." in notes(market)
-    assert "Checksums without their file: 1." in notes(market)
+    assert "Files not read because others cover their time, or because of their interval: 2." in notes(market)
+    assert "Checksums without a file: 1." in notes(market)
 
 
 def test_trades_of_other_days_are_counted_and_left_out(tmp_path: Path) -> None:
-    trades = Trades(ms("2024-01-31 23:40"))  # runs 20 minutes into February
+    trades = Trades(ms("2024-01-31 23:40"))  # extends 20 minutes into February
     market = read_archive(pack(tmp_path / "BTCUSDT-aggTrades-2024-01-31.zip", trades.agg_lines()))
     outside = sum(time >= FEBRUARY * 1000 for time, *_ in trades.rows)
     assert outside > 10
@@ -480,7 +401,7 @@ def test_trades_of_other_days_are_counted_and_left_out(tmp_path: Path) -> None:
     same(market, truth[truth.index < pd.Timestamp(FEBRUARY, unit="ms", tz="UTC")])
 
 
-# Which files
+# Selection of files
 
 
 def test_several_symbols_are_told_and_one_is_picked(tmp_path: Path) -> None:
@@ -490,7 +411,7 @@ def test_several_symbols_are_told_and_one_is_picked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"got BTCUSDT \(binance\), ETHUSDT \(binance\). Pass symbol=."):
         read_archive(tmp_path)
     assert read_archive(tmp_path, symbol="ethusdt").symbol == "ETHUSDT"
-    with pytest.raises(InputError, match=r"symbol: one of BTCUSDT \(binance\), ETHUSDT \(binance\) was wanted"):
+    with pytest.raises(InputError, match=r"symbol: wanted one of BTCUSDT \(binance\), ETHUSDT \(binance\)"):
         read_archive(tmp_path, symbol="XRPUSDT")
     (tmp_path / f"ETHUSDT{name}.csv.gz").write_bytes(b"")
     with pytest.raises(InputError, match="Pass the folder of one exchange"):
@@ -517,7 +438,7 @@ def test_what_is_no_use_is_counted_by_type(tmp_path: Path) -> None:
     market = read_archive(tmp_path)
     assert len(market) == 96
     assert market.origin.notes[-1] == (
-        "Files of no use here, passed over: COIN-M 1, bookDepth 1, inverse contracts 1, klines 1w 1, metrics 1, "
+        "Unused types of files: COIN-M 1, bookDepth 1, inverse contracts 1, klines 1w 1, metrics 1, "
         "premiumIndexKlines 1, spot 1."
     )
     assert market.origin.missing["open_interest"] == "no files of metrics"
@@ -534,7 +455,7 @@ def test_links_and_pipes_in_a_folder_are_left_alone(tmp_path: Path) -> None:
     market = read_archive(inside)
     assert len(market) == 96
     assert "Symbolic links in the folder, not followed: 2." in market.origin.notes
-    assert len(read_archive([inside, inside / file.name])) == 192  # named directly, it is meant
+    assert len(read_archive([inside, inside / file.name])) == 192  # a link that is named directly is read
     assert "a pipe or a device" in refused(inside / "BTCUSDT-15m-2024-02-01.zip", "BTCUSDT-15m-2024-02-01.zip")
 
 
@@ -547,10 +468,10 @@ def test_the_same_file_named_twice_is_read_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "told"),
     [
-        ([], "at least one path was wanted"),
-        (None, "a list of them was wanted"),
+        ([], "wanted at least one path"),
+        (None, "wanted a file, a folder or a list of them"),
         ([b"x"], "each text or a path object"),
-        ("no/where", "files or folders that exist were wanted; got 'where'"),
+        ("no/where", "wanted files or folders that exist; got 'where'"),
     ],
 )
 def test_what_is_no_path_is_told(paths: Any, told: str) -> None:
@@ -580,29 +501,29 @@ def test_other_arguments_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"got 'candles.zip'. Rename the file back"):
         read_archive(odd)
     alone = pack(tmp_path / "alone" / "BTCUSDT-fundingRate-2024-01.zip", PAST.funding_lines(0, FEBRUARY), FUNDING)
-    with pytest.raises(InputError, match="klines or trades were wanted; got fundingRate alone"):
+    with pytest.raises(InputError, match="wanted klines or trades; got fundingRate alone"):
         read_archive(alone)
 
 
-# Refused
+# Rejected files
 
 NAME, PLAIN = "BTCUSDT-15m-2024-01-30.zip", "BTCUSDT-15m-2024-01-30.csv"
 LINES = PAST.kline_lines(*PAST.spans()[0][1:])
 
 
 def refused(paths: Any, told: str) -> str:
-    """The message of the refusal: it names a cure and no place."""
+    """The message of the refusal; it must say what to do and must not contain a path."""
     with pytest.raises(ParseError, match=told) as caught:
         read_archive(paths)
     message = str(caught.value)
     assert not re.search(r"(^|[\s'\"(])/\w|[A-Z]:\\", message), "an absolute path"
-    assert re.search(r"[Dd]ownload|Rename|put them into a folder|see that its name|Sort|Pass|Look", message), "no cure"
+    assert re.search(r"[Dd]ownload|Rename|put them into a folder|see that its name|Sort|Pass|Check", message), "no cure"
     assert caught.value.__cause__ is None
     return message
 
 
-def packed(lines: Iterable[str], header: str = "", **kwargs: Any) -> Callable[[Path], None]:
-    return lambda folder: pack(folder / NAME, lines, header, **kwargs) and None
+def packed(lines: Iterable[str], header: str = "", **kwargs: Any) -> Callable[[Path], object]:
+    return lambda folder: pack(folder / NAME, lines, header, **kwargs)
 
 
 def changed(old: str, new: str, row: int = 5) -> Callable[[Path], None]:
@@ -610,7 +531,7 @@ def changed(old: str, new: str, row: int = 5) -> Callable[[Path], None]:
     cells = lines[row].split(",")
     cells[KLINE.split(",").index(old)] = new
     lines[row] = ",".join(cells)
-    return packed(lines, KLINE)
+    return packed(lines, KLINE)  # type: ignore[return-value]
 
 
 def marked(column: str, cell: str) -> Callable[[Path], None]:
@@ -648,7 +569,7 @@ def kind(mode: int, name: str = PLAIN) -> zipfile.ZipInfo:
 
 
 def lying(more: int) -> Callable[[bytes], bytes]:
-    """Say another size in both headers of a zip."""
+    """Write a different size into both headers of a zip."""
 
     def change(data: bytes) -> bytes:
         central = data.index(b"PK\x01\x02")
@@ -665,7 +586,7 @@ def flagged(data: bytes) -> bytes:
 
 
 def misnamed(data: bytes) -> bytes:
-    """Say that the names are UTF-8, which they are not."""
+    """Flag the names as UTF-8 although they are not."""
     central = data.index(b"PK\x01\x02")
     data = data[:7] + b"\x08" + data[8 : central + 9] + b"\x08" + data[central + 10 :]
     return data.replace(PLAIN.encode(), b"\xff" + PLAIN.encode()[1:])
@@ -681,41 +602,41 @@ def beside(text: str) -> Callable[[Path], None]:
 
 REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
     # the file
-    "empty": (lambda folder: (folder / NAME).write_bytes(b""), "damaged or none"),
-    "text": (lambda folder: (folder / NAME).write_text("<html>404</html>"), "damaged or none"),
-    "truncated": (bytes_of(lambda data: data[:-300]), "damaged or none"),
-    "cut inside": (bytes_of(lambda data: data[:500] + data[900:]), "damaged or none"),
-    "checksum": (bytes_of(lambda data: data + b" ", checksum=True), "published SHA-256 .* was wanted"),
+    "empty": (lambda folder: (folder / NAME).write_bytes(b""), "is damaged"),
+    "text": (lambda folder: (folder / NAME).write_text("<html>404</html>"), "is damaged"),
+    "truncated": (bytes_of(lambda data: data[:-300]), "is damaged"),
+    "cut inside": (bytes_of(lambda data: data[:500] + data[900:]), "is damaged"),
+    "checksum": (bytes_of(lambda data: data + b" ", checksum=True), "wanted the published SHA-256 .*"),
     "checksum of another": (
         beside(f"{'0' * 64}  BTCUSDT-15m-2024-01-31.zip\n"),
         "that of 'BTCUSDT-15m-2024-01-31.zip'",
     ),
     "checksum that is none": (beside("<html>404</html>"), "something else"),
     "directory's name": (lambda folder: (folder / NAME).mkdir(), "hold none|klines"),
-    "larger": (bytes_of(lying(+1)), "bytes were announced"),
-    "smaller": (bytes_of(lying(-1)), "damaged or none: Bad CRC"),
-    "encrypted": (bytes_of(flagged), "is encrypted"),
-    "a name in no alphabet": (bytes_of(misnamed), "damaged or none"),
+    "larger": (bytes_of(lying(+1)), "bytes, as its header says; got"),
+    "smaller": (bytes_of(lying(-1)), "is damaged: Bad CRC"),
+    "encrypted": (bytes_of(flagged), "which is encrypted"),
+    "a name in no alphabet": (bytes_of(misnamed), "is damaged"),
     # the member
-    "no member": (members(), "it has 0"),
-    "two members": (members((PLAIN, "1"), ("b.csv", "2")), "it has 2"),
+    "no member": (members(), "got 0"),
+    "two members": (members((PLAIN, "1"), ("b.csv", "2")), "got 2"),
     "many members": (members(*((f"{i:0200}", "") for i in range(1500))), "list of members is too long"),
-    "another name": (members(("BTCUSDT-15m-2024-01-31.csv", "1")), "called 'BTCUSDT-15m-2024-01-31.csv'"),
-    "nested": (members(("BTCUSDT-15m-2024-01-30.zip", "1")), "called 'BTCUSDT-15m-2024-01-30.zip'"),
-    "traversal": (members(("../" + PLAIN, "1")), "called something in a folder"),
-    "absolute": (members(("/etc/" + PLAIN, "1")), "called something in a folder"),
-    "folder": (members(("BTCUSDT-15m-2024-01-30.csv/", "")), "called something in a folder"),
+    "another name": (members(("BTCUSDT-15m-2024-01-31.csv", "1")), "got 'BTCUSDT-15m-2024-01-31.csv'"),
+    "nested": (members(("BTCUSDT-15m-2024-01-30.zip", "1")), "got 'BTCUSDT-15m-2024-01-30.zip'"),
+    "traversal": (members(("../" + PLAIN, "1")), "got something in a folder"),
+    "absolute": (members(("/etc/" + PLAIN, "1")), "got something in a folder"),
+    "folder": (members(("BTCUSDT-15m-2024-01-30.csv/", "")), "got something in a folder"),
     "link": (members((kind(0o120777), "/etc/passwd")), "a link or a device"),
     "bzip2": (
         members((kind(0), "1"), method=zipfile.ZIP_BZIP2),
-        "is packed by method 12",
+        "packed by method 12",
     ),
     "device": (members((kind(0o020666), "1")), "a link or a device"),
     # the rows
-    "columns": (packed([line.rpartition(",")[0] for line in LINES]), "12 columns were wanted; a row has 11"),
-    "more columns": (packed([*LINES, LINES[0] + ",1"]), "12 columns were wanted; a row has 13"),
-    "a row in between": (packed([*LINES, "1,2"], KLINE), "12 columns were wanted; a row has 2"),
-    "header of another": (packed(PAST.metrics_lines(*PAST.spans()[0][1:]), METRICS), "header has 'create_time'"),
+    "columns": (packed([line.rpartition(",")[0] for line in LINES]), "wanted 12 columns; got a row of 11"),
+    "more columns": (packed([*LINES, LINES[0] + ",1"]), "wanted 12 columns; got a row of 13"),
+    "a row in between": (packed([*LINES, "1,2"], KLINE), "wanted 12 columns; got a row of 2"),
+    "header of another": (packed(PAST.metrics_lines(*PAST.spans()[0][1:]), METRICS), "got the header 'create_time'"),
     "header twice a name": (packed(LINES, KLINE.replace("ignore", "open")), "each once"),
     "words": (changed("close", "abc"), "close must be a number; got \"'abc'\""),
     "nan": (changed("high", "nan"), "high must be a finite number; got nan"),
@@ -739,10 +660,10 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "off the grid": (changed("open_time", str(ms("2024-01-30 01:16"))), "candles of 15 minutes, from whole ones on"),
     "closed before it opened": (changed("close_time", "5"), "candles of 15 minutes, from whole ones on"),
-    "mark prices": (packed(PAST.mark_lines(*PAST.spans()[0][1:])), "candles of trades were wanted"),
+    "mark prices": (packed(PAST.mark_lines(*PAST.spans()[0][1:])), "wanted candles of trades"),
     "klines as mark": (
         lambda folder: [pack(folder / NAME, LINES), pack(folder / "markPriceKlines" / NAME, LINES)],
-        "mark prices were wanted, which have no volume",
+        "wanted mark prices, which have no volume",
     ),
     "a line without end": (lambda folder: pack(folder / PLAIN, ["1" * (5 << 20)]), "lines of at most"),
     "a header without end": (lambda folder: pack(folder / PLAIN, ["x," * (3 << 20)]), "lines of at most"),
@@ -751,7 +672,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
             pack(folder / NAME, LINES),
             pack(folder / "BTCUSDT-metrics-2024-01-30.zip", ["2024-01-30 00:05:00,ETHUSDT,1,1,1,1,1,1"]),
         ],
-        "rows of BTCUSDT were wanted; it has 'ETHUSDT'",
+        "wanted rows of BTCUSDT; got 'ETHUSDT'",
     ),
     "negative mark": (marked("low", "-2"), "low must be above 0"),
     "swapped mark": (marked("high", "2"), "high must not be below low"),
@@ -796,7 +717,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
             folder / "BTCUSDT-aggTrades-2024-01-31.csv",
             [f"1,{price},1,1,1,{FEBRUARY - 1000},true" for price in (5, 6)],
         ),
-        "one trade a number was wanted; 1 came twice and differs",
+        "wanted one trade per id; got 1 twice, with differences",
     ),
     "a side unknown": (
         lambda folder: pack(
@@ -814,7 +735,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: pack(folder / "BTCUSDT2024-01-31.csv", ["12,BTCUSDT,Buy,1,1,x,y,1,1,1"], TRADING),
         "timestamp must be in seconds",
     ),
-    "no gzip": (lambda folder: (folder / "BTCUSDT2024-01-31.csv.gz").write_text("x"), "a whole gzip file was wanted"),
+    "no gzip": (lambda folder: (folder / "BTCUSDT2024-01-31.csv.gz").write_text("x"), "wanted a whole gzip file"),
 }
 
 
@@ -824,14 +745,14 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.Monke
     make(tmp_path)
     monkeypatch.setattr(tape, "_BUSIEST", 2000)
     if case == "directory's name":
-        with pytest.raises(InputError, match="were wanted; got 0 others"):
+        with pytest.raises(InputError, match="got 0 others"):
             read_archive(tmp_path)
         return
     assert re.match(r"BTCUSDT[\w.-]+(zip|csv|gz)(\.CHECKSUM)?: ", refused(tmp_path, told))
 
 
 def test_the_file_they_are_made_of_is_good(tmp_path: Path) -> None:
-    """Or the refusals above would prove nothing."""
+    """Otherwise the refusals above would prove nothing."""
     makers = (
         packed(LINES, KLINE),
         packed(LINES),
@@ -851,9 +772,9 @@ def test_checksums_can_be_passed_over_and_their_absence_is_told(tmp_path: Path) 
     assert market.origin.notes == ("Checksums were not compared, as asked.",)
     (tmp_path / "elsewhere").write_text(f"{'0' * 64}  {NAME}\n")
     (tmp_path / (NAME + ".CHECKSUM")).unlink()
-    (tmp_path / (NAME + ".CHECKSUM")).symlink_to(tmp_path / "elsewhere")  # no more followed than other links
+    (tmp_path / (NAME + ".CHECKSUM")).symlink_to(tmp_path / "elsewhere")  # not followed, like other links
     market = read_archive(tmp_path)
-    assert market.origin.notes[:1] == (f"Files that lie there without a .CHECKSUM and were not verified: 1 ({NAME}).",)
+    assert market.origin.notes[:1] == (f"Files without a .CHECKSUM, not verified: 1 ({NAME}).",)
 
 
 @pytest.mark.parametrize("cut", [5, 60, -30, -4])
@@ -867,9 +788,9 @@ def test_a_truncated_gzip_is_refused(tmp_path: Path, cut: int) -> None:
 def test_trades_in_no_order_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Trades(ms("2024-01-31 12:00")).agg_lines()
     path = pack(tmp_path / "BTCUSDT-aggTrades-2024-01-31.zip", lines[50:] + lines[:50])
-    assert len(read_archive(path)) == 39  # within a block they are sorted
+    assert len(read_archive(path)) == 39  # rows within a block are sorted
     monkeypatch.setattr(sheets, "BLOCK", 2000)
-    refused(path, r"trades by time, to a second, were wanted; 2024-01-31 12:")
+    refused(path, r"wanted trades by time, to a second; 2024-01-31 12:")
 
 
 @pytest.mark.parametrize("form", ["zip", "gz"])
@@ -885,7 +806,7 @@ def test_a_bomb_is_stopped_while_it_unfolds(tmp_path: Path, form: str) -> None:
     del text
     assert path.stat().st_size < 300_000
     tracemalloc.start()
-    refused(path, f"{path.name}: at most .* and 100 for each packed one, were wanted")
+    refused(path, f"{path.name}: wanted at most .* and 100 for each packed one")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30_000_000 < 50_000_000
@@ -897,7 +818,7 @@ def test_a_file_larger_than_any_is_stopped(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(reader, "_LIMITS", {False: size, True: 0})
     assert len(read_archive(tmp_path)) == 96
     monkeypatch.setattr(reader, "_LIMITS", {False: size - 1, True: 0})
-    refused(tmp_path, f"{NAME}: at most {size - 1:,} bytes")
+    refused(tmp_path, f"{NAME}: wanted at most {size - 1:,} bytes")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -932,7 +853,7 @@ def test_progress_is_told_and_a_stop_leaves_no_thread(tmp_path: Path) -> None:
     folder = write(PAST, tmp_path)
     told: list[tuple[int, int, int]] = []
     read_archive(folder, progress=lambda *state: told.append(state))
-    assert told[-1] == (14, 14, sum(map(len, (PAST.candles, PAST.marks, PAST.snaps, PAST.funding))))
+    assert told[-1] == (14, 14, len(PAST.candles) + len(PAST.marks) + len(PAST.snaps) + len(PAST.funding))
     assert told == sorted(told)
     assert len(told) > 3
 
@@ -959,7 +880,7 @@ def test_a_stop_does_not_wait_for_a_long_file(tmp_path: Path, monkeypatch: pytes
     @contextmanager
     def endless(path: Path, limit: int) -> Iterator[Any]:
         with unpacked(path, limit) as read:
-            assert path.name != NAME or begun.wait(60)  # the short file ends while the long one is read
+            assert path.name != NAME or begun.wait(60)  # the short file ends while the long one is being read
             yield read if path.name == NAME else lines
 
     def stop(done: int, files: int, rows: int) -> None:
@@ -978,6 +899,6 @@ def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytes
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(zips, "_Bounded", locked)
-    refused(tmp_path, f"^{NAME}.*: the file cannot be read: Permission denied")
-    with pytest.raises(ParseError, match=f"^{NAME}: the file cannot be read: Permission denied"):
+    refused(tmp_path, f"^{NAME}.*: wanted to read the file; got Permission denied")
+    with pytest.raises(ParseError, match=f"^{NAME}: wanted to read the file; got Permission denied"):
         read_archive(tmp_path, verify=False)

@@ -1,4 +1,4 @@
-"""The cache against a plain model of it, its names, folders that cannot be written, and its face."""
+"""The cache against a plain model of it, its names, unwritable folders, and its public functions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def full(filled: Path, tmp_path: Path) -> Path:
 # --- against a model -------------------------------------------------------------------------------------------------
 
 CELL = HOUR
-EPOCH = START + 35 * DAY  # three days on either side of a month's end
+EPOCH = START + 35 * DAY  # three days before and after the end of a month
 CELLS = 6 * 24
 moments = st.integers(0, CELLS).map(lambda cell: EPOCH + cell * CELL)
 
@@ -56,14 +56,14 @@ later = st.one_of(moments, moments.map(lambda time: time + 12 * DAY))
 
 
 class Killed(BaseException):
-    """As little caught as a kill is."""
+    """A BaseException, so that nothing catches it: like a kill."""
 
 
-Known = dict[int, tuple[bool, int]]  # hour: for good? and when fetched
+Known = dict[int, tuple[bool, int]]  # hour: (final, time of the fetch)
 
 
 class Machine(RuleBasedStateMachine):
-    """Each hour by itself: is it known, for good or since when, and what row does it have?"""
+    """The model, hour by hour: whether it is known, finally or since when, and its row."""
 
     folders: pytest.TempPathFactory
 
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(span=st.tuples(moments, moments), now=later, seed=st.integers(0, 9), moves=st.integers(0, 2))
     def killed_write(self, span: tuple[int, int], now: int, seed: int, moves: int) -> None:
-        """Killed between two moves: each month is as before or as after."""
+        """Killed between two file moves: each month is either in its old or in its new state."""
         left, move = [moves], Path.replace
 
         def moved(source: Path, target: Path) -> Path:
@@ -146,7 +146,8 @@ class Machine(RuleBasedStateMachine):
         return known, rows
 
     def adopt(self, state: tuple[Known, dict[int, float]], start: int, end: int) -> None:
-        for mine, theirs in zip((self.known, self.rows), state, strict=True):
+        both: list[tuple[dict[int, Any], dict[int, Any]]] = [(self.known, state[0]), (self.rows, state[1])]
+        for mine, theirs in both:
             inside = {cell: value for cell, value in theirs.items() if start <= cell < end}
             rest = {cell: value for cell, value in mine.items() if not start <= cell < end}
             mine.clear()
@@ -159,7 +160,7 @@ def lasts(known: Known, cell: int, now: int, fresh: int) -> bool:
 
 
 def shown(state: tuple[Known, dict[int, float]], start: int, end: int, now: int) -> tuple[Any, ...]:
-    """What a Store shows in this state."""
+    """What a Store must return in this state."""
     known, rows = state
     there = {time: value for time, value in sorted(rows.items()) if start <= time < end}
     cells = range(start, end, CELL)
@@ -169,7 +170,7 @@ def shown(state: tuple[Known, dict[int, float]], start: int, end: int, now: int)
 
 
 def answer(span: tuple[int, int], seed: int) -> Rows:
-    """Rows that a venue may give for a range, and some beyond it, in no order."""
+    """Rows that a venue may send for a range, some of them outside it, in any order."""
     cells = [
         cell for cell in range(span[0] - DAY, span[1] + DAY, CELL) if random.Random(cell * 10 + seed).random() < 0.6
     ]
@@ -183,7 +184,7 @@ def test_a_series_is_as_its_model(tmp_path_factory: pytest.TempPathFactory) -> N
     run_state_machine_as_test(Machine, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))
 
 
-# --- days that are not over ------------------------------------------------------------------------------------------
+# --- days that have not ended ----------------------------------------------------------------------------------------
 
 
 def test_the_present_day_is_fetched_until_it_is_over(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_the_later_of_two_fetches_of_the_present_day_holds(tmp_path: Path) -> No
     store.write(truth(START, noon), (START + 4 * HOUR, noon), noon + HOUR)
     other = truth(START, noon)
     other.columns["open"][:] = 1.0
-    store.write(other, (START, noon), noon)  # asked before, came after
+    store.write(other, (START, noon), noon)  # requested earlier, received later
     assert store.look(START, noon).rows.columns["open"].tolist()[:4] == [1.0] * 4
     same(store.look(START + 4 * HOUR, noon).rows, truth(START + 4 * HOUR, noon))
     assert store.look(START, noon).holes(START, noon, noon + HOUR, HOUR) == [(START, START + 4 * HOUR)]
@@ -228,7 +229,7 @@ def test_a_store_sees_what_others_do(full: Path, monkeypatch: pytest.MonkeyPatch
     same(store.look(START, END).rows, truth())
     place(full, "2026-02.parquet").unlink()
     assert store.look(START, END).missing(START, END) == [bounds("2026-02")]
-    # Times of files are coarse, and inodes are used again: a part may look as the one before it.
+    # File times are coarse and inodes are reused: a new part may have the signature of the old one.
     monkeypatch.setattr(series_folder, "_signature", lambda _: (1 << 20, 9, 9))
     same(store.look(bounds("2026-03")[0], END).rows, truth(bounds("2026-03")[0], END))
     opened(full).write(truth(END, END + DAY), (END, END + DAY), LATER)
@@ -250,7 +251,7 @@ def test_fetched_is_that_of_what_is_there(tmp_path: Path) -> None:
     old = place(tmp_path, "2026-03.parquet").read_bytes()
     store.write(truth(march, END), (march, END), LATER + 5)
     assert store.fetched == LATER + 5
-    place(tmp_path, "2026-03.parquet").write_bytes(old)  # as a kill leaves it
+    place(tmp_path, "2026-03.parquet").write_bytes(old)  # as after a kill
     assert opened(tmp_path).fetched == LATER + 3
     assert Cache(tmp_path).info().fetched[0] == pd.Timestamp(LATER + 3, unit="ms", tz="UTC")
 
@@ -264,7 +265,8 @@ def test_what_is_final_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     other.columns["open"][7] += 1
     store.write(other, (START, END), LATER + 2)
     assert [record.getMessage() for record in caplog.records] == [
-        "cache: binance BTCUSDT candles 1h: rows of a day that was over came again and differ; the first ones are kept"
+        "cache: binance BTCUSDT candles 1h: "
+        "rows of a settled day were fetched again and differ; the first ones are kept"
     ]
     same(opened(tmp_path).look(START, END).rows, truth())
     assert store.fetched == LATER
@@ -295,7 +297,7 @@ def test_a_day_more_touches_its_month_alone(full: Path) -> None:
     before = {path.name: path.stat().st_ino for path in place(full).glob("*.parquet")}
     opened(full).write(Rows.empty(NAMES), (END, END + DAY), LATER)
     after = {path.name: path.stat().st_ino for path in place(full).glob("*.parquet")}
-    assert after == before  # a day without rows is in the manifest
+    assert after == before  # a day without rows is recorded in the manifest only
     opened(full).write(truth(END + DAY, END + 2 * DAY), (END + DAY, END + 2 * DAY), LATER)
     after = {path.name: path.stat().st_ino for path in place(full).glob("*.parquet")}
     assert [name for name in before if before[name] != after[name]] == ["2026-03.parquet"]
@@ -303,7 +305,7 @@ def test_a_day_more_touches_its_month_alone(full: Path) -> None:
 
 def test_rows_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     twice = Rows(np.array([START, START]), {"open": np.array([1.0, 2.0]), "volume": np.zeros(2)})
-    with pytest.raises(ParseError, match="came twice"):
+    with pytest.raises(ParseError, match="occurs twice"):
         opened(tmp_path).write(twice, (START, END), LATER)
     with pytest.raises(InputError, match="columns open, volume; got"):
         opened(tmp_path).write(Rows.empty(["open"]), (START, END), LATER)
@@ -329,7 +331,7 @@ GOOD = {"venue": "binance", "symbol": "BTC-USDT-SWAP", "kind": "open_interest", 
     ],
 )
 def test_no_name_leads_out_of_the_folder(what: str, name: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"(exchange|symbol|kind|interval): need .* such as '.*'; got"):
+    with pytest.raises(InputError, match=r"(exchange|symbol|kind|interval): wanted .* such as '.*'; got"):
         Store(tmp_path, **{**GOOD, what: name}, columns=NAMES)
     assert list(tmp_path.iterdir()) == []
 
@@ -383,7 +385,7 @@ def test_where_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert folder("relative") == tmp_path / "relative"
     assert folder("~") == Path.home()
     for wrong in ("", " ", 5, True, b"x", "a\0b", "~nobody-of-this-name/x"):
-        with pytest.raises(InputError, match="cache: need the path of a folder"):
+        with pytest.raises(InputError, match="cache: wanted the path of a folder"):
             folder(wrong)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
@@ -403,11 +405,11 @@ def test_reading_makes_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# --- folders that cannot be written ----------------------------------------------------------------------------------
+# --- folders that are not writable -----------------------------------------------------------------------------------
 
 
 def refused(root: Path, why: str) -> None:
-    with pytest.raises(DataError, match=f"the cache folder could not be written \\({why}\\)") as caught:
+    with pytest.raises(DataError, match=f"wanted to write the cache folder; got {why}") as caught:
         opened(root).write(truth(START, END + DAY), (START, END + DAY), LATER)
     assert "cache=False" in str(caught.value)
     assert str(root) not in "".join(traceback.format_exception(caught.value))
@@ -434,7 +436,7 @@ def test_a_full_disk(opens: int, full: Path, monkeypatch: pytest.MonkeyPatch) ->
         return real(path, mode, *rest)
 
     monkeypatch.setattr(Path, "open", fails)
-    if opens < 2:  # a manifest and a part
+    if opens < 2:  # a write opens two files: a part and the manifest
         refused(full, "No space left on device")
         assert parts(full) == before
         assert not list(full.rglob("*.tmp"))
@@ -467,7 +469,7 @@ def test_a_lock_that_is_kept(full: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(series_store, "_PATIENCE", 0.0)
     monkeypatch.setattr(series_store, "_GLANCE", 0.0)
     with filelock.FileLock(place(full, "lock")):
-        with pytest.raises(DataError, match=r"kept by another process for more than 0 s\. End that process"):
+        with pytest.raises(DataError, match=r"got none in 0 s, another process has it\. End that process"):
             opened(full).write(truth(), (START, END), LATER)
         assert right_or_a_hole(full) == []
         place(full, "2026-02.parquet").unlink()
@@ -481,7 +483,7 @@ def test_a_reader_looks_again_where_a_writer_was_between(full: Path, monkeypatch
     def read(store: Store) -> Any:
         manifest = real(store)
         if store is reader:
-            for end in days:  # so often that the old manifest knows none of it
+            for end in days:  # so often that the old manifest lists none of the current parts
                 opened(full).write(truth(END, end), (END, end), LATER)
         return manifest
 
@@ -496,14 +498,14 @@ def test_a_manifest_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: 
     def look(files: SeriesFolder, name: str) -> Any:
         found = looked(files, name)
         if files is reader._folder and name == "manifest.json":
-            opened(tmp_path).write(truth(), (START, END), LATER)  # a longer one
+            opened(tmp_path).write(truth(), (START, END), LATER)  # writes a longer manifest
         return found
 
     monkeypatch.setattr(SeriesFolder, "signature", look)
     same(reader.look(START, END).rows, truth())
 
 
-# --- the face --------------------------------------------------------------------------------------------------------
+# --- the public functions --------------------------------------------------------------------------------------------
 
 
 def test_info_lists_what_is_there(full: Path) -> None:
@@ -564,5 +566,5 @@ def test_clear_takes_what_is_asked_for_and_nothing_else(full: Path, tmp_path: Pa
     assert cache.info().empty
     assert {path.read_text() for path in precious} == {"precious"}
     for wrong in ({"exchange": ".."}, {"symbol": "../x"}, {"interval": "*"}, {"exchange": 5}):
-        with pytest.raises(InputError, match="need"):
+        with pytest.raises(InputError, match="wanted"):
             cache.clear(**wrong)

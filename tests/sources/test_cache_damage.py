@@ -1,4 +1,4 @@
-"""Damaged parts and manifests of the cache: what is read is right, or a hole."""
+"""Damaged parts and manifests of the cache: reading gives correct rows or a hole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def full(filled: Path, tmp_path: Path) -> Path:
 
 
 def signed(root: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change the manifest so that its checksum is right."""
+    """Change the manifest and correct its checksum."""
     path = place(root, "manifest.json")
     body = json.loads(path.read_bytes())
     del body["check"]
@@ -46,7 +46,7 @@ def signed(root: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 
 def planted(root: Path, table: pa.Table, **options: Any) -> None:
-    """Another part for February, with a manifest that says it is the right one."""
+    """Replace the part of February, and list the new part in the manifest."""
     path = place(root, "2026-02.parquet")
     pq.write_table(table, path, **options)
     mark = {"check": digest(path.read_bytes()), "size": path.stat().st_size, "rows": table.num_rows}
@@ -176,14 +176,14 @@ def test_damage_is_a_hole(name: str, full: Path, caplog: pytest.LogCaptureFixtur
     assert warm.look(START, END).holes(START, END, LATER, 0) == []
     DAMAGE[name](full)
     holes = right_or_a_hole(full)
-    assert holes, "the damage was not seen"
+    assert holes, "the damage was not detected"
     assert name == "no manifest" or any(record.name == "liqwidget.cache" for record in caplog.records)
     assert str(full) not in caplog.text
     assert opened(full).fetched in (None, LATER)
     assert set(Cache(full).info().symbol) <= {"BTCUSDT"}
     for span in (
         warm.look(START, END).holes(START, END, LATER, 0) + holes
-    ):  # what was read before is still right, or a hole by now
+    ):  # what was read before is still correct, or has become a hole
         opened(full).write(truth(*span), span, LATER)
     same(opened(full).look(START, END).rows, truth())
     assert right_or_a_hole(full) == []
@@ -202,13 +202,13 @@ def test_no_bit_is_flipped_unseen(filled: Path, name: str, bit: int) -> None:
         holes = right_or_a_hole(filled)
     finally:
         path.write_bytes(good)
-    assert holes or decoded(bytes(bad)) == decoded(good)  # a space or a key's letters may stand for the same
+    assert holes or decoded(bytes(bad)) == decoded(good)  # JSON may differ only in whitespace or escapes
 
 
 def test_nothing_is_unpacked_that_has_more_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(bomb(), tmp_path / "bomb", compression="zstd")
     monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was unpacked"))
-    with pytest.raises(ParseError, match="a part of 700 rows was wanted; got 2000000"):
+    with pytest.raises(ParseError, match="wanted a part of 700 rows; got 2000000"):
         decode_part((tmp_path / "bomb").read_bytes(), NAMES, 700)
 
 

@@ -1,4 +1,4 @@
-"""The cache and other processes: two that write at once, and one that is killed again and again."""
+"""The cache and several processes: two that write at once, and one that is killed repeatedly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from series import END, LATER, START, opened, parts, right_or_a_hole, same, truth
 
-# Writes each of its days in an order of its own, and says so.
+# Writes its days in random order and reports each of them.
 WRITER = """if True:
     import random, sys
     from pathlib import Path
@@ -29,7 +29,7 @@ WRITER = """if True:
         opened(root).write(truth(day, day + DAY), (day, day + DAY), LATER)
 """
 
-# For each line, forks a writer that says when it is about to touch a file; it is reaped with the next line.
+# For each input line, forks a writer that reports when it is about to touch a file; the next line reaps it.
 KILLED = """if True:
     import os, sys
     from pathlib import Path
@@ -89,7 +89,7 @@ def test_two_processes_write_while_a_third_reads(tmp_path: Path, undisturbed: di
             same(rows, whole.taken(np.isin(whole.time, rows.time)))
             missing = opened(root).look(START, END).missing(START, END)
             before, known = known, END - START - sum(end - start for start, end in missing)
-            assert known >= before, "what was known is not any more"
+            assert known >= before, "known ranges were lost"
         assert (one.returncode, other.returncode) == (0, 0)
     assert right_or_a_hole(root) == []
     assert parts(root) == undisturbed
@@ -110,7 +110,7 @@ def test_kills_leave_what_was_written_before(tmp_path: Path, undisturbed: dict[s
             said = [line, *iter(nursery.stdout.readline, "over\n")]
             before, missing = reached, opened(root).look(START, END).missing(START, END)
             reached = missing[0][0] if missing else END
-            assert reached >= before, "what was known is not any more"
+            assert reached >= before, "known ranges were lost"
             assert right_or_a_hole(root) == ([(reached, END)] if missing else [])
             if "done\n" in said:
                 assert parts(root) == undisturbed

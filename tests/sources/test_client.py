@@ -1,4 +1,4 @@
-"""The client against real HTTP: each way in which a venue misbehaves, how often it is asked again, and what is said."""
+"""The client against real HTTP: each fault of a venue, the number of retries, and the error messages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ HASTY = replace(CALM, attempts=2, connect=0.5, read=0.15, total=0.3)
 
 
 class FakeClock(Clock):
-    """Time that passes while somebody sleeps, and never else."""
+    """Time that passes only during sleeps."""
 
     def __init__(self) -> None:
         self.at = HISTORY.end_ms / 1000
@@ -75,13 +75,13 @@ Ask = Callable[..., Coroutine[Any, Any, Answer]]
 
 
 class Desk:
-    """Asks venues that are at some address, as one process after the other would."""
+    """Sends calls to venues at a given address, each call as if from a new process."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.clock, self._patch = folder, FakeClock(), monkeypatch
 
     def at(self, address: Callable[[str], str]) -> None:
-        """Tell where the venues are."""
+        """Set the address of the venues."""
         self._patch.setattr(hosts, "HOSTS", {name: hosts.Host(address(name), "") for name in VENUES})
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 @pytest.fixture
 def exchange(desk: Desk) -> Iterator[Callable[..., Exchange]]:
-    """Opens a fake exchange, to which the desk's venues lead."""
+    """Open a fake exchange and point the desk's venues to it."""
     opened: list[Exchange] = []
 
     def open_(*some: vices.Vice, **more: Any) -> Exchange:
@@ -125,7 +125,7 @@ def statuses(exchange: Exchange) -> list[int]:
     return [asked.status for asked in exchange.requests]
 
 
-# Good answers
+# Valid answers
 
 
 @pytest.mark.parametrize("name", VENUES)
@@ -142,7 +142,7 @@ def test_a_good_answer_is_json_and_the_venues_clock(
     assert desk.clock.naps == []
 
 
-# What passes is asked again
+# Transient errors are retried
 
 PASSING = {
     "500": vices.ServerError(status=500),
@@ -177,7 +177,7 @@ def test_what_does_not_pass_is_given_up_after_four_attempts(
     desk: Desk, exchange: Callable[..., Exchange], name: str, kind: str
 ) -> None:
     opened = exchange(PASSING[kind])
-    with pytest.raises(FetchError, match=r"an answer was wanted; got .*, 4 times\. Try again later\.$") as caught:
+    with pytest.raises(FetchError, match=r"wanted an answer; got .* \(4 attempts\)\. Check the network") as caught:
         desk.ask(name)
     assert len(opened.requests) == 4
     assert desk.clock.naps == [0.5, 1.0, 2.0]
@@ -197,7 +197,7 @@ def test_pauses_are_spread_at_random(desk: Desk, exchange: Callable[..., Exchang
 @pytest.mark.parametrize("vice", [vices.Slow(), vices.Mute()], ids=["slow", "mute"])
 def test_a_slow_answer_ends_in_time(desk: Desk, exchange: Callable[..., Exchange], vice: vices.Vice) -> None:
     opened = exchange(vice)
-    with pytest.raises(FetchError, match="answer in time, 2 times"):
+    with pytest.raises(FetchError, match=r"answer in time \(2 attempts\)"):
         desk.ask(patience=HASTY)
     assert len(opened.requests) == 2
 
@@ -218,7 +218,7 @@ def test_retries_say_nothing_in_a_notebook(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     exchange(vices.ServerError(times=1))
-    monkeypatch.setattr(logging.root, "handlers", [])  # as where nobody has set up logging
+    monkeypatch.setattr(logging.root, "handlers", [])  # as in a program that has not set up logging
     desk.ask()
     assert desk.clock.naps == [0.5]
     assert capsys.readouterr() == ("", "")
@@ -226,18 +226,18 @@ def test_retries_say_nothing_in_a_notebook(
 
 def test_no_server_is_no_connection(desk: Desk) -> None:
     desk.at(lambda name: "http://127.0.0.1:9")
-    with pytest.raises(FetchError, match="got no connection, 4 times"):
+    with pytest.raises(FetchError, match=r"got no connection \(4 attempts\)"):
         desk.ask()
     assert desk.clock.naps == [0.5, 1.0, 2.0]
 
 
-# What is final is not
+# Final errors are not retried
 
 FINAL = {
-    "451": ("binance", vices.GeoBlock(), "not available from this place"),
-    "403 json": ("bybit", vices.GeoBlock(), "not available from this place"),
-    "403 html": ("bybit", vices.GeoBlock(html=True), "not available from this place"),
-    "10009": ("bybit", vices.GeoBlockInBody(), "not available from this place"),
+    "451": ("binance", vices.GeoBlock(), "not available in this region"),
+    "403 json": ("bybit", vices.GeoBlock(), "not available in this region"),
+    "403 html": ("bybit", vices.GeoBlock(html=True), "not available in this region"),
+    "10009": ("bybit", vices.GeoBlockInBody(), "not available in this region"),
     "redirect": ("binance", vices.Redirect(), "redirect, which is not followed"),
     "permanent redirect": ("okx", vices.Redirect(status=308), "redirect, which is not followed"),
     "symbol": ("binance", vices.UnknownSymbol(), "Invalid symbol"),
@@ -263,12 +263,12 @@ UNREADABLE = {"deep": vices.NESTED, "nan": vices.NotANumber(), "infinity": vices
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_json_that_cannot_be_read_is_a_parse_error(desk: Desk, exchange: Callable[..., Exchange], kind: str) -> None:
     opened = exchange(UNREADABLE[kind])
-    with pytest.raises(ParseError, match=r"rows were wanted; got (JSON nested too deeply|a value that is no number)"):
+    with pytest.raises(ParseError, match=r"wanted rows; got (JSON nested too deeply|a value that is no number)"):
         desk.ask()
     assert len(opened.requests) == 1
 
 
-# Fewer calls
+# Rate limits
 
 
 @pytest.mark.parametrize("name", VENUES)
@@ -301,12 +301,12 @@ def test_a_venue_that_keeps_wanting_fewer_calls_is_asked_three_times_more(
     desk: Desk, exchange: Callable[..., Exchange]
 ) -> None:
     opened = exchange(vices.TooMany())
-    with pytest.raises(FetchError, match=r"Too many requests.*\(HTTP 429\)\. Ask for less, or later\.$") as caught:
+    with pytest.raises(FetchError, match=r"requests.*\(HTTP 429\)\. Request less, or try again later\.$") as caught:
         desk.ask()
     assert statuses(opened) == [429] * 4
     assert desk.clock.naps == [60, 60, 60]
     check_message(caught.value, "binance")
-    with Limits(desk.folder, desk.clock) as limits:  # others still wait
+    with Limits(desk.folder, desk.clock) as limits:  # other processes still wait
         assert limits.blocked_until("binance") == pytest.approx(desk.clock.now() + 60)
 
 
@@ -334,13 +334,13 @@ def test_a_long_ban_is_said_at_once_and_nobody_asks_until_it_is_over(
     desk: Desk, exchange: Callable[..., Exchange]
 ) -> None:
     opened = exchange(vices.Banned(ban_ms=600_000, times=1))
-    until = r"it wants no requests before 2023-11-15 08:25 \(UTC\) \(Way too many requests; IP\(\.\.\.\) banned"
+    until = r"got blocked until 2023-11-15 08:25 \(UTC\) \(Way too many requests; IP\(\.\.\.\) banned"
     for _ in range(3):
         with pytest.raises(FetchError, match=until) as caught:
             desk.ask()
         check_message(caught.value, "binance")
     assert statuses(opened) == [418]
-    assert desk.ask("okx").body  # another venue
+    assert desk.ask("okx").body  # another venue is not affected
     asyncio.run(desk.clock.sleep(600))
     assert desk.ask().body
     assert statuses(opened) == [418, 200, 200]
@@ -365,12 +365,12 @@ def test_bybits_403_for_too_many_is_ten_minutes_and_not_taken_for_a_place(
         assert limits.blocked_until("bybit") == pytest.approx(desk.clock.now() + 600)
 
 
-# Answers that no fake of an exchange gives: a server that says what it is told
+# Replies that no fake exchange sends: a scripted server
 
 
 @asynccontextmanager
 async def script(desk: Desk, *replies: bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[Any]:
-    """Answer the n-th request with the n-th reply (the last one again and again); yields the requests' texts."""
+    """Answer the n-th request with the n-th reply (the last one repeatedly); yields the texts of the requests."""
     requests: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -403,7 +403,7 @@ def reply(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
 
 
 def scripted(desk: Desk, *replies: Any, name: str = "binance", patience: Patience = CALM) -> tuple[Any, list[str]]:
-    """Return the answer, or the error, to one call against scripted replies, and the requests that came."""
+    """Return the answer or the error of one call against scripted replies, and the requests received."""
 
     async def run() -> tuple[Any, list[str]]:
         async with script(desk, *replies) as requests, desk.client(VENUES[name], patience) as client:
@@ -440,7 +440,7 @@ def test_a_request_says_who_asks_and_carries_nothing_else(desk: Desk) -> None:
     }
     assert f"User-Agent: liqwidget/{liqwidget.__version__}" in headers
     assert "Accept-Encoding: gzip" in headers
-    assert second == first  # no cookie comes back
+    assert second == first  # no cookie is sent back
     assert post.startswith("POST /hyperliquid/info HTTP/1.1\r\n")
     assert json.loads(post.split("\r\n\r\n")[1]) == CALLS["hyperliquid"].body
 
@@ -480,7 +480,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(desk: Desk, encoding: str
 
 BROKEN = {
     "plain said to be gzip": (reply(b"[]", Content_Encoding="gzip"), "broken gzip"),
-    "half a gzip": (reply(gzip.compress(b"[1]")[:-9], Content_Encoding="gzip"), "half of a gzip"),
+    "half a gzip": (reply(gzip.compress(b"[1]")[:-9], Content_Encoding="gzip"), "incomplete gzip"),
     "gzip said to be plain": (reply(gzip.compress(b"[1]")), "no JSON"),
     "wrong checksum": (reply(gzip.compress(b"[1]")[:-8] + b"12345678", Content_Encoding="gzip"), "broken gzip"),
     "no HTTP": (b"hello\r\n\r\n", "a broken connection"),
@@ -508,11 +508,11 @@ def test_a_broken_answer_is_asked_again(desk: Desk, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"[" * 100_000, b"[NaN]", b"\xff\xfe", gzip.compress(b"{}", mtime=0)],  # a time would name the test anew
+    [b"[" * 100_000, b"[NaN]", b"\xff\xfe", gzip.compress(b"{}", mtime=0)],  # a timestamp would change the test id
     ids=["deep", "not a number", "no text", "gzip"],
 )
 def test_the_status_is_believed_whatever_the_body(desk: Desk, body: bytes) -> None:
-    """An error page that cannot be read hides neither a ban nor a failure that passes."""
+    """An unreadable error page hides neither a ban nor a transient failure."""
 
     async def half(writer: asyncio.StreamWriter) -> None:
         writer.write(reply(body, "429 Too Many Requests", Retry_After="3")[:-1])
@@ -523,7 +523,7 @@ def test_the_status_is_believed_whatever_the_body(desk: Desk, body: bytes) -> No
     assert answer == Answer([1], None)
     assert desk.clock.naps == [0.5, 3]
     error, requests = scripted(desk, reply(body, "451 Unavailable", Content_Encoding="gzip"))
-    assert "not available from this place" in str(error)
+    assert "not available in this region" in str(error)
     assert len(requests) == 1
 
 
@@ -535,7 +535,7 @@ def test_a_slow_error_page_is_not_waited_for(desk: Desk) -> None:
 
     patience = replace(CALM, read=0.05)
     error, requests = scripted(desk, slow, patience=replace(patience, block=50))
-    assert "it wants no requests before" in str(error)
+    assert "got blocked until" in str(error)
     assert len(requests) == 1
 
 
@@ -546,7 +546,7 @@ def test_no_answer_takes_more_memory_than_is_allowed(
     opened = exchange(vice)
     tracemalloc.start()
     try:
-        with pytest.raises(FetchError, match=r"16,000,000 unpacked, were wanted; got more\.") as caught:
+        with pytest.raises(FetchError, match=r"16,000,000 unpacked; got more\.") as caught:
             desk.ask()
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -566,7 +566,7 @@ def test_the_largest_allowed_answer_is_read(desk: Desk) -> None:
     assert "got more" in str(scripted(desk, reply(more, Content_Encoding="gzip"))[0])
 
 
-# Together
+# Concurrency
 
 
 def test_so_many_at_a_time_and_no_more(desk: Desk, exchange: Callable[..., Exchange]) -> None:
@@ -652,7 +652,7 @@ def test_proxies_of_the_environment_are_used_only_when_asked(
 
 
 def check_message(error: Exception, name: str) -> None:
-    """Says which venue, and nothing of addresses, paths, headers or what an error was caused by."""
+    """The message names the venue and contains no addresses, paths, headers or underlying causes."""
     text = str(error)
     assert name in text
     assert text.isascii()
@@ -661,7 +661,7 @@ def check_message(error: Exception, name: str) -> None:
     for secret in ("://", "127.0.0", "www.", ".com", "/tmp", "/home", "Traceback", "httpx"):
         assert secret not in text
     cause: BaseException | None = error
-    while cause is not None:  # what a traceback shows
+    while cause is not None:  # as shown in a traceback
         assert type(cause).__module__.startswith("liqwidget")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
@@ -672,10 +672,10 @@ def test_a_message_says_what_was_asked_and_what_came(desk: Desk) -> None:
     )
     error, _ = scripted(desk, reply(said.encode(), "400 Bad Request"))
     assert str(error).startswith(
-        "binance /fapi/v1/klines (symbol=BTCUSDT, interval=5m): an answer was wanted; "
+        "binance /fapi/v1/klines (symbol=BTCUSDT, interval=5m): wanted an answer; "
         "got Invalid symbol at ... from ...: yyy"
     )
     assert str(error).endswith("y (HTTP 400). Check symbol, interval and range.")
     error, _ = scripted(desk, reply(b"Failed to deserialize", "422 Unprocessable"), name="hyperliquid")
     asked = "hyperliquid /info (type=candleSnapshot, coin=BTC, interval=5m)"
-    assert str(error).startswith(f"{asked}: an answer was wanted; got Failed to deserialize (HTTP 422). ")
+    assert str(error).startswith(f"{asked}: wanted an answer; got Failed to deserialize (HTTP 422). ")

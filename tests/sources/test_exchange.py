@@ -1,4 +1,4 @@
-"""The fake exchange itself: what it answers is the history, in each dialect; each vice does what it says."""
+"""The fake exchange itself: its answers match the history in each dialect, and each vice acts as documented."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from exchange.messages import Request
 from exchange.streams import GARBAGE
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-START = 1_700_000_100_000  # on a 5 minute mark, on no hour
+START = 1_700_000_100_000  # on a 5-minute boundary, not on an hour
 GAP = (START + 3 * DAY + 7 * MINUTE, START + 3 * DAY + 52 * MINUTE)
 HISTORY = History.make(START, 35 * 1440, gaps=[GAP])
-NOW = HISTORY.end_ms - 97_000  # within a 5 minute candle, and within a minute
+NOW = HISTORY.end_ms - 97_000  # in the middle of a 5-minute candle and of a minute
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def get(client: httpx.Client) -> Iterator[Callable[..., Any]]:
-    """The payload of an answer of a server without vices."""
+    """The payload of an answer from a server without vices."""
     with Exchange(HISTORY, now_ms=NOW) as exchange:
 
         def ask(venue: str, path: str, **params: Any) -> Any:
@@ -63,7 +63,7 @@ def fetch(client: httpx.Client, exchange: Exchange, venue: str, path: str, **par
 
 def test_rows_and_date_are_of_one_moment_however_the_clock_is_moved(client: httpx.Client, monkeypatch) -> None:
     with Exchange(History.make(START, 60), now_ms=START) as exchange:
-        clock = count(START + 30 * MINUTE, MINUTE)  # a minute on each time it is looked at
+        clock = count(START + 30 * MINUTE, MINUTE)  # each reading is a minute later
         monkeypatch.setattr(exchange, "now", lambda: next(clock))
         for _ in range(3):
             found = fetch(client, exchange, "binance", "/fapi/v1/klines", symbol="BTCUSDT", interval="1m", limit=2)
@@ -124,7 +124,7 @@ def test_numbers_are_the_ones_their_text_reads_as() -> None:
     assert all(float(f"{value:.4f}") == value for value in oi["value"])
 
 
-# --- candles, page by page as each exchange has them
+# --- candles, page by page in each dialect
 
 Rows = dict[int, tuple[float, ...]]
 NAMES = {
@@ -202,7 +202,7 @@ def test_pages_of_candles_make_the_history(get: Any, interval: str, days: int) -
     assert okx_candles(get, NAMES["okx"][interval], low, high) == plain
     kept = bars["time"][bars["time"] <= NOW][-5000:]
     assert hyperliquid_candles(get, interval, low, high) == {t: row for t, row in plain.items() if t >= kept[0]}
-    # Bybit gives the candle that holds the start, too.
+    # Bybit also returns the candle that contains the start.
     assert bybit_candles(get, NAMES["bybit"][interval], low, high) == {
         time: row[:5] for time, row in truth(bars, low - low % step, high, *OHLC, "volume").items()
     }
@@ -411,7 +411,7 @@ def test_funding_of_each_exchange(get: Any) -> None:
     assert [float(row["fundingRate"]) for row in rows] == funding["rate"][10:30].tolist()
     assert [float(row["markPrice"]) for row in rows] == funding["mark_price"][10:30].tolist()
     assert get("binance", path, **asked, startTime=START, limit=1)[0]["markPrice"] == ""
-    assert len(get("binance", path, **asked)) == len(funding["time"])  # without times: up to 200
+    assert len(get("binance", path, **asked)) == len(funding["time"])  # without times, up to 200
     assert len(get("binance", path, **asked, endTime=NOW)) == 100
 
     path, asked = "/v5/market/funding/history", {"category": "linear", "symbol": "BTCUSDT"}
@@ -484,7 +484,7 @@ def test_instruments_and_tiers(get: Any) -> None:
     assert get("bybit", "/v5/market/instruments-info", **asked)["result"]["list"][0]["fundingInterval"] == 480
     tiers = get("bybit", "/v5/market/risk-limit", **asked)["result"]["list"]
     assert tiers[0]["mmDeduction"] == ""
-    # Deductions make the margin continuous over the bounds.
+    # Deductions make the margin continuous at the limits.
     for below, above in pairwise(tiers):
         rise = float(above["maintenanceMargin"]) - float(below["maintenanceMargin"])
         step = float(above["mmDeduction"]) - float(below["mmDeduction"] or 0)
@@ -659,7 +659,7 @@ def test_a_process_of_its_own(client: httpx.Client) -> None:
     assert process.stdout is not None
     with process:
         addresses = json.loads(process.stdout.readline())
-        asked = {"category": "linear", "symbol": "BTCUSDT", "interval": "5", "limit": 1}
+        asked: dict[str, Any] = {"category": "linear", "symbol": "BTCUSDT", "interval": "5", "limit": 1}
         answers = [client.get(addresses["rest"] + "/bybit/v5/market/kline", params=asked) for _ in range(2)]
         control = addresses["rest"].removesuffix("/") + "/control"
         assert [row["status"] for row in client.get(control + "/requests").json()] == [200, 403]
@@ -676,7 +676,7 @@ def test_a_process_of_its_own(client: httpx.Client) -> None:
     assert float(close) == bars["open"][60]
 
 
-# --- counting
+# --- rate limits
 
 
 OKX_OI = ("okx", "/api/v5/rubik/stat/contracts/open-interest-history")
@@ -708,7 +708,7 @@ def test_weights(target: tuple[str, str], params: dict[str, Any], rows: int, cha
 
 
 def test_binance_warns_then_bans_and_tells_until_when(client: httpx.Client) -> None:
-    asked = {"symbol": "BTCUSDT", "interval": "5m", "limit": 1500}
+    asked: dict[str, Any] = {"symbol": "BTCUSDT", "interval": "5m", "limit": 1500}
     with Exchange(HISTORY, now_ms=NOW, limits_scale=0.01) as exchange:
         answers = [fetch(client, exchange, *KLINES, **asked) for _ in range(9)]
         assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429, 429, 429, 418, 418]
@@ -718,7 +718,7 @@ def test_binance_warns_then_bans_and_tells_until_when(client: httpx.Client) -> N
         violation = exchange.violations[0]
         assert (violation.bucket, violation.count, violation.limit) == ("binance weight", 30, 24)
         assert [each.banned for each in exchange.violations] == [False] * 6 + [True]
-        # The other buckets go on, and have no such header.
+        # The other buckets are not affected and send no such header.
         rest = fetch(client, exchange, *OI, symbol="BTCUSDT", period="5m")
         assert rest.status_code == 200
         assert "X-MBX-USED-WEIGHT-1M" not in rest.headers
@@ -760,7 +760,7 @@ def test_refusals_of_the_other_exchanges(client: httpx.Client) -> None:
         assert answers["bybit"].headers["X-Bapi-Limit-Status"] == "0"
         assert (answers["okx"].status_code, answers["okx"].json()["code"]) == (429, "50011")
         assert (answers["hyperliquid"].status_code, answers["hyperliquid"].json()) == (429, None)
-        exchange.advance(599_000)  # Bybit shuts out for ten minutes
+        exchange.advance(599_000)  # Bybit bans for ten minutes
         asked = {"category": "linear", "symbol": "BTCUSDT", "interval": "5"}
         assert fetch(client, exchange, *KLINE, **asked).status_code == 403
         exchange.advance(1_000)
@@ -777,7 +777,7 @@ def test_every_known_path_of_okx_is_counted() -> None:
 # --- vices
 
 
-TARGETS = {
+TARGETS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
     "binance": (KLINES, {"symbol": "BTCUSDT", "interval": "5m", "startTime": NOW - HOUR, "endTime": NOW - 30 * MINUTE}),
     "bybit": (
         KLINE,
@@ -811,7 +811,7 @@ def times_of(venue: str, answer: httpx.Response) -> list[int]:
 
 @pytest.fixture
 def meet(client: httpx.Client) -> Callable[..., list[Any]]:
-    """Answers to the target of a venue, first without the vice, then with it; or the error of the client."""
+    """Answers of a venue to one request, first without the vice, then with it; or the error of the client."""
 
     def ask(venue: str, vice: vices.Vice, **more: Any) -> list[Any]:
         target, params = TARGETS[venue]
@@ -940,7 +940,7 @@ def test_the_edge_of_the_page_before_comes_again(client: httpx.Client, venue: st
 
 
 def test_late_rows_come_later(client: httpx.Client) -> None:
-    asked = {"symbol": "BTCUSDT", "period": "5m", "limit": 3}
+    asked: dict[str, Any] = {"symbol": "BTCUSDT", "period": "5m", "limit": 3}
     with Exchange(HISTORY, now_ms=NOW, vices=[vices.Late(times=1)]) as exchange:
         late, whole = (fetch(client, exchange, *OI, **asked).json() for _ in range(2))
         assert fetch(client, exchange, "binance", "/fapi/v1/time").json() == {"serverTime": NOW}
@@ -948,7 +948,8 @@ def test_late_rows_come_later(client: httpx.Client) -> None:
 
 
 def test_a_skewed_clock_is_skewed_everywhere(client: httpx.Client) -> None:
-    target, params = KLINES, {"symbol": "BTCUSDT", "interval": "1m", "limit": 1}
+    target = KLINES
+    params: dict[str, Any] = {"symbol": "BTCUSDT", "interval": "1m", "limit": 1}
     with Exchange(HISTORY, now_ms=NOW, vices=[vices.ClockSkew(by_s=-3600)]) as exchange:
         answer = fetch(client, exchange, *target, **params)
         assert answer.headers["Date"] == "Tue, 19 Dec 2023 21:13:23 GMT"

@@ -1,8 +1,9 @@
-"""Fetching from four venues that misbehave: what comes is the truth, or the right error."""
+"""Fetching from four venues that misbehave: the result is the truth or the correct error."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import signal
 import socket
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from exchange import Exchange, History, vices
 from exchange.hyperliquid import accounts
-from liqwidget.sources.fetch import fetch_plan as task
+from liqwidget.sources.fetch import fetch_plan
 from liqwidget.sources.fetch.assemble import assemble
 from liqwidget.sources.fetch.pager import Pager
 from liqwidget.sources.fetch.wanted import wanted as wanted_span
@@ -60,7 +61,7 @@ def expected(history: History, venue: str, interval: str, start: int, end: int =
 
 
 def same(market: lw.Market, wanted: pd.DataFrame, only: str | None = None) -> None:
-    """The candles are the truth, to the bit; empty cells of optional columns are carried, as for any frame."""
+    """The candles equal the truth exactly; empty cells of optional columns are carried forward, as in any market."""
     right = lw.Market.from_frame(wanted).candles
     if only is not None:
         pd.testing.assert_series_equal(market.candles[only], right[only], check_exact=True, check_freq=False)
@@ -76,7 +77,7 @@ def test_each_venue_gives_the_truth(venue, interval, history, at) -> None:
     market = lw.fetch("BTCUSDT", venue, interval, days=days)
     wanted = expected(history, venue, interval, NOW - int(days * DAY))
     if venue == "okx" and interval == "1m":
-        wanted = wanted.drop(columns="taker_buy_volume")  # its statistics begin at five minutes
+        wanted = wanted.drop(columns="taker_buy_volume")  # its taker statistics start at five minutes
     same(market, wanted)
     assert market.symbol == KNOWN[venue].native("BTCUSDT")
     assert market.origin.source == venue
@@ -96,7 +97,7 @@ def test_a_second_call_asks_nobody_and_works_offline(venue, exchange, at, monkey
     offline = lw.fetch("BTCUSDT", venue, days=2, offline=True)
     assert len(exchange.requests) == asked
     assert offline.origin.partial
-    assert "12 of the candles wanted were never fetched" in repr(offline)
+    assert "12 of the requested candles were never fetched" in repr(offline)
     assert offline.candles.index[-1] == first.candles.index[-1]
 
 
@@ -126,20 +127,22 @@ def test_a_fetch_that_takes_long_ends_where_all_is_known(venue, history, monkeyp
     ask = Client.ask
 
     async def slowly(client, request):
-        exchange.advance(20 * MINUTE)
+        exchange.advance(20 * MINUTE)  # type: ignore[attr-defined]
         return await ask(client, request)
 
     monkeypatch.setattr(Client, "ask", slowly)
     with Exchange(history, now_ms=NOW - 40 * 1000) as exchange, connected(exchange, monkeypatch, tmp_path):
         market = lw.fetch("BTCUSDT", venue, "5m", start=time(NOW - DAY // 2))
         wanted = expected(history, venue, "5m", NOW - DAY // 2, exchange.now())
-    assert len(market) >= 142  # what was over when it began
+    assert len(market) >= 142  # everything before the start of the fetch
     same(market, wanted[: len(market)])
 
 
 def test_another_process_may_fill_the_cache_meanwhile(history, exchange, at, tmp_path) -> None:
     venue = KNOWN["hyperliquid"]
-    first = task.Task(venue, "BTC", wanted_span(time(NOW - DAY), None, None, 5 * MINUTE, NOW), tmp_path / "cache", NOW)
+    first = fetch_plan.FetchPlan(
+        venue, "BTC", wanted_span(time(NOW - DAY), None, None, 5 * MINUTE, NOW), tmp_path / "cache", NOW
+    )
     lw.fetch("BTC", "hyperliquid", days=1)
     asyncio.run(first.run())
     same(first.market(), expected(history, "hyperliquid", "5m", NOW - DAY))
@@ -153,7 +156,7 @@ def test_the_columns_a_venue_lacks_are_explained(at) -> None:
     assert list(table.columns) == list(VENUES)
     assert table.loc["open_interest", "binance"] == "30 days back, from 5m on"
     assert table.loc["open_interest", "hyperliquid"].startswith("none: ")
-    assert table.map(len).max(axis=None) <= 50  # pandas cuts longer ones
+    assert table.map(len).max(axis=None) <= 50  # pandas truncates longer ones
 
 
 def test_a_symbol_that_does_not_exist(at) -> None:
@@ -162,22 +165,38 @@ def test_a_symbol_that_does_not_exist(at) -> None:
             lw.fetch("NOPEUSDT", venue, days=1)
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSD", "BTC-USD-SWAP", "BTC/USD:BTC", "BTC-USDT-270326"])
+def test_a_contract_of_another_kind_is_refused_before_anything_is_asked(symbol, exchange, at) -> None:
+    with pytest.raises(lw.InputError, match=r"symbol: wanted a .*(inverse|dated) contract"):
+        lw.fetch(symbol, "okx", days=1)
+    assert not exchange.requests
+
+
+def test_what_a_contract_is_is_asked_for(exchange, at, monkeypatch) -> None:
+    """The name looks linear but the venue says it is not: only that is requested, and nothing is stored."""
+    okx = dataclasses.replace(KNOWN["okx"], native=lambda _symbol: "BTC-USD-SWAP")
+    plan = fetch_plan.FetchPlan(okx, "BTC-USD-SWAP", wanted_span(None, None, 1, 5 * MINUTE, NOW), None, NOW)
+    with pytest.raises(lw.InputError, match="inverse contract"):
+        asyncio.run(plan.run())
+    assert [request.path for request in exchange.requests] == ["/api/v5/public/instruments"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"exchange": "bitmex"}, "need one of binance, bybit, okx, hyperliquid; got 'bitmex'"),
-        ({"symbol": "../../etc"}, "need letters and digits"),
-        ({"symbol": "BTC\x00USDT"}, "need letters and digits"),
-        ({"interval": "7m"}, "need one of 1m, 3m, 5m"),
-        ({"exchange": "bybit", "interval": "8h"}, "bybit has 1m"),
-        ({"days": -1}, "need a number above 0; got -1"),
-        ({"days": float("nan")}, "need a number above 0"),
+        ({"exchange": "bitmex"}, "wanted one of binance, bybit, okx, hyperliquid; got 'bitmex'"),
+        ({"symbol": "../../etc"}, "wanted letters and digits"),
+        ({"symbol": "BTC\x00USDT"}, "wanted letters and digits"),
+        ({"interval": "7m"}, "wanted one of 1m, 3m, 5m"),
+        ({"exchange": "bybit", "interval": "8h"}, "wanted one that bybit has, 1m"),
+        ({"days": -1}, "wanted a number above 0; got -1"),
+        ({"days": float("nan")}, "wanted a number above 0"),
         ({"days": 3, "start": "2026-11-01", "end": "2026-11-02"}, "got all three"),
-        ({"start": "yesterday-ish"}, "need a date or time"),
-        ({"start": "2026-11-18 10:01", "end": "2026-11-18 10:04"}, "room for a whole candle"),
+        ({"start": "yesterday-ish"}, "wanted a date or time"),
+        ({"start": "2026-11-18 10:01", "end": "2026-11-18 10:04"}, "range of at least one candle"),
         ({"start": "1999-01-01"}, "since 2009"),
         ({"interval": "1m", "start": "2010-01-01"}, "at most 6,000,000 candles"),
-        ({"offline": True, "cache": False}, "reads the cache; got cache=False"),
+        ({"offline": True, "cache": False}, "reads it; got cache=False"),
     ],
 )
 def test_arguments_that_are_none(arguments, message, at, exchange) -> None:
@@ -200,6 +219,31 @@ def test_a_clock_that_is_wrong_hides_and_invents_nothing(history, exchange, monk
         with connected(exchange, monkeypatch, tmp_path / str(ahead), ahead_ms=ahead):
             market = lw.fetch("BTCUSDT", "binance", start=time(START + 2 * DAY))
             same(market, expected(history, "binance", "5m", START + 2 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (-3600, "clock is 60 min behind the venue's"),
+        (-10 * 3600, "clock is 10 h behind the venue's"),
+        (300, "clock is 5 min ahead of the venue's"),
+        (60, ""),
+        (-60, ""),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told(ahead, said, exchange, monkeypatch, tmp_path) -> None:
+    with connected(exchange, monkeypatch, tmp_path, ahead_ms=ahead * 1000):
+        notes = " ".join(lw.fetch("BTCUSDT", "okx", days=0.5).origin.notes)
+    assert said in notes
+    assert bool(said) == ("clock" in notes)
+
+
+def test_a_clock_that_is_a_day_ahead_is_told_where_no_candle_is(exchange, monkeypatch, tmp_path) -> None:
+    with (
+        connected(exchange, monkeypatch, tmp_path, ahead_ms=DAY),
+        pytest.raises(lw.FetchError, match="this computer's clock is 24 h ahead of the venue's"),
+    ):
+        lw.fetch("BTCUSDT", "binance", days=0.5)
 
 
 def test_an_empty_page_is_asked_for_again(history, monkeypatch, tmp_path) -> None:
@@ -247,7 +291,7 @@ def test_a_listing_is_not_asked_for_again_and_again(history, exchange, at) -> No
     assert "no candle before" in repr(market)
     pages = [r for r in exchange.requests if r.path == "/fapi/v1/klines"]
     windows = {(r.params["startTime"]) for r in pages}
-    assert len(pages) <= len(windows) + 6  # the gap, the listing, and the one before: twice each
+    assert len(pages) <= len(windows) + 6  # the gap, the listing, and the page before: twice each
 
 
 def test_a_stale_copy_of_a_candle_that_ended_is_asked_for_again(monkeypatch, tmp_path) -> None:
@@ -262,7 +306,7 @@ def test_a_stale_copy_of_a_candle_that_ended_is_asked_for_again(monkeypatch, tmp
 
 @st.composite
 def worlds(draw):
-    """A history with gaps, a venue, some vices that a right client survives, and what is asked for."""
+    """A history with gaps, a venue, some vices that a correct client survives, and a request."""
     start = START + draw(st.integers(0, 2000)) * MINUTE
     minutes = draw(st.integers(60, 3 * 1440))
     gap = [
@@ -282,18 +326,19 @@ def worlds(draw):
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds())
 def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> None:
-    history = History.make(*world["history"][:2], seed=world["history"][2], gaps=world["history"][3])
+    history = History.make(*world["history"][:2], seed=world["history"][2], gaps=world["history"][3])  # type: ignore[misc]
     venue, interval, now = world["venue"], world["interval"], world["now"]
     with Exchange(history, vices=world["vices"], now_ms=now) as exchange:
         with connected(exchange, monkeypatch, tmp_path_factory.mktemp("cache")):
-            for _ in range(2):  # the second time from the cache
+            for _ in range(2):  # the second round reads the cache
                 try:
                     market = lw.fetch("BTCUSDT", venue, interval, start=time(world["from"]))
                 except lw.InputError:
-                    assert now - world["from"] < 2 * MINUTE * 60  # no room for a whole candle
+                    assert now - world["from"] < 2 * MINUTE * 60  # the range contains no candle
                     continue
                 except lw.FetchError:
                     wanted = expected(history, venue, interval, world["from"], now)
@@ -312,6 +357,26 @@ def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> N
         assert not exchange.violations
 
 
+@pytest.mark.parametrize("venue", ["binance", "bybit", "okx"])
+def test_a_venue_that_answers_0_where_it_knows_no_open_interest(venue, monkeypatch, tmp_path) -> None:
+    history = History.make(START, 5 * 1440, seed=3)
+    moment, coins = (history._marks[name] for name in ("mark_time", "open_interest"))
+    coins[(moment >= NOW - 600 * MINUTE) & (moment < NOW - 360 * MINUTE)] = 0
+    with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
+        for _ in range(2):  # the second round reads the cache
+            market = lw.fetch("BTCUSDT", venue, days=1)
+            assert (market.candles["open_interest"] > 0).all()
+            assert market.carried_before_last("open_interest") == 48
+
+
+def test_the_last_known_snapshot_counts_and_not_a_zero_after_it() -> None:
+    five = np.arange(1, 25) * 5 * MINUTE
+    candles = Rows(np.arange(2) * 60 * MINUTE, {"close": np.ones(2)})
+    values = np.where(five % (60 * MINUTE) == 0, 0.0, five / MINUTE)
+    frame = assemble({"candles": candles, "open_interest": Rows(five, {"open_interest": values})}, 60 * MINUTE)
+    np.testing.assert_array_equal(frame["open_interest"], [55.0, 115.0])
+
+
 def test_a_snapshot_of_an_earlier_candle_is_not_carried() -> None:
     hours = np.arange(4) * 60 * MINUTE
     candles = Rows(hours, {"close": np.ones(4)})
@@ -326,7 +391,7 @@ def test_nothing_but_loopback_is_reachable() -> None:
 
 
 def test_hosts_are_a_fixed_list(at) -> None:
-    """No argument of any public function names a host, a key or a secret."""
+    """No argument of any public function is a host, a key or a secret."""
     for name in ("fetch", "fetch_async", "follow", "hyperliquid_positions", "read_archive"):
         parameters = set(inspect.signature(getattr(lw, name)).parameters)
         assert not parameters & {"host", "url", "base_url", "key", "api_key", "secret", "password", "token", "proxy"}
@@ -334,7 +399,7 @@ def test_hosts_are_a_fixed_list(at) -> None:
 
 @pytest.fixture
 def arrived(monkeypatch):
-    """Set when the candles of a fetch have come in."""
+    """Set when the candles of a fetch have arrived."""
     event = threading.Event()
 
     class Watched(Pager):
@@ -346,9 +411,9 @@ def arrived(monkeypatch):
                 if self.kind == "candles":
                     event.set()
 
-            super().__init__(*rest, watched)
+            super().__init__(*rest, watched)  # type: ignore[call-arg]
 
-    monkeypatch.setattr(task, "Pager", Watched)
+    monkeypatch.setattr(fetch_plan, "Pager", Watched)
     return event
 
 
@@ -362,7 +427,7 @@ def test_the_stop_button_ends_it_and_keeps_what_came(history, arrived, monkeypat
             signal.pthread_kill(main, signal.SIGINT)
 
         finger = threading.Thread(target=press)
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore SIGINT
         finger.start()
         with pytest.raises(KeyboardInterrupt):
             lw.fetch("BTCUSDT", days=1)
@@ -408,7 +473,7 @@ def test_positions_with_the_exchange_s_own_liquidation_prices(history, monkeypat
         widget = lw.LiquidationHeatmap(lw.fetch("BTC", "hyperliquid", days=0.5))
         widget.positions = positions
         assert widget._positions
-        with pytest.raises(lw.InputError, match="number 1 is '0x12'"):
+        with pytest.raises(lw.InputError, match="got '0x12' at index 1"):
             lw.hyperliquid_positions([known[0], "0x12"])
 
 
@@ -428,3 +493,13 @@ except ModuleNotFoundError as error:
     assert done.stdout.strip() == (
         'market data needs the extra "data" (pyarrow missing here): pip install "liqwidget[data]"'
     )
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_thread_can_be_started_it_is_said(monkeypatch, tmp_path) -> None:
+    def refuse(_thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    with pytest.raises(lw.FetchError, match=r"this system starts no more\. Await lw\.fetch_async"):
+        lw.fetch(days=0.5, cache=tmp_path, progress=False)

@@ -1,9 +1,12 @@
-"""Following a venue that breaks off: what is shown is the truth again, and the pill says what is going on."""
+"""Following a venue that disconnects: the shown candles equal the truth again, and the pill reports the state."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import json
+import weakref
 from collections.abc import Callable
 
 import pandas as pd
@@ -12,7 +15,9 @@ import pytest
 import liqwidget as lw
 from exchange import Exchange, History
 from exchange.vices import ServerError
-from liqwidget.sources.live.feeds import FEEDS, liquidations
+from liqwidget.sources.live import follow as live
+from liqwidget.sources.live import stream
+from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
 from liqwidget.sources.live.follow import Follower
 from loopback import DAY, MINUTE, connected, truth
 
@@ -39,17 +44,17 @@ def at(exchange, monkeypatch, tmp_path):
 
 
 async def until(condition: Callable[[], bool], follower: Follower) -> None:
-    """Let the loop run until a condition holds; the clock moves by itself, as the follower waits."""
+    """Run the loop until a condition holds; the clock advances while the follower waits."""
     while not condition():
         assert follower.running, "it ended"
         await asyncio.sleep(0.001)
 
 
 def run(widget: lw.LiquidationHeatmap, watch, **options) -> Follower:
-    """Follow while `watch(follower)` runs."""
+    """Follow a market while `watch(follower)` runs."""
 
     async def main() -> Follower:
-        widget._hear({"type": "here", "view": "a"})
+        widget._handle_custom_msg({"type": "here", "view": "a"}, [])
         follower = lw.follow(widget, **options)
         try:
             await asyncio.wait_for(watch(follower), 30)
@@ -62,7 +67,7 @@ def run(widget: lw.LiquidationHeatmap, watch, **options) -> Follower:
 
 
 def closed(widget: lw.LiquidationHeatmap, now: int) -> pd.DataFrame:
-    """The candles shown that have come with all that belongs to them."""
+    """The shown candles whose other columns have arrived too."""
     candles = widget.market.candles
     return candles[candles.index < pd.Timestamp(now - 20 * MINUTE, unit="ms", tz="UTC")]
 
@@ -86,7 +91,7 @@ def test_candles_and_what_belongs_to_them_arrive(venue, history, exchange, at) -
     newest = int(widget.market.candles.index[-1].value) // 1_000_000
     assert exchange.now() - newest < 6 * MINUTE
     assert widget._live["state"] == "stopped"
-    assert widget._live["message"] == "stopped by hand"
+    assert widget._live["message"] == "stopped by the user"
 
 
 @pytest.mark.parametrize("exchange", [[ServerError(status=503).on(nth=tuple(range(30, 60)))]], indirect=True)
@@ -126,7 +131,7 @@ def test_a_local_clock_that_is_wrong(history, exchange, at) -> None:
         for ahead in (3600, -7200, 0):
             at.ahead = ahead
             moment = exchange.now()
-            await until(lambda moment=moment: exchange.now() > moment + 11 * MINUTE, follower)
+            await until(lambda moment=moment: exchange.now() > moment + 11 * MINUTE, follower)  # type: ignore[misc]
 
     run(widget, watch, every=20)
     right(history, "binance", widget, closed(widget, exchange.now()))
@@ -170,12 +175,12 @@ def test_realised_liquidations_come_over_breaks_and_garbage(venue, exchange, at)
 def test_it_ends_with_the_widget_and_with_its_last_view(exchange, at) -> None:
     for end, said in (("close", None), ("view", "no view is open; lw.follow starts it again")):
         widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "hyperliquid", days=0.5))
-        widget._hear({"type": "here", "view": "a"})
+        widget._handle_custom_msg({"type": "here", "view": "a"}, [])
 
         async def main(widget=widget, end=end) -> None:
             follower = lw.follow(widget)
             await until(lambda: widget._live["state"] == "live", follower)
-            widget.close() if end == "close" else widget._hear({"type": "gone", "view": "a"})
+            widget.close() if end == "close" else widget._handle_custom_msg({"type": "gone", "view": "a"}, [])
             await asyncio.wait_for(follower.task, 30)
 
         asyncio.run(main())
@@ -183,20 +188,20 @@ def test_it_ends_with_the_widget_and_with_its_last_view(exchange, at) -> None:
 
 
 def test_views_that_fall_silent(exchange, at) -> None:
-    """A tab that was closed without a word ends it after a while; one that a long cell kept from speaking does not."""
+    """A tab closed without notice ends it after a while; a view that a long-running cell has silenced does not."""
     widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "hyperliquid", days=0.5))
 
     async def main() -> None:
-        widget._hear({"type": "here", "view": "a"})
+        widget._handle_custom_msg({"type": "here", "view": "a"}, [])
         follower = lw.follow(widget, every=5)
         await until(lambda: widget._live["state"] == "live", follower)
-        widget._views["a"] -= 1000  # heard of long ago
+        widget._views.heard["a"] -= 1000  # last heard of long ago
         moment = exchange.now()
         await until(lambda: exchange.now() > moment + 40_000, follower)
-        widget._hear({"type": "here", "view": "a"})
+        widget._handle_custom_msg({"type": "here", "view": "a"}, [])
         moment = exchange.now()
         await until(lambda: exchange.now() > moment + 90_000, follower)
-        widget._views["a"] -= 1000
+        widget._views.heard["a"] -= 1000
         await asyncio.wait_for(follower.task, 30)
 
     asyncio.run(main())
@@ -217,22 +222,251 @@ def test_a_second_one_takes_the_place_of_the_first(at) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("by_thread", [False, True])
+def test_another_market_ends_it_and_takes_nothing_from_it(by_thread, exchange, at) -> None:
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "binance", days=0.5))
+    candles = widget.market.candles[["open", "high", "low", "close", "volume"]] / 20
+    other = lw.Market.from_frame(candles, symbol="ETHUSDT", exchange="binance")
+
+    async def main() -> None:
+        widget._handle_custom_msg({"type": "here", "view": "a"}, [])
+        follower = lw.follow(widget)
+        await until(lambda: widget._live["state"] == "live", follower)
+        if by_thread:
+            await asyncio.to_thread(setattr, widget, "market", other)
+        else:
+            widget.market = other
+        stopped = {"state": "stopped", "message": "another market is shown; lw.follow starts again with it"}
+        assert widget._live.items() >= stopped.items()  # immediately
+        # Data still in transit:
+        follower._write(widget.append, candles.tail(1).assign(close=61_000.0, high=62_000.0), replace=True)
+        follower._stream._add(pd.DataFrame({"time": [candles.index[-1]], "side": ["long"], "notional": [1e6]}))
+        follower._say("live", message="")
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(follower.task, 30)
+        assert widget.market is other
+        assert widget.liquidations is None
+        assert widget._live.items() >= stopped.items()
+        second = lw.follow(widget)
+        assert "ETHUSDT" in repr(second)
+        second.stop()
+        await asyncio.wait([second.task])
+
+    asyncio.run(main())
+
+
+def test_a_market_assigned_before_the_first_round(exchange, at) -> None:
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "binance", days=0.5))
+
+    async def main() -> None:
+        first = lw.follow(widget)
+        widget.market = widget.market.tail(50)
+        second = lw.follow(widget)
+        await asyncio.wait([first.task])
+        await until(lambda: widget._live["state"] == "live", second)
+        widget.market = widget.market.tail(40)
+        await asyncio.wait([second.task])
+
+    asyncio.run(main())
+    assert str(widget._live["message"]).startswith("another market is shown")
+    assert len(widget.market) == 40
+
+
+@pytest.mark.parametrize("end", ["stop", "stop at once", "market", "close", "loop"])
+def test_a_widget_that_was_followed_is_forgotten(end, exchange, at) -> None:
+    market = lw.fetch("BTCUSDT", "hyperliquid", days=0.5)
+
+    async def main() -> weakref.ref:
+        widget = lw.LiquidationHeatmap(market)
+        follower = lw.follow(widget)
+        if end != "stop at once":
+            await until(lambda: widget._live["state"] == "live", follower)
+        if end == "market":
+            widget.market = market.tail(20)
+        elif end == "close":
+            widget.close()
+        elif end != "loop":
+            follower.stop()
+        if end != "loop":
+            await asyncio.wait([follower.task])
+            assert widget not in live._FOLLOWERS
+            assert end == "close" or widget._live["state"] == "stopped"
+        widget.close()
+        widget.layout.close()
+        return weakref.ref(widget)
+
+    kept = asyncio.run(main())
+    gc.collect()
+    assert kept() is None
+
+
+def test_the_stream_says_nothing_once_it_is_connected_again(exchange, at) -> None:
+    """Also before the next liquidation, which may be hours away."""
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "binance", days=0.5))
+    said: list[object] = []
+
+    class Noted(stream.Stream):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "problem" and value not in said[-1:]:
+                said.append(value)
+            super().__setattr__(name, value)
+
+    async def watch(follower: Follower) -> None:
+        await asyncio.to_thread(exchange.wait_subscribed, "binance")
+        follower._stream.__class__ = Noted
+        await asyncio.to_thread(exchange.drop_streams)
+        await until(lambda: said[-1:] == [""] and any("missing since 20" in str(words) for words in said), follower)
+        await until(lambda: widget._live["state"] == "live" and not widget._live["message"], follower)
+
+    run(widget, watch)
+    assert said[-1] == ""
+
+
+DENIALS = {
+    "bybit": (
+        {"success": False, "ret_msg": "error:handler not found,topic:allLiquidation.FOOUSDT", "op": "subscribe"},
+        "error:handler not found,topic:allLiquidation.FOOUSDT",
+    ),
+    "okx": (
+        {"event": "error", "code": "60018", "msg": "Wrong URL or channel:liquidation-orders doesn't exist."},
+        "Wrong URL or channel:liquidation-orders doesn't exist.",
+    ),
+    "binance": ({"error": {"code": 2, "msg": "Invalid request: unknown stream"}, "id": 1}, "Invalid request"),
+}
+
+
+def message_of(widget: lw.LiquidationHeatmap) -> str:
+    return str(widget._live.get("message", ""))
+
+
+@pytest.mark.parametrize("venue", DENIALS)
+def test_a_subscription_that_is_refused_is_told_with_the_venues_reason(venue, exchange, at) -> None:
+    frame, reason = DENIALS[venue]
+    exchange.streams.denials[venue] = frame
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", venue, days=0.5))
+    said = f"realised liquidations are refused by {venue}: {reason}"
+
+    async def watch(follower: Follower) -> None:
+        await until(lambda: message_of(widget).startswith(said), follower)
+        handshakes = len(exchange.streams.handshakes)
+        await until(lambda: len(exchange.streams.handshakes) > handshakes + 1, follower)  # it retries
+        assert message_of(widget).startswith(said)  # the message stays during retries
+        exchange.streams.denials.clear()
+        await until(lambda: widget._live["message"] == "", follower)
+
+    run(widget, watch, every=20)
+
+
+@pytest.mark.parametrize("venue", DENIALS)
+def test_a_subscription_that_is_never_confirmed_is_told(venue, exchange, at) -> None:
+    exchange.streams.silent = True
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", venue, days=0.5))
+
+    async def watch(follower: Follower) -> None:
+        said = f"{venue} has not confirmed the stream of realised liquidations"
+        await until(lambda: message_of(widget).startswith(said), follower)
+
+    run(widget, watch, every=20)
+
+
+@pytest.mark.parametrize(
+    ("status", "page", "said"),
+    [
+        (451, "", "not available in this region"),
+        (403, "<p>configured to block access from your country", "not available in this region"),
+        (403, "Forbidden", "may not be available in this region"),
+        (404, "Not Found", "the venue answered HTTP 404"),
+    ],
+)
+def test_a_handshake_that_is_refused_says_why(status, page, said, exchange, at) -> None:
+    exchange.streams.refused, exchange.streams.status, exchange.streams.page = True, status, page
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "bybit", days=0.5))
+
+    async def watch(follower: Follower) -> None:
+        await until(lambda: said in message_of(widget), follower)
+
+    run(widget, watch, every=20)
+
+
+@pytest.mark.parametrize(
+    ("venue", "frame", "told"),
+    [
+        ("binance", {"result": ["btcusdt@forceOrder"], "id": 1}, True),
+        ("binance", {"result": [], "id": 1}, "the stream is not among those it lists"),
+        ("binance", {"e": "forceOrder", "o": {}}, True),
+        ("bybit", {"success": True, "ret_msg": "", "op": "subscribe"}, True),
+        ("bybit", {"success": True, "ret_msg": "pong", "op": "ping"}, None),
+        ("okx", {"event": "subscribe", "arg": {"channel": "liquidation-orders", "instType": "SWAP"}}, True),
+        ("okx", {"event": "channel-conn-count", "channel": "liquidation-orders"}, None),
+        ("okx", [], None),
+    ],
+)
+def test_what_a_message_says_of_the_subscription(venue, frame, told) -> None:
+    assert confirmed(FEEDS[venue], json.dumps(frame), "BTCUSDT") == told
+
+
+def test_one_fall_as_three_venues_send_it() -> None:
+    """Captured within two seconds: the venues' sides agree."""
+    frames = {
+        "binance": (
+            {
+                "e": "forceOrder",
+                "E": 1791565603055,
+                "o": {"s": "BTCUSDT", "S": "SELL", "q": "0.191", "p": "82338.40", "ap": "82651.80", "l": "0.155"}
+                | {"z": "0.191", "T": 1791565602120, "ps": "BTCUSDT", "st": 1},
+            },
+            "BTCUSDT",
+            1.0,
+            (1791565602120, "long", 82651.8, 0.191),
+        ),
+        "bybit": (
+            {
+                "topic": "allLiquidation.BTCUSDT",
+                "type": "snapshot",
+                "data": [{"T": 1791565600992, "s": "BTCUSDT", "S": "Buy", "v": "0.007", "p": "82396.80"}],
+            },
+            "BTCUSDT",
+            1.0,
+            (1791565600992, "long", 82396.8, 0.007),
+        ),
+        "okx": (
+            {
+                "arg": {"channel": "liquidation-orders", "instType": "SWAP"},
+                "data": [
+                    {
+                        "details": [
+                            {"bkLoss": "0", "bkPx": "82655.6", "posSide": "long", "side": "sell", "sz": "8.56"}
+                            | {"ts": "1791565600771"}
+                        ],
+                        "instId": "BTC-USDT-SWAP",
+                    }
+                ],
+            },
+            "BTC-USDT-SWAP",
+            0.01,
+            (1791565600771, "long", 82655.6, pytest.approx(0.0856, rel=1e-12)),
+        ),
+    }
+    for venue, (frame, symbol, unit, wanted) in frames.items():
+        assert liquidations(FEEDS[venue], json.dumps(frame), symbol, unit) == [wanted]
+
+
 def test_what_cannot_be_followed(at) -> None:
     sample = lw.LiquidationHeatmap(lw.load_sample().tail(100))
     real = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "bybit", days=0.5))
 
     async def main() -> None:
         for widget, options, message in (
-            (sample, {"source": "binance"}, "do not continue a simulated market"),
-            (real, {"source": "bitmex"}, "need one of binance"),
-            (real, {"interval": "1m"}, "the widget shows 5m candles; got 1m"),
-            (real, {"every": 0}, "need 1 to 3,600 seconds; got 0"),
+            (sample, {"source": "binance"}, "wanted a real market; got a simulated one"),
+            (real, {"source": "bitmex"}, "wanted one of binance"),
+            (real, {"interval": "1m"}, "wanted 5m, as the widget shows; got 1m"),
+            (real, {"every": 0}, "wanted 1 to 3,600 seconds; got 0"),
         ):
             with pytest.raises(lw.InputError, match=message):
                 lw.follow(widget, **options)
 
     asyncio.run(main())
-    with pytest.raises(lw.InputError, match="need a running event loop"):
+    with pytest.raises(lw.InputError, match="wanted a running event loop"):
         lw.follow(real)
 
 

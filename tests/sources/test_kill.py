@@ -1,4 +1,4 @@
-"""A fetch that is killed at any moment, and several at once, leave a cache that holds nothing but the truth."""
+"""Fetches that are killed at any moment, or run concurrently, leave only correct data in the cache."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from loopback import DAY, MINUTE, VENUES
 NOW = 1_795_046_431_000 + 9 * 60 * MINUTE
 START = NOW // DAY * DAY - DAY
 
-# Imports once, then forks for every fetch; "at" is the call of a function, counted from its start, that it dies in.
+# Imports once, then forks for every fetch; "at" is the number of the function call at which the child dies.
 NURSERY = """
 import json, os, signal, sys, threading
-from liqwidget.sources.fetch import fetch, fetch_plan as task
+from liqwidget.sources.fetch import fetch, fetch_plan
 from liqwidget.sources.http import clock
 from liqwidget.sources.venues import hosts
 import httpx, pyarrow.parquet, tqdm.auto, asyncio
@@ -60,7 +60,7 @@ for line in sys.stdin:
 
 
 class Nursery:
-    """A process whose children fetch, and die when told to."""
+    """A process whose children fetch, and die on command."""
 
     def __init__(self, exchange: Exchange, now: int = NOW) -> None:
         self.order = {"hosts": {name: exchange.rest(name) for name in VENUES}, "now": now}

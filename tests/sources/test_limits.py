@@ -1,4 +1,4 @@
-"""Rate limits: no venue ever counts more than it allows, whatever the latency, and nobody waits longer than needed."""
+"""Rate limits: a venue never counts more than it allows, at any latency, and no request waits longer than needed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyrate_limiter import Rate, RateItem
 
 from exchange import Exchange, History
 from liqwidget.errors import FetchError, InputError
 from liqwidget.sources.http.clock import CLOCK, Clock
-from liqwidget.sources.http.limits import ALONE, FILE, LONGEST_BLOCK, SHARE, Limits, Uses
+from liqwidget.sources.http.limits import ALONE, FILE, LONGEST_BLOCK, SHARE, Limits
 from liqwidget.sources.venues.venue import Limit
 
 EPOCH = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC
-TOTAL = 30.0  # s in flight at most
+TOTAL = 30.0  # maximal seconds in flight
 MINUTE = Limit(100, 60)  # 80 are used
-EDGE = 0.021  # s that a window lasts longer here: clocks of 20 ms, and the next millisecond
+EDGE = 0.021  # additional seconds per window here: a clock resolution of 20 ms, and the next millisecond
 
 
 class Unreal(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time: when nothing is left to do, its clock jumps to what comes next."""
+    """An event loop in which waiting takes no time: when idle, its clock jumps to the next timer."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -42,19 +41,19 @@ class Unreal(asyncio.SelectorEventLoop):
         return self.at
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Jumping(selectors.DefaultSelector):
     def __init__(self, loop: Unreal) -> None:
         super().__init__()
         self.loop = loop
 
     def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "everybody waits for something that will never come"
+        assert timeout is not None, "deadlock: all tasks wait, and no timer is set"
         self.loop.at += timeout
         return super().select(0)
 
 
 class UnrealClock(Clock):
-    """Tells the loop's time. The system's clock can be set (`ahead`); the machine was started at `booted`."""
+    """The loop's time. The system clock can be set (`ahead`); the machine was started at `booted`."""
 
     def __init__(self, loop: Unreal, booted: float = -1000.0) -> None:
         self.loop, self.booted, self.ahead = loop, booted, 0.0
@@ -72,7 +71,7 @@ class UnrealClock(Clock):
 
 
 def unreal(play: Callable[[UnrealClock], Coroutine[Any, Any, Any]]) -> Any:
-    """Play a scene in a loop whose time is its own."""
+    """Run a coroutine in a loop with simulated time."""
     loop = Unreal()
     try:
         return loop.run_until_complete(play(UnrealClock(loop)))
@@ -82,11 +81,11 @@ def unreal(play: Callable[[UnrealClock], Coroutine[Any, Any, Any]]) -> Any:
 
 
 def fullest(arrivals: list[tuple[float, int]], seconds: float) -> int:
-    """The most weight that any window held, both ends included."""
+    """The largest weight in any window, both ends included."""
     return max((sum(w for t, w in arrivals if first <= t <= first + seconds) for first, _ in arrivals), default=0)
 
 
-# One request: when it is wanted, by which process, its weight, seconds to the venue and back, and how it ends.
+# A request: its time, its process, its weight, seconds to the venue and back, and how it ends.
 ENDS = ("answered", "answered", "answered", "answered", "timeout", "cancelled", "killed")
 request = st.tuples(
     st.floats(0, 40),
@@ -110,7 +109,7 @@ def test_no_window_of_the_venue_ever_holds_more_than_the_share(
 ) -> None:
     limit = Limit(weight, seconds)
     arrivals: list[tuple[float, int]] = []
-    graves: list[AsyncExitStack] = []  # what a killed process held: nobody lets go of it
+    graves: list[AsyncExitStack] = []  # slots of killed processes, which nobody releases
 
     async def play(clock: UnrealClock) -> None:
         with TemporaryDirectory() as folder, ExitStack() as stack:
@@ -128,7 +127,7 @@ def test_no_window_of_the_venue_ever_holds_more_than_the_share(
                     arrivals.append((clock.loop.at, weight))
                     return
                 async with own:
-                    if end == "timeout":  # given up before it arrives
+                    if end == "timeout":  # cancelled before it arrives
                         clock.loop.call_later(there + back, lambda: arrivals.append((clock.loop.at, weight)))
                         await asyncio.sleep(there)
                         raise TimeoutError
@@ -161,14 +160,14 @@ def test_a_restarted_machine_still_counts_what_it_sent_before(tmp_path: Path) ->
                 async with limits.slot("venue", "bucket", MINUTE, 10):
                     times.append(clock.loop.at)
         await asyncio.sleep(5)
-        clock.booted = clock.loop.at  # its monotonic clock starts anew
+        clock.booted = clock.loop.at  # the monotonic clock restarts
         with Limits(tmp_path, clock) as limits:
             async with limits.slot("venue", "bucket", MINUTE, 10):
                 times.append(clock.loop.at)
         return times
 
     *before, after = unreal(play)
-    assert 60 < after - max(before) <= 65 + EDGE  # and not for as long as the old clock was ahead
+    assert 60 < after - max(before) <= 65 + EDGE  # the old clock's lead must not be waited for
 
 
 def test_requests_come_through_as_fast_as_the_limit_allows(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_requests_come_through_as_fast_as_the_limit_allows(tmp_path: Path) -> No
             await asyncio.gather(*(ask((one, other)[i % 2]) for i in range(80)))
         return clock.loop.at
 
-    # 8 fit into a window, which ends one window after their answers.
+    # 8 fit into a window, which ends one window length after their answers.
     assert unreal(play) == pytest.approx(10 * 0.25 + 9 * (60 + EDGE), abs=0.02)
 
 
@@ -195,7 +194,7 @@ def test_waiters_sleep_once_for_exactly_as_long_as_needed(tmp_path: Path) -> Non
         return clock.naps
 
     assert unreal(play) == [
-        pytest.approx(60 - 2 + EDGE, abs=0.002),  # the first must go, which was answered 2 s ago
+        pytest.approx(60 - 2 + EDGE, abs=0.002),  # the oldest request must leave the window; it was answered 2 s ago
         pytest.approx(60 + EDGE, abs=0.002),
     ]
 
@@ -218,7 +217,7 @@ def test_one_in_flight_is_waited_for_without_asking_again_and_again(tmp_path: Pa
 
 def test_those_who_came_first_go_first_and_a_light_one_does_not_pass_a_heavy_one(tmp_path: Path) -> None:
     async def play(clock: UnrealClock) -> list[int]:
-        order = []
+        order: list[Any] = []
 
         async def ask(i: int, weight: int) -> None:
             async with limits.slot("venue", "bucket", MINUTE, weight):
@@ -260,9 +259,9 @@ def test_turns_are_given_back_by_whatever_ends_a_slot(tmp_path: Path) -> None:
         turns = asyncio.Semaphore(1)
         with Limits(tmp_path, clock) as limits:
             tasks = [asyncio.create_task(ask()) for _ in range(3)]
-            await asyncio.sleep(1)  # one in flight, one waits for a turn, one in the queue
+            await asyncio.sleep(1)  # one in flight, one waiting for a turn, one in the queue
             tasks[1].cancel()
-            await asyncio.sleep(10)  # the first has failed, the third waits for room
+            await asyncio.sleep(10)  # the first has failed, the third waits for its weight
             assert not turns.locked()
             tasks[2].cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -294,7 +293,7 @@ def test_a_machine_that_slept_in_flight_still_counts(tmp_path: Path) -> None:
     async def play(clock: UnrealClock) -> float:
         async def ask() -> None:
             async with limits.slot("venue", "bucket", MINUTE, 80, total=TOTAL):
-                await asyncio.sleep(500)  # more than a request is given: only a suspended process is so late
+                await asyncio.sleep(500)  # longer than the timeout: only possible in a suspended process
 
         with Limits(tmp_path, clock) as limits:
             task = asyncio.create_task(ask())
@@ -343,7 +342,7 @@ def test_a_short_block_is_waited_for_in_every_process(tmp_path: Path) -> None:
     async def play(clock: UnrealClock) -> list[float]:
         with Limits(tmp_path, clock) as one, Limits(tmp_path, clock) as other:
             one.block("venue", "bucket", clock.now() + 40)
-            one.block("venue", "bucket", clock.now() + 20)  # does not make the first shorter
+            one.block("venue", "bucket", clock.now() + 20)  # does not shorten the first block
             await passes(other, "another")
             assert clock.naps == []
             one.block("venue", None, clock.now() + 7)
@@ -370,11 +369,11 @@ def test_a_long_block_is_said_at_once_in_every_process_until_it_is_over(tmp_path
     async def play(clock: UnrealClock) -> list[float]:
         with Limits(tmp_path, clock) as one:
             one.block("venue", None, clock.now() + 3600, "banned")
-        with Limits(tmp_path, clock) as other:  # much later, in another process
+        with Limits(tmp_path, clock) as other:  # later, in another process
             assert other.blocked_until("venue") == EPOCH + 3600
             assert other.blocked_until("venue", "bucket") == EPOCH + 3600
             assert other.blocked_until("elsewhere") is None
-            with pytest.raises(FetchError, match=r"^venue: .* before 2023-11-14T?.23:13:20 \(UTC\) \(banned\)\. "):
+            with pytest.raises(FetchError, match=r"^venue: .* until 2023-11-14T?.23:13:20 \(UTC\) \(banned\)\. "):
                 await passes(other)
             await asyncio.sleep(3600 - 30)
             await passes(other)
@@ -427,7 +426,7 @@ def test_without_a_file_the_share_is_smaller_and_the_process_shares_it(tmp_path:
     assert int(ALONE * MINUTE.weight) == 20
     naps = unreal(play)
     assert naps == [pytest.approx(60 + EDGE, abs=0.002), 10]
-    assert unreal(play) == naps  # another clock, another life
+    assert unreal(play) == naps  # the same in a new process
 
 
 def test_a_file_that_cannot_be_opened_is_as_none(tmp_path: Path) -> None:
@@ -452,7 +451,7 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
         "text": b"not a database" * 100,
         "pages": whole[:4096] + b"\xff" * (len(whole) - 4096),
         "empty": b"",
-        "header": whole[:20] + b"\xff" + whole[21:],  # opens, and is said to be wrong when checked
+        "header": whole[:20] + b"\xff" + whole[21:],  # opens, but fails the integrity check
         "names": whole.replace(b"tableblocks", b"table\x9dlocks"),
     }
     file.write_bytes(broken[damage])
@@ -499,28 +498,6 @@ def test_closing_leaves_nothing_open_and_a_late_end_does_no_harm(tmp_path: Path)
     assert {path.name for path in tmp_path.iterdir()} == {FILE, f"{FILE}-journal"}
 
 
-def test_the_bucket_keeps_what_pyrate_limiter_expects_of_one(tmp_path: Path) -> None:
-    clock = UnrealClock(Unreal())
-    clock.loop.close()
-    with Limits(tmp_path, clock) as limits:
-        bucket = Uses(limits._store, "bucket", Rate(10, 1000), 2.0, clock, set())
-        items = [RateItem(name, bucket.now(), weight) for name, weight in (("a", 4), ("b", 4), ("c", 4))]
-        assert [bucket.put(item) for item in items] == [True, True, False]
-        assert bucket.count() == 8
-        assert bucket.waiting(items[2]) == 1001
-        assert bucket.failing_rate is bucket.rates[0]
-        found = bucket.peek(7)
-        assert found is not None
-        assert found.weight == 4
-        assert bucket.peek(8) is None
-        bucket.settle(items[0])
-        clock.loop.at += 1.002
-        assert bucket.leak(bucket.now()) == 1
-        assert bucket.count() == 4
-        bucket.flush()
-        assert bucket.count() == 0
-
-
 def test_threads_share_a_file(tmp_path: Path) -> None:
     wide = Limit(100_000, 60)
 
@@ -542,15 +519,15 @@ def test_threads_share_a_file(tmp_path: Path) -> None:
         assert db.execute("SELECT SUM(weight) FROM uses").fetchone() == (80,)
 
 
-# Real processes against a real server
+# Real processes with a real server
 
 HAMMER = """
 import asyncio, sys
 from pathlib import Path
-from liqwidget.sources.venues import hosts
-from liqwidget.sources.venues.bybit import VENUE
 from liqwidget.sources.http.client import Client
 from liqwidget.sources.http.limits import Limits
+from liqwidget.sources.venues import hosts
+from liqwidget.sources.venues.bybit import VENUE
 from liqwidget.sources.venues.venue import Limit, Request
 
 async def main(url, folder, seconds, count):
@@ -568,7 +545,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @contextmanager
 def hammered(folder: Callable[[int], Path], seconds: float, counts: list[int]) -> Iterator[Any]:
-    """Let processes ask as fast as they may, 50 in so many seconds; yields the exchange and them."""
+    """Run processes that send as fast as allowed, 50 requests per `seconds`; yields the exchange and the processes."""
     history = History.make(start_ms=1_700_000_100_000, minutes=600)
     with Exchange(history, now_ms=history.end_ms, limits={"bybit": (50, seconds)}, latency_s=0.01) as exchange:
         processes = [

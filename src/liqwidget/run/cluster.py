@@ -1,4 +1,4 @@
-"""Where the work is done: here, in processes of this machine, or on any Dask cluster."""
+"""Where work is executed: in this process, in processes of this machine, or on any Dask cluster."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ..checks import shown, whole
 from ..errors import InputError
-from ..market.columns import shown
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_AHEAD = 2  # items on their way for each thread of a cluster: none waits, and few results do
+_AHEAD = 2  # items submitted per thread of a cluster: threads stay busy, and few results wait
 _CURE = "Install the extra: pip install 'liqwidget[scale]'."
 
 
 class Cluster:
-    """Does independent pieces of work.
+    """Executes independent pieces of work.
 
     Parameters
     ----------
     workers
-        None: in this process, one after the other. A number: in as many processes of this machine, which end with it.
-        In a script, call it below ``if __name__ == "__main__"``: new processes read the script first.
+        None: in this process, sequentially. A number: in as many processes of this machine, which end with this one.
+        In a script, call it below ``if __name__ == "__main__"``: new processes import the script first.
     client
-        A ``dask.distributed.Client`` that does the work instead; it stays open.
+        A ``dask.distributed.Client`` to use instead; it stays open.
 
     Attributes
     ----------
     dashboard
-        Address of Dask's page that shows the work; "" where there is none.
+        Address of the Dask dashboard; "" if there is none.
 
     Raises
     ------
     InputError
-        Both are given, or one cannot be used; or Dask is not installed.
+        Both are given, one is not usable, or Dask is not installed.
     """
 
     def __init__(self, workers: int | None = None, client: Any = None) -> None:
         if workers is not None and client is not None:
-            raise InputError("workers: need one of workers and client; got both. Leave one out.")
-        if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-            raise InputError(f"workers: need a whole number of processes from 1 on, or None; got {shown(workers)}.")
+            raise InputError("workers: wanted one of workers and client; got both. Leave one out.")
+        if workers is not None:
+            whole("workers", workers, 1)
         if client is not None and not (hasattr(client, "submit") and hasattr(client, "scheduler_info")):
-            raise InputError(f"client: need a dask.distributed.Client; got {shown(client)}.")
+            raise InputError(f"client: wanted a dask.distributed.Client; got {shown(client)}.")
         self._workers, self._client, self._cluster = workers, client, None
         self.dashboard = "" if client is None else str(client.dashboard_link or "")
 
@@ -74,19 +74,19 @@ class Cluster:
 
     @property
     def threads(self) -> int:
-        """How many pieces are done at a time on a cluster; 0 in this process."""
+        """How many pieces a cluster executes at a time; 0 in this process."""
         return 0 if self._client is None else max(1, sum(self._client.nthreads().values()))
 
     def computed(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-        """Yield each item and its result, in any order; what is not done when the caller stops is cancelled.
+        """Yield each item with its result, in any order; unfinished items are cancelled when the caller stops.
 
         Parameters
         ----------
         function
-            Pure: on a cluster it may be called again for an item whose worker died. It and the items have to be
-            picklable there.
+            Pure: on a cluster it may be called again for an item whose worker died. There, it and the items must be
+            picklable.
         items
-            Taken as they are needed, so that few are held at a time.
+            Consumed as needed, so that few are in memory at a time.
         """
         if self._client is None:
             return ((item, function(item)) for item in items)
@@ -112,14 +112,14 @@ class Cluster:
 
 
 def _leave_interrupts() -> None:
-    """Leave Ctrl-C in a terminal, which reaches all processes, to the one that waits for the work."""
+    """Ignore Ctrl-C, which a terminal sends to all processes; the process that waits for the work handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def distributed() -> Any:
-    """Return the package; InputError where the extra is not installed."""
+    """Return the package; InputError if the extra is not installed."""
     try:
         import distributed as dask
     except ImportError as error:
-        raise InputError(f"workers: need Dask, which is not installed. {_CURE}") from error
+        raise InputError(f"workers: wanted Dask; got none. {_CURE}") from error
     return dask

@@ -1,20 +1,21 @@
-"""How far a fetch or an archive is, and the bar that shows it in notebooks and terminals."""
+"""Progress of a long task, and the bar that shows it in notebooks and terminals."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-from tqdm.auto import tqdm
+from ..errors import InputError
 
 Told = Callable[[int, int, int], object]
 
 
 @dataclass
 class Progress:
-    """Counted by the worker, read by the bar: pages (or files) done and known, rows so far."""
+    """Written by the task, read by the bar: pages (or files) done and in total, rows so far."""
 
     what: str
     unit: str
@@ -29,10 +30,15 @@ class Bar:
     Parameters
     ----------
     progress
-        What it shows, each time `show` is called.
+        What it shows at each call of `show`.
     wanted
-        True or False; None: in notebooks, and where the error stream is a terminal; a function: that is called
-        instead, with how many are done, how many there are (0: not yet known), and the rows so far.
+        True or False; None: in notebooks, and where the error stream is a terminal, if tqdm is installed; a function:
+        called instead with the number done, the total (0: not yet known) and the rows so far.
+
+    Raises
+    ------
+    InputError
+        `wanted` is True and tqdm is not installed.
     """
 
     def __init__(self, progress: Progress, wanted: bool | Told | None = None) -> None:
@@ -40,10 +46,18 @@ class Bar:
         self._told = wanted if callable(wanted) else None
         if self._told or wanted is False or (wanted is None and not (_in_notebook() or sys.stderr.isatty())):
             return
+        if find_spec("tqdm") is None:
+            if wanted is None:
+                return
+            raise InputError(
+                "progress: wanted a bar; got no tqdm, which draws it. Install tqdm, or drop progress=True."
+            )
+        from tqdm.auto import tqdm
+
         self._bar = tqdm(desc=progress.what, unit=f" {progress.unit}", delay=0.5, leave=False)
 
     def show(self) -> None:
-        """Bring the bar to where the work is."""
+        """Update the bar."""
         bar: Any = self._bar
         state = self._progress
         if self._told is not None:

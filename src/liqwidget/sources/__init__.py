@@ -1,8 +1,8 @@
-"""Market data from venues, archives and the cache. All of it needs the extra ``data``."""
+"""Market data from venues, archives and the cache. Needs the extra ``data``."""
 
 from importlib.util import find_spec
 
-_NEEDED = ("httpx", "stamina", "pyrate_limiter", "websockets", "pyarrow", "filelock", "platformdirs", "tqdm")
+_NEEDED = ("httpx", "websockets", "pyarrow", "filelock", "platformdirs", "tqdm")
 
 if missing := [name for name in _NEEDED if find_spec(name) is None]:
     raise ModuleNotFoundError(

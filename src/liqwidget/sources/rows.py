@@ -1,4 +1,4 @@
-"""Rows: what a venue or an archive answers, as arrays by time.
+"""Rows of a venue or an archive, as arrays by time.
 
 Times are int64 milliseconds since 1970, UTC. Ranges are half-open everywhere: ``start <= time < end``.
 """
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import stamp
 from ..errors import ParseError
-from ..market.columns import Floats, stamp
+from ..market.columns import Floats
 
 Times = NDArray[np.int64]
 Span = tuple[int, int]  # ms, half-open
@@ -20,19 +21,19 @@ Span = tuple[int, int]  # ms, half-open
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Values by time: ``time`` (n,) int64 ms, and named float64 columns (n,); NaN where a value is not there."""
+    """Values by time: ``time`` (n,) int64 ms, and named float64 columns (n,); NaN where a value is missing."""
 
     time: Times
     columns: Mapping[str, Floats]
 
     @classmethod
     def empty(cls, names: Sequence[str]) -> Rows:
-        """Return no rows of these columns."""
+        """Return zero rows of these columns."""
         return cls(np.zeros(0, np.int64), {name: np.zeros(0) for name in names})
 
     @classmethod
     def joined(cls, parts: Iterable[Rows], names: Sequence[str]) -> Rows:
-        """Return the rows of all parts, one after the other, in no order."""
+        """Return the rows of all parts, concatenated and unsorted."""
         some = [part for part in parts if len(part)]
         if not some:
             return cls.empty(names)
@@ -45,16 +46,16 @@ class Rows:
         return self if inside.all() else self.taken(inside)
 
     def taken(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Rows:
-        """Return chosen rows."""
+        """Return selected rows."""
         return Rows(self.time[which], {name: values[which] for name, values in self.columns.items()})
 
     def tidy(self, what: str) -> Rows:
-        """Return the rows by increasing time, each once.
+        """Return the rows in order of time, without duplicates.
 
         Raises
         ------
         ParseError
-            Two rows of one time differ: neither can be trusted.
+            Two rows of the same time differ, so neither can be trusted.
         """
         if len(self) < 2 or (np.diff(self.time) > 0).all():
             return self
@@ -65,13 +66,13 @@ class Rows:
             if (wrong := again[1:] & ~same).any():
                 i = int(np.argmax(wrong))
                 raise ParseError(
-                    f"{what}: one row a time is wanted; {stamp(int(rows.time[i]) * 1_000_000)} (UTC) came twice with "
-                    f"{name} {values[i]} and {values[i + 1]}. Try again; if it stays, the source is inconsistent there."
+                    f"{what}: wanted one row a time; {stamp(int(rows.time[i]) * 1_000_000)} (UTC) occurs twice with "
+                    f"{name} {values[i]} and {values[i + 1]}. Try again; if it persists, the source is inconsistent."
                 )
         return rows.taken(~again)
 
     def over(self, older: Rows) -> Rows:
-        """Return these rows and, of `older`, those of other times; both are tidy, so is the result."""
+        """Return these rows and those of `older` at other times; both are tidy, and so is the result."""
         rest = older.taken(~np.isin(older.time, self.time))
         both = Rows.joined([rest, self], list(self.columns))
         return both.taken(np.argsort(both.time, kind="stable"))
@@ -81,7 +82,7 @@ class Rows:
 
 
 def covered(spans: Iterable[Span]) -> list[Span]:
-    """Return the union of ranges as few ranges by time."""
+    """Return the union of ranges as the fewest ranges, in order of time."""
     whole: list[Span] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
         if whole and start <= whole[-1][1]:
@@ -92,7 +93,7 @@ def covered(spans: Iterable[Span]) -> list[Span]:
 
 
 def holes(spans: Iterable[Span], start: int, end: int) -> list[Span]:
-    """Return what of ``[start, end)`` is in no range, by time."""
+    """Return the parts of ``[start, end)`` that no range covers, in order of time."""
     gaps: list[Span] = []
     for first, last in covered(spans):
         if first >= end:

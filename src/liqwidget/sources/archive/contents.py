@@ -1,4 +1,4 @@
-"""Contents: what the rows of a dump have to be, and what of them a market takes. Lists of trades: `trades.py`."""
+"""Validation of the rows of an archive file, and their columns for a market. Lists of trades: `trades.py`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ...checks import stamp
 from ...errors import ParseError
-from ...market.columns import Floats, stamp
+from ...market.candles import known_interest
+from ...market.columns import Floats
 from ..rows import Rows, Times
 from ..venues.venue import DAY, MINUTE
 from .csv_blocks import FORMS, read_tables
 from .file_names import Content, Dump
 from .unpack import Read
 
-#: The labels of metrics tell the end of their 5 minutes before this day, the start from then on.
+_SPOT_MICROSECONDS = 1_735_689_600_000  # 2025-01-01: from then on spot files have us, those of futures ms
+#: Labels of metrics are the end of their 5 minutes before this day, the start from then on.
 RELABELLED = 1_782_345_600_000  # 2026-06-25
 
 
 def read_rows(read: Read, dump: Dump) -> Rows:
-    """Read a dump that is no list of trades, whole.
+    """Read a whole file that is not a list of trades.
 
     Returns
     -------
     Rows
-        As they came: unsorted, and the same time twice where the file has it. Columns: those of a candle with
-        taker_buy_volume; mark_low and mark_high; open_interest and long_short_ratio, NaN where empty; or funding_rate.
+        Unchanged: unsorted, with duplicates if the file has some. Columns: those of a candle with
+        taker_buy_volume; mark_low and mark_high; open_interest (NaN where empty or 0) and long_short_ratio (NaN where
+        empty); or funding_rate.
 
     Raises
     ------
     ParseError
-        The rows are not what the name of the dump says.
+        The rows do not match the file's name.
     """
     tables = list(read_tables(read, dump))
     names = COLUMNS[dump.content]
@@ -44,14 +48,18 @@ def read_rows(read: Read, dump: Dump) -> Rows:
 
 
 def moments(values: Any, dump: Dump) -> Times:
-    """Return whole times in ms or us, one unit a file, as int64 us; ParseError where they are not the file's own."""
+    """Return whole times in ms or us, one unit a file, as int64 us; ParseError if they do not match the file's name."""
     time = np.asarray(values, np.int64)
     factor = 1000 if time[0] < 10**14 else 1
     if time.min() < 10**11 or time.max() >= 4_102_444_800_000_000 // factor:
         wrong = time[(time < 10**11) | (time >= 4_102_444_800_000_000 // factor)][0]
         raise ParseError(
-            f"{dump.name}: times in ms or us since 1970, one unit a file, were wanted; got {wrong}. "
-            "Download the file again."
+            f"{dump.name}: wanted times in ms or us since 1970, one unit a file; got {wrong}. Download the file again."
+        )
+    if factor == 1 and not dump.is_placed and dump.start >= _SPOT_MICROSECONDS:
+        raise ParseError(
+            f"{dump.name}: wanted a perpetual, with times in ms; got times in us, as spot files have since 2025. "
+            "Download it from futures/um, or put it into a folder named um if it came from there."
         )
     time = time * factor
     check_span(time, dump)
@@ -59,7 +67,7 @@ def moments(values: Any, dump: Dump) -> Times:
 
 
 def check_span(time: Times, dump: Dump) -> None:
-    """Refuse times, us, more than a day outside of what the file's name says."""
+    """Raise ParseError for times, us, more than a day outside the range in the file's name."""
     first, last = int(time.min()) // 1000, int(time.max()) // 1000
     if first < dump.start - DAY or last >= dump.end + DAY:
         wrong = first if first < dump.start - DAY else last
@@ -88,7 +96,7 @@ def _candle_times(columns: Mapping[str, Any], dump: Dump) -> Times:
         time // 1000,
         np.ceil((closed - time) / 60_000_000),
         dump,
-        f"candles of {dump.step // MINUTE} minutes, from whole ones on, were wanted",
+        f"wanted candles of {dump.step // MINUTE} minutes, from whole ones on",
     )
     return time // 1000
 
@@ -109,7 +117,7 @@ def _candles(columns: Mapping[str, Any], dump: Dump) -> Rows:
         time,
         taken["volume"],
         dump,
-        "candles of trades were wanted, and these are of a mark price or an index (trades without volume); put them "
+        "wanted candles of trades, and these are of a mark price or an index (trades without volume); put them "
         "into a folder of their type's name, such as markPriceKlines",
     )
     return Rows(time, taken)
@@ -120,14 +128,14 @@ def _mark(columns: Mapping[str, Any], dump: Dump) -> Rows:
     low, high = (np.asarray(columns[name], np.float64) for name in ("low", "high"))
     refuse(low <= 0, time, low, dump, "low must be above 0")
     refuse(high < low, time, high, dump, "high must not be below low")
-    refuse(columns["volume"] != 0, time, columns["volume"], dump, "mark prices were wanted, which have no volume")
+    refuse(columns["volume"] != 0, time, columns["volume"], dump, "wanted mark prices, which have no volume")
     return Rows(time, {"mark_low": low, "mark_high": high})
 
 
 def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
-    """Turn labels into the moments of the snapshots.
+    """Convert labels to the times of the snapshots.
 
-    Until 2026-06-24 a row is labelled with its snapshot's moment, and a day's file has 00:05 to 00:00 of the next day.
+    Until 2026-06-24 a row is labelled with its snapshot's time, and a day's file has 00:05 to 00:00 of the next day.
     Since 2026-06-25 it is labelled with the start of the 5 minutes that the snapshot ends, 00:00 to 23:55. A later
     file that does have the next day's 00:00 is labelled in the old way: no start of a day's period is that late.
     """
@@ -136,7 +144,7 @@ def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
     if dump.start >= RELABELLED and time.max() < dump.end:
         time = time + dump.step
     taken = {
-        "open_interest": np.asarray(columns["sum_open_interest"], np.float64),
+        "open_interest": known_interest(np.asarray(columns["sum_open_interest"], np.float64)),
         "long_short_ratio": np.asarray(columns["count_long_short_ratio"], np.float64),
     }
     for name, values in taken.items():

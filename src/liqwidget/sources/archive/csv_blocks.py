@@ -1,6 +1,6 @@
-"""Sheets: the CSV of a dump as columns, a block of lines at a time.
+"""The CSV of an archive file as columns, a block of lines at a time.
 
-Numbers are float64, exactly as Python reads their text. What they may be is checked in `contents.py` and `trades.py`.
+Numbers are float64, exactly as Python parses them. Values are checked in `contents.py` and `trades.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, csv
 
+from ...checks import shown
 from ...errors import ParseError
-from ...market.columns import shown
 from .file_names import Content, Dump
 from .unpack import Read
 
-BLOCK = 1 << 20  # bytes of text that are parsed at once; more of them no longer fit a processor's cache
-_LINE = 1 << 16  # bytes a line may have
+BLOCK = 1 << 20  # bytes of text parsed at once; more would not fit a processor's cache
+_LINE = 1 << 16  # most bytes of a line
 _KLINE = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count", "taker_buy_volume",
     "taker_buy_quote_volume", "ignore",
@@ -38,7 +38,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Form:
-    """A type of dump: columns where it has no header, Arrow types of the columns that are read, and which is the time.
+    """A type of file: columns if it has no header, Arrow types of the columns to read, and the time column.
 
     Cells of `gappy` columns may be empty.
     """
@@ -108,7 +108,7 @@ FORMS: Mapping[Content, Form] = {
 
 
 def read_tables(read: Read, dump: Dump) -> Iterator[Any]:
-    """Read the CSV of a dump.
+    """Read the CSV of an archive file.
 
     Yields
     ------
@@ -119,7 +119,7 @@ def read_tables(read: Read, dump: Dump) -> Iterator[Any]:
     Raises
     ------
     ParseError
-        Columns of another type of dump, cells that are not what they should be, a line without end.
+        Columns of another type of file, invalid cells, or a line that is too long.
     """
     form = FORMS[dump.content]
     names: tuple[str, ...] = ()
@@ -150,13 +150,13 @@ def _blocks(read: Read, name: str) -> Iterator[bytes]:
         rest = text[cut:]
         if len(rest) > _LINE:
             raise ParseError(
-                f"{name}: lines of at most {_LINE:,} bytes were wanted; one is longer. Download the file again."
+                f"{name}: wanted lines of at most {_LINE:,} bytes; got a longer one. Download the file again."
             )
         yield text[:cut]
 
 
 def _names(block: bytes, form: Form, name: str) -> tuple[tuple[str, ...], bytes]:
-    """Return the columns of a file that begins so, and its rows: data begins with a digit, a header does not."""
+    """Return the columns of a file and its first rows: data begins with a digit, a header does not."""
     block = block.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     if block[:1].isdigit() or not block:
         return form.names, block
@@ -165,7 +165,7 @@ def _names(block: bytes, form: Form, name: str) -> tuple[tuple[str, ...], bytes]
     missing = [column for column in form.types if column not in names]
     if missing or len(set(names)) < len(names):
         raise ParseError(
-            f"{name}: the columns {', '.join(form.types)} were wanted, each once; the header has "
+            f"{name}: wanted the columns {', '.join(form.types)}, each once; got the header "
             f"{', '.join(shown(field) for field in names[:12])}. It is another type of file: see that its name and its "
             "folder are those it was published under."
         )
@@ -196,13 +196,13 @@ def _parsed(block: bytes, names: tuple[str, ...], form: Form, name: str) -> Any:
     except pa.ArrowInvalid as error:
         said = str(error)
     if match := _WIDTH.match(said):
-        what = f"{match[1]} columns were wanted; a row has {match[2]}"
+        what = f"wanted {match[1]} columns; got a row of {match[2]}"
     elif match := _CONVERSION.match(said):
         column = names[int(match[1])]
         kind = next((text for start, text in _TYPES.items() if match[2].startswith(start)), match[2])
         what = f"{column} must be {kind}; got {shown(match[3].removeprefix('invalid value '))}"
     else:
-        what = f"CSV was wanted; {shown(said)}"
+        what = f"wanted CSV; got {shown(said)}"
     raise ParseError(f"{name}: {what}. It is another type of file, or damaged: download it again.")
 
 
@@ -220,6 +220,5 @@ def _check_cells(table: Any, form: Form, dump: Dump) -> None:
         if column == "symbol" and not compute.all(compute.equal(cells, dump.symbol)).as_py():
             others = compute.unique(cells).to_pylist()[:3]
             raise ParseError(
-                f"{dump.name}: rows of {dump.symbol} were wanted; it has {', '.join(map(shown, others))}. "
-                "Rename it back."
+                f"{dump.name}: wanted rows of {dump.symbol}; got {', '.join(map(shown, others))}. Rename it back."
             )

@@ -1,4 +1,4 @@
-"""Dumps: the files that exchanges publish, told by their names, and the finding of them in folders.
+"""Dumps: files that exchanges publish, recognised by their names, and the search for them in folders.
 
 Binance (USD-M): ``BTCUSDT-1m-2024-01-31.zip`` or ``...-2024-01.zip``, with ``.CHECKSUM`` beside it; a zip holds one CSV
 of the same name, which may also lie there by itself. What candles they are (of trades or of the mark price) is in the
@@ -16,18 +16,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ...checks import shown
 from ...errors import InputError
-from ...market.columns import shown
+from ..venues.symbols import LETTERS
 from ..venues.venue import DAY, INTERVALS, MINUTE
 
 Content = Literal["klines", "markPriceKlines", "metrics", "fundingRate", "aggTrades", "trading"]
 TRADES: tuple[Content, ...] = ("aggTrades", "trading")
 
 _BINANCE = re.compile(
-    r"(?P<symbol>[A-Z0-9]{1,24}(_[A-Z0-9]{1,8})?)-(?P<what>[A-Za-z0-9]{2,24})-(?P<date>\d{4}-\d\d(-\d\d)?)\.(zip|csv)",
-    re.ASCII,
+    rf"(?P<symbol>[{LETTERS}]{{1,24}}(_[A-Z0-9]{{1,8}})?)-(?P<what>[A-Za-z0-9]{{2,24}})-"
+    r"(?P<date>[0-9]{4}-[0-9]{2}(-[0-9]{2})?)\.(zip|csv)"
 )
 _BYBIT = re.compile(r"(?P<symbol>[A-Z0-9]{1,24}?)(?P<date>\d{4}-\d\d-\d\d)\.csv(\.gz)?", re.ASCII)
+_BYBIT_SPOT = re.compile(r"[A-Z0-9]{1,24}(_\d{4}-\d\d-\d\d|-\d{4}-\d\d)\.csv(\.gz)?", re.ASCII)
+#: What browsers and file managers add to the name of a second copy, before the first or the last dot.
+_COPY = re.compile(r" ?\([0-9]{1,3}\)(?=(\.[A-Za-z]+)*$)| - Copy(?=(\.[A-Za-z]+)*$)")
 _COUNTED_IN_USD = re.compile(r".*USD(_PERP|_\d{6})")  # Binance's COIN-M: contracts of 10 or 100 USD, not coins
 _COUNTED_IN_COINS = re.compile(r".*(USDT|USDC|PERP)")  # Bybit's linear symbols
 _PRICES: dict[str, Content | None] = {
@@ -53,17 +57,19 @@ class Dump:
     Attributes
     ----------
     path, name
-        Where it is, for reading; what it is called, for messages.
+        Its path, for reading; its name, for messages.
     content
         Type of its rows, by the publisher's own name.
     exchange, symbol
-        Whose, and of what.
+        Exchange and symbol.
     step
-        Its rows' spacing, ms; 0 where they come at moments of their own.
+        Its rows' spacing, ms; 0 if they are irregular.
     start, end
-        What its name promises, ms, half-open.
+        The range in its name, ms, half-open.
     daily
-        A day's file; False: a month's.
+        True for a file of a day; False: of a month.
+    is_placed
+        Whether a folder says that it is of futures.
     """
 
     path: Path
@@ -75,11 +81,12 @@ class Dump:
     start: int
     end: int
     daily: bool
+    is_placed: bool = True
 
 
 @dataclass
 class Found:
-    """What lies in the folders: dumps by time, and by the publisher's name of the type how many were passed over."""
+    """Files found in folders: dumps in order of time, and counts of unused files by type."""
 
     dumps: list[Dump] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
@@ -91,7 +98,7 @@ class Found:
 def find_dumps(paths: Any) -> Found:
     """Find the dumps among files and, to any depth, in folders.
 
-    Symbolic links inside a folder are not followed, wherever they lead; what is named directly may be one.
+    Symbolic links inside a folder are not followed; a path given directly may be one.
 
     Parameters
     ----------
@@ -101,7 +108,7 @@ def find_dumps(paths: Any) -> Found:
     Raises
     ------
     InputError
-        A path is not there, is a file with no name of a dump, or there are too many files.
+        A path does not exist, is a file without a dump's name, or there are too many files.
     """
     found, seen = Found(), set()
     for path in _listed(paths):
@@ -111,12 +118,12 @@ def find_dumps(paths: Any) -> Found:
             files = iter([path])
             if _recognised(path) is None and path.suffix != ".CHECKSUM":
                 raise InputError(
-                    f"paths: a name as its publisher gives it was wanted, such as BTCUSDT-1m-2024-01.zip or "
+                    f"paths: wanted a name as its publisher gives it, such as BTCUSDT-1m-2024-01.zip or "
                     f"BTCUSDT2024-01-31.csv.gz; got {shown(path.name)}. Rename the file back, or read it with pandas "
                     "and use Market.from_frame."
                 )
         else:
-            raise InputError(f"paths: files or folders that exist were wanted; got {shown(path.name)}.")
+            raise InputError(f"paths: wanted files or folders that exist; got {shown(path.name)}.")
         for file in files:
             place = os.path.abspath(file)  # noqa: PTH100 - a link named directly counts as itself
             if place in seen:
@@ -130,10 +137,10 @@ def find_dumps(paths: Any) -> Found:
 def _listed(paths: Any) -> list[Path]:
     one = isinstance(paths, str | os.PathLike)
     if not one and not isinstance(paths, Iterable):
-        raise InputError(f"paths: a file, a folder or a list of them was wanted; got {shown(paths)}.")
+        raise InputError(f"paths: wanted a file, a folder or a list of them; got {shown(paths)}.")
     some = [paths] if one else list(paths)
     if not some or not all(isinstance(path, str | os.PathLike) for path in some):
-        raise InputError(f"paths: at least one path was wanted, each text or a path object; got {shown(some)}.")
+        raise InputError(f"paths: wanted at least one path, each text or a path object; got {shown(some)}.")
     return [Path(path).expanduser() for path in some]
 
 
@@ -175,11 +182,19 @@ def _sort_in(file: Path, found: Found) -> None:
         found.dumps.append(dump)
 
 
+def published(name: str) -> str:
+    """Return the name that a file was published under: a browser renames a second copy to ``... (1).zip``."""
+    return _COPY.sub("", name, count=1)
+
+
 def _recognised(path: Path) -> Dump | str | None:
-    """Return the dump that a name tells, what it is called where it is of no use, None where it is no dump."""
-    if match := _BINANCE.fullmatch(path.name):
+    """Return the dump for a name, the type's name if it is of no use, None if it is not a dump."""
+    name = published(path.name)
+    if match := _BINANCE.fullmatch(name):
         return _binance(path, match["symbol"], match["what"], _span(match["date"]))
-    if match := _BYBIT.fullmatch(path.name):
+    if _BYBIT_SPOT.fullmatch(name):
+        return "spot"
+    if match := _BYBIT.fullmatch(name):
         span = _span(match["date"])
         if span is None:
             return None
@@ -194,7 +209,8 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
         return None
     # resolve() would follow links, and what they lead to may be called anything
     folders = Path(os.path.abspath(path)).parts[-2::-1]  # noqa: PTH100
-    market = next((name for name in folders if name in ("um", "cm", "spot", "option")), "um")
+    named = next((name for name in folders if name in ("um", "cm", "spot", "option")), "")
+    market = named or "um"
     if market != "um" or _COUNTED_IN_USD.fullmatch(symbol):
         return "COIN-M" if market in ("um", "cm") else market
     daily = span[1] - span[0] == DAY
@@ -208,7 +224,7 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
             return f"{name} {what}"
     if content is None or (content == "metrics" and not daily):
         return name
-    return Dump(path, path.name, content, "binance", symbol, step, *span, daily)
+    return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named))
 
 
 def _span(date: str) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Reader: many dumps, a few at a time, into one row for each time; and what there is to say of them."""
+"""Reads many files, a few at a time, into one row per time, and collects notes about them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import stamp
 from ...errors import ParseError
-from ...market.columns import stamp
 from ...run.progress import Told
 from ..rows import Rows
 from ..venues.venue import Kind
@@ -26,7 +26,7 @@ _NAMED = 3  # files that a note names
 
 @dataclass
 class _Loaded:
-    """A file's rows, and what there is to say of it."""
+    """A file's rows, and facts for notes."""
 
     dump: Dump
     rows: Rows
@@ -37,11 +37,11 @@ class _Loaded:
 
 
 class _StoppedError(Exception):
-    """Somebody else has failed: nobody waits for this file."""
+    """Another file has failed: this one is not needed any more."""
 
 
 class Reader:
-    """Reads dumps, two or so at a time, and remembers what to say of them."""
+    """Reads files concurrently, and collects notes about them."""
 
     def __init__(self, step: int, verify: bool, told: Told) -> None:
         self.files = 0
@@ -52,6 +52,7 @@ class Reader:
         self._unverified: list[str] = []
         self._short: list[str] = []
         self._empty: list[str] = []
+        self._overruled: list[str] = []
         self._again = self._astray = self._partial = self._older = self._spared = 0
 
     def __enter__(self) -> Reader:
@@ -75,35 +76,36 @@ class Reader:
         }
 
     def notes(self, found: Found) -> list[str]:
-        """Return what a user has to know, a sentence each."""
+        """Return notes for the user, a sentence each."""
         said = []
         if not self._verify:
             said.append("Checksums were not compared, as asked.")
         elif self._unverified:
-            said.append(f"Files that lie there without a .CHECKSUM and were not verified: {_files(self._unverified)}.")
+            said.append(f"Files without a .CHECKSUM, not verified: {_files(self._unverified)}.")
         if self._empty:
             said.append(f"Files without a row: {_files(self._empty)}.")
         if self._short:
-            said.append(f"Files whose rows do not fill their time: {_files(self._short)}.")
+            said.append(f"Files with missing rows: {_files(self._short)}.")
+        said += self._overruled
         for count, what in (
-            (self._again, "Rows that came twice, the same, and were taken once"),
-            (self._older, "Rows left for others of the same time (daily files first, klines before trades)"),
+            (self._again, "Duplicate rows, taken once"),
+            (self._older, "Rows replaced by others of the same time (daily files first, klines before trades)"),
             (self._astray, "Trades of another day than their file's, left out"),
-            (self._partial, "Candles left out because a part of them is missing"),
-            (self._spared, "Files not read because others have their time, or for their interval"),
+            (self._partial, "Incomplete candles, left out"),
+            (self._spared, "Files not read because others cover their time, or because of their interval"),
             (found.links, "Symbolic links in the folder, not followed"),
-            (found.strange, "Other files in the folder, passed over"),
-            (found.lonely, "Checksums without their file"),
+            (found.strange, "Other files in the folder, ignored"),
+            (found.lonely, "Checksums without a file"),
         ):
             if count:
                 said.append(f"{what}: {count:,}.")
         if found.unused:
             listed = ", ".join(f"{name} {count:,}" for name, count in sorted(found.unused.items()))
-            said.append(f"Files of no use here, passed over: {listed}.")
+            said.append(f"Unused types of files: {listed}.")
         return said
 
     def _best(self, dumps: list[Dump]) -> Rows:
-        """Return rows of one kind: those of the first level that has them, at each time."""
+        """Return rows of one kind: at each time those of the first level that has them."""
         best = Rows.empty(COLUMNS[dumps[0].content] if dumps else ())
         for step, level in self._levels(dumps):
             needed = [dump for dump in level if not (step and self._covered(best, dump))]
@@ -121,7 +123,7 @@ class Reader:
         return best
 
     def _levels(self, dumps: list[Dump]) -> list[tuple[int, list[Dump]]]:
-        """Return groups of dumps, the most trusted first, and the interval of their rows."""
+        """Return groups of files, the preferred first, and the interval of their rows."""
         groups: dict[tuple[bool, int, bool], list[Dump]] = {}
         for dump in dumps:
             if self._step % (dump.step or self._step) == 0 or dump.content == "metrics":
@@ -142,7 +144,7 @@ class Reader:
         self._done += count
 
     def _loaded(self, dumps: list[Dump]) -> list[_Loaded]:
-        """Read files, telling of them as they come; the result is in the order of `dumps`."""
+        """Read files, reporting progress; the result is in the order of `dumps`."""
         waiting: set[Future[_Loaded]] = set()
         futures = [self._pool.submit(self._load, dump) for dump in dumps]
         waiting.update(futures)
@@ -186,26 +188,45 @@ class Reader:
             self._short.append(dump.name)
 
     def _merged(self, some: list[_Loaded], names: tuple[str, ...]) -> Rows:
-        """Return the rows of files of one level, by time, each once."""
+        """Return the rows of files of one level, sorted and without duplicates."""
         rows = Rows.joined([loaded.rows for loaded in some], names)
         if len(rows) < 2 or (np.diff(rows.time) > 0).all():
             return rows
-        order = np.argsort(rows.time, kind="stable")
-        rows = rows.taken(order)
-        same = rows.time[1:] == rows.time[:-1]
+        own = np.concatenate([(part.rows.time >= part.dump.start) & (part.rows.time < part.dump.end) for part in some])
+        midnight = np.concatenate(
+            [(part.rows.time == part.dump.end) & (part.dump.content == "metrics") for part in some]
+        )
+        order = np.lexsort((~own, rows.time))  # of rows of one time, those of the file whose range holds it first
+        rows, own, midnight = rows.taken(order), own[order], midnight[order]
+        first = np.concatenate([[True], rows.time[1:] != rows.time[:-1]])
+        head = np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))
+        differs = np.zeros(len(rows), bool)
         for values in rows.columns.values():
-            wrong = same & (values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
-            if wrong.any():
-                i = int(np.argmax(wrong))
-                ends = np.cumsum([len(loaded.rows) for loaded in some])
-                first, second = (some[int(np.searchsorted(ends, row, "right"))].dump.name for row in order[i : i + 2])
-                raise ParseError(
-                    f"{first}: one row a time was wanted; that of {stamp(int(rows.time[i]) * 1_000_000)} (UTC) is in "
-                    f"{'it twice' if first == second else second + ' too'}, with {values[i]} and {values[i + 1]}. "
-                    "Download both again, or keep one."
-                )
-        self._again += int(same.sum())
-        return rows.taken(np.concatenate([[True], ~same]))
+            differs |= (values != values[head]) & ~(np.isnan(values) & np.isnan(values[head]))
+        if differs.any():
+            ends = np.cumsum([len(loaded.rows) for loaded in some])
+            overruled = differs & own[head] & midnight  # a snapshot that two days have
+            i = int(np.argmax(differs & ~overruled if (differs & ~overruled).any() else overruled))
+            pair = [some[int(np.searchsorted(ends, order[row], "right"))].dump.name for row in (head[i], i)]
+            when = f"{stamp(int(rows.time[i]) * 1_000_000)} (UTC)"
+            if not overruled[i]:
+                raise _twice(rows, int(head[i]), i, pair, when)
+            count = int(overruled.sum())
+            said = f"{count:,} (that of {when} in {pair[1]} differs from that in {pair[0]}, which is taken)"
+            self._overruled.append(f"Rows that another file has otherwise, taken from that of their own day: {said}.")
+        self._again += int((~first & ~differs).sum())
+        return rows.taken(first)
+
+
+def _twice(rows: Rows, first: int, second: int, names: list[str], when: str) -> ParseError:
+    """Return the error for two rows of one time that differ, none of which has a better claim."""
+    pairs = [(values[first], values[second]) for values in rows.columns.values()]
+    one, other = next(pair for pair in pairs if not np.array_equal(*pair, equal_nan=True))
+    return ParseError(
+        f"{names[0]}: wanted one row a time; that of {when} is in "
+        f"{'it twice' if names[0] == names[1] else names[1] + ' too'}, with {one} and {other}. "
+        "Download both again, or keep one."
+    )
 
 
 def _only(rows: Rows, name: str) -> Rows:

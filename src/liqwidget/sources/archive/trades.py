@@ -1,6 +1,6 @@
-"""Tape: candles from lists of trades, which are too long to be held.
+"""Candles from lists of trades, which are too long to hold in memory.
 
-A trade's place in time is its moment and, within that, Binance's number of it or its place in Bybit's file.
+Trades are ordered by time and, at the same time, by Binance's trade id or by their position in Bybit's file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
+from ...checks import shown, stamp
 from ...errors import ParseError
-from ...market.columns import Floats, shown, stamp
+from ...market.columns import Floats
 from ..rows import Rows, Times
 from .contents import COLUMNS, check_span, moments
 from .csv_blocks import read_tables
 from .file_names import Dump
 from .unpack import Read
 
-_SLACK = 1_000_000  # us: within it a file's trades may be in any order
-_BUSIEST = 1 << 20  # trades in that time, more than any venue had
+_SLACK = 1_000_000  # us: within this time a file's trades may be in any order
+_BUSIEST = 1 << 20  # trades in that time: more than any venue ever had
 
-#: How many candles become one.
+#: How candles are merged into one.
 _REDUCED: Mapping[str, str] = {
     **dict.fromkeys(("high", "mark_high"), "max"),
     **dict.fromkeys(("low", "mark_low"), "min"),
@@ -35,7 +36,7 @@ _REDUCED: Mapping[str, str] = {
 
 
 def reduce_rows(rows: Rows, step: int) -> tuple[Rows, NDArray[np.int64]]:
-    """Return candles of `step` ms of shorter ones (or of trades), which are in order, and how many made each."""
+    """Merge sorted candles (or trades) into candles of `step` ms; return these and how many were merged into each."""
     start = rows.time - rows.time % step
     first = np.flatnonzero(np.concatenate([[True], start[1:] != start[:-1]]))[: len(rows)]
     count = np.diff(np.append(first, len(rows)))
@@ -53,7 +54,7 @@ def reduce_rows(rows: Rows, step: int) -> tuple[Rows, NDArray[np.int64]]:
 
 
 def coarser(rows: Rows, step: int, wanted: int) -> tuple[Rows, int]:
-    """Return candles of `wanted` ms of tidy ones of `step`, and how many were left out since some part is missing."""
+    """Merge tidy candles of `step` into ones of `wanted` ms; return these and how many incomplete ones were dropped."""
     if step == wanted:
         return rows, 0
     whole, count = reduce_rows(rows, wanted)
@@ -62,7 +63,7 @@ def coarser(rows: Rows, step: int, wanted: int) -> tuple[Rows, int]:
 
 
 def read_trades(read: Read, dump: Dump, step: int) -> tuple[Rows, dict[str, int]]:
-    """Make candles of a file of trades, a block at a time.
+    """Build candles from a file of trades, a block at a time.
 
     Parameters
     ----------
@@ -78,13 +79,13 @@ def read_trades(read: Read, dump: Dump, step: int) -> tuple[Rows, dict[str, int]
     rows : Rows
         A candle for each interval with a trade, tidy.
     counts : dict
-        "rows" read; trades that came twice, "again"; trades of other days than the file's, "astray". The last two were
-        left out.
+        "rows" read; duplicate trades, "again"; trades of other days than the file's, "astray". The last two were left
+        out.
 
     Raises
     ------
     ParseError
-        A trade that cannot be, one number with two trades, or a file in no order (rising or falling, to a second).
+        An invalid trade, one id with two trades, or a file that is not sorted (up or down, to a second).
     """
     tape = _Tape(dump, step)
     for table in read_tables(read, dump):
@@ -93,19 +94,19 @@ def read_trades(read: Read, dump: Dump, step: int) -> tuple[Rows, dict[str, int]
 
 
 class _Tape:
-    """Trades come in, candles come out; held are those of the last second."""
+    """Converts trades to candles; holds only the trades of the last second."""
 
     def __init__(self, dump: Dump, step: int) -> None:
         self._dump, self._step = dump, step
         self._id = "agg_trade_id" if dump.content == "aggTrades" else "trdMatchID"
         self._held: Any = None
         self._falling: bool | None = None
-        self._edge: int | None = None  # us: what was given out is on that side
+        self._edge: int | None = None  # us: trades up to here were processed
         self._parts: list[Rows] = []
         self.counts = {"rows": 0, "again": 0, "astray": 0}
 
     def feed(self, table: Any) -> None:
-        """Take more trades."""
+        """Add trades."""
         self.counts["rows"] += table.num_rows
         if self._held is not None:
             table = pa.concat_tables([self._held, table])
@@ -132,7 +133,7 @@ class _Tape:
         return time
 
     def _once(self, table: Any) -> Any:
-        """Leave out trades whose number was there."""
+        """Drop trades with a repeated id."""
         ids = table.column(self._id)
         if compute.count_distinct(ids).as_py() == len(ids):
             return table
@@ -140,14 +141,14 @@ class _Tape:
         again = frame.duplicated(self._id)
         if len(other := frame[again & ~frame.duplicated()]):
             raise ParseError(
-                f"{self._dump.name}: one trade a number was wanted; {shown(other[self._id].iloc[0])} came twice and "
-                "differs. Download the file again."
+                f"{self._dump.name}: wanted one trade per id; got {shown(other[self._id].iloc[0])} twice, with "
+                "differences. Download the file again."
             )
         self.counts["again"] += int(again.sum())
         return table.filter(pa.array(~again.to_numpy()))
 
     def _give(self, table: Any, last: bool) -> None:
-        """Make candles of the trades that none can come before any more (or of all, if these are the last)."""
+        """Build candles of the trades that no later block can precede (or of all, if these are the last)."""
         time = self._times(table)
         if self._falling is None:
             self._falling = bool(time[-1] < time[0])
@@ -156,8 +157,7 @@ class _Tape:
         self._held = None if last else table.filter(pa.array(~ready))
         if self._held is not None and self._held.num_rows > _BUSIEST:
             raise ParseError(
-                f"{self._dump.name}: at most {_BUSIEST:,} trades a second were wanted; there are more. "
-                "Download the file again."
+                f"{self._dump.name}: wanted at most {_BUSIEST:,} trades a second; got more. Download the file again."
             )
         if not ready.any():
             return
@@ -165,7 +165,7 @@ class _Tape:
         if self._edge is not None and (out.max() > self._edge if self._falling else out.min() < self._edge):
             wrong = int(out.max() if self._falling else out.min())
             raise ParseError(
-                f"{self._dump.name}: trades by time, to a second, were wanted; {stamp(wrong * 1000)} comes after "
+                f"{self._dump.name}: wanted trades by time, to a second; {stamp(wrong * 1000)} comes after "
                 f"{stamp(self._edge * 1000)} (UTC). Sort the file, or download it again."
             )
         self._edge = edge

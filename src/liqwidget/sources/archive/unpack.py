@@ -1,6 +1,6 @@
-"""Zips: the bytes of a dump's one CSV, unpacked in memory, and what is refused on the way.
+"""Unpacks the one CSV of an archive file in memory, and rejects malicious or damaged files.
 
-A header may say anything: sizes are counted while reading. Nothing is written to disk.
+Headers are not trusted: sizes are counted while reading. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Protocol
 
+from ...checks import shown
 from ...errors import ParseError
-from ...market.columns import shown
+from .file_names import published
 
-#: Reads at most so many bytes; none at the end.
+#: Reads at most this many bytes; empty at the end.
 Read = Callable[[int], bytes]
 
 _RATIO = 100  # bytes out of one byte in; CSV of candles shrinks to a fifth, of a market that stands still to a 30th
-_FREE = 1 << 20  # bytes that may come out whatever went in
+_FREE = 1 << 20  # bytes that may come out at any ratio
 _DIRECTORY = 1 << 18  # bytes of a zip's list of members; one of a dump takes about 100
 _SUM = re.compile(rb"([0-9a-fA-F]{64})[ \t]+\*?([^\s/\\]{1,200})\s*")
 _AGAIN = "Download it again."
@@ -38,7 +39,7 @@ class _Source(Protocol):
 
 
 class _Bounded(FileIO):
-    """A file that no list of a million members can be read from at once."""
+    """A file with bounded reads, so that a huge list of members is not read at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _DIRECTORY:
@@ -55,12 +56,12 @@ def unpacked(path: Path, limit: int) -> Iterator[Read]:
     path
         The dump.
     limit
-        Most bytes that may come out.
+        Most unpacked bytes.
 
     Raises
     ------
     ParseError
-        Whatever is not one whole CSV of the dump's name, while it is read too.
+        The file is not one whole CSV with the dump's name; also raised while reading.
     """
     name = path.name
     try:
@@ -68,7 +69,7 @@ def unpacked(path: Path, limit: int) -> Iterator[Read]:
             packed = os.fstat(file.fileno()).st_size
             if name.endswith(".zip"):
                 with zipfile.ZipFile(file) as archive:
-                    member = _member(archive, name)
+                    member = _member(archive, name, published(name).removesuffix(".zip") + ".csv")
                     with archive.open(member) as inside:
                         yield _counted(inside, name, limit, packed, member.file_size)
             elif name.endswith(".gz"):
@@ -77,31 +78,33 @@ def unpacked(path: Path, limit: int) -> Iterator[Read]:
             else:
                 yield _counted(file, name, limit)
     except EOFError:
-        raise ParseError(f"{name}: a whole file was wanted; it ends in the middle. {_AGAIN}") from None
+        raise ParseError(f"{name}: wanted a whole file; got one that ends in the middle. {_AGAIN}") from None
     except _DAMAGE as error:
         kind = "gzip" if name.endswith(".gz") else "zip"
         said = re.sub(r"[^\x20-\x7e]+", " ", str(error))[:100]
-        raise ParseError(f"{name}: a whole {kind} file was wanted; it is damaged or none: {said}. {_AGAIN}") from None
+        raise ParseError(f"{name}: wanted a whole {kind} file; got one that is damaged: {said}. {_AGAIN}") from None
     except OSError as error:
-        if error.errno == errno.EINVAL:  # a zip that sends its reader to before its beginning
-            raise ParseError(f"{name}: a whole zip file was wanted; it is damaged or none. {_AGAIN}") from None
+        if error.errno == errno.EINVAL:  # a zip with an offset before its beginning
+            raise ParseError(f"{name}: wanted a whole zip file; got one that is damaged. {_AGAIN}") from None
         raise _unreadable(name, error) from None
 
 
 def verified(path: Path) -> bool:
-    """Compare a dump with the SHA-256 that lies beside it.
+    """Compare a file with its ``.CHECKSUM`` file.
 
     Returns
     -------
     bool
-        True: it is what was published; False: nothing lies there to compare with.
+        True: it matches; False: there is no checksum file.
 
     Raises
     ------
     ParseError
-        They differ, or the checksum is another file's or none.
+        They differ, or the checksum file is invalid or of another file.
     """
     name, beside = path.name, path.with_name(path.name + ".CHECKSUM")
+    if not beside.exists():
+        beside = path.with_name(published(name) + ".CHECKSUM")
     if beside.is_symlink() or not beside.exists():
         return False
     try:
@@ -109,12 +112,11 @@ def verified(path: Path) -> bool:
             match = _SUM.fullmatch(file.read(1024))
         if match is None:
             raise ParseError(
-                f"{beside.name}: a line '<sha256>  {name}' was wanted; got something else. "
-                "Download it again, or delete it."
+                f"{beside.name}: wanted a line '<sha256>  {name}'; got something else. Download it again, or delete it."
             )
-        if match[2] != name.encode():
+        if match[2] != published(name).encode():
             raise ParseError(
-                f"{beside.name}: the checksum of {name} was wanted; it is that of "
+                f"{beside.name}: wanted the checksum of {name}; got that of "
                 f"{shown(match[2].decode(errors='replace'))}. Download it again, or delete it."
             )
         with _opened(path) as file:
@@ -123,7 +125,7 @@ def verified(path: Path) -> bool:
         raise _unreadable(name, error) from None
     if digest != match[1].decode().lower():
         raise ParseError(
-            f"{name}: the published SHA-256 {match[1].decode().lower()[:12]}... was wanted; the file has "
+            f"{name}: wanted the published SHA-256 {match[1].decode().lower()[:12]}...; got "
             f"{digest[:12]}...: it is damaged, or was changed. Download both again."
         )
     return True
@@ -138,28 +140,27 @@ def _opened(path: Path) -> _Bounded:
     file = _Bounded(path, opener=opener)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise ParseError(f"{path.name}: a file was wanted; it is a folder, a pipe or a device. Pass the file itself.")
+        raise ParseError(f"{path.name}: wanted a file; got a folder, a pipe or a device. Pass the file itself.")
     return file
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """Return the one member, where it is what the zip's name promises."""
-    wanted = name.removesuffix(".zip") + ".csv"
+def _member(archive: zipfile.ZipFile, name: str, wanted: str) -> zipfile.ZipInfo:
+    """Return the one member, if it has the name of the published zip."""
     members = archive.infolist()
     cure = "It is not as published: download it again."
     if len(members) != 1:
-        raise ParseError(f"{name}: one member, {wanted}, was wanted; it has {len(members)}. {cure}")
+        raise ParseError(f"{name}: wanted one member, {wanted}; got {len(members)}. {cure}")
     member = members[0]
     if (called := member.orig_filename) != wanted:
         called = "something in a folder" if "/" in called or "\\" in called else shown(called)
-        raise ParseError(f"{name}: the member {wanted} was wanted; it is called {called}. {cure}")
+        raise ParseError(f"{name}: wanted the member {wanted}; got {called}. {cure}")
     mode = member.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise ParseError(f"{name}: a plain member was wanted; {wanted} is a link or a device. {cure}")
+        raise ParseError(f"{name}: wanted a plain member; got {wanted}, a link or a device. {cure}")
     if member.flag_bits & 0x1:
-        raise ParseError(f"{name}: a plain member was wanted; {wanted} is encrypted. {cure}")
+        raise ParseError(f"{name}: wanted a plain member; got {wanted}, which is encrypted. {cure}")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ParseError(f"{name}: deflate was wanted; {wanted} is packed by method {member.compress_type}. {cure}")
+        raise ParseError(f"{name}: wanted deflate; got {wanted}, packed by method {member.compress_type}. {cure}")
     return member
 
 
@@ -172,11 +173,11 @@ def _counted(inside: _Source, name: str, limit: int, packed: int = 0, said: int 
         out += len(piece)
         if out > limit or (packed and out > max(_FREE, packed * _RATIO)):
             raise ParseError(
-                f"{name}: at most {limit:,} bytes, and {_RATIO} for each packed one, were wanted; more come out of its "
-                f"{packed:,}. It is no such file: delete it, and download it from its publisher."
+                f"{name}: wanted at most {limit:,} bytes, and {_RATIO} for each packed one; got more from its "
+                f"{packed:,}. Delete it, and download it from its publisher."
             )
         if not piece and said not in (-1, out):
-            raise ParseError(f"{name}: {said:,} bytes were announced; {out:,} came out. {_AGAIN}")
+            raise ParseError(f"{name}: wanted {said:,} bytes, as its header says; got {out:,}. {_AGAIN}")
         return piece
 
     return read
@@ -184,5 +185,5 @@ def _counted(inside: _Source, name: str, limit: int, packed: int = 0, said: int 
 
 def _unreadable(name: str, error: OSError) -> ParseError:
     return ParseError(
-        f"{name}: the file cannot be read: {error.strerror or 'input or output failed'}. Look at its rights."
+        f"{name}: wanted to read the file; got {error.strerror or 'an input error'}. Check its permissions."
     )

@@ -1,6 +1,6 @@
-"""The cache of market data on this machine: where it is, what is in it, and how to empty it.
+"""The cache of market data on this machine: its location, its contents, and how to clear it.
 
-One series is a `Store`; everything below the cache folder but ``v1`` belongs to others.
+One series is a `Store`. In the cache folder, only ``v1`` belongs to it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import os
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from platformdirs import user_cache_path
 
+from ...checks import shown
 from ...errors import InputError
-from ...market.columns import shown
 from .series_folder import SeriesFolder, check_name, series_below
 from .series_store import Look, Store, stored_columns
 
@@ -26,32 +25,32 @@ _TIMES = ("first", "last", "fetched")
 
 
 def folder(given: str | Path | None) -> Path:
-    """Return the cache folder: the one given, else that of ``LIQWIDGET_CACHE``, else the user's. It makes none.
+    """Return the cache folder: the one given, else ``LIQWIDGET_CACHE``, else the user's. It is not created.
 
     Raises
     ------
     InputError
-        What was given is no path.
+        `given` is not a path.
     """
     if given is None:
         given = os.environ.get(ENVIRONMENT) or None
     if given is None:
         return Path(user_cache_path("liqwidget"))
     if not isinstance(given, str | Path) or not str(given).strip() or "\0" in str(given):
-        raise InputError(f"cache: need the path of a folder; got {shown(given)}.")
+        raise InputError(f"cache: wanted the path of a folder; got {shown(given)}.")
     try:
         return Path(given).expanduser().absolute()
     except RuntimeError:
-        raise InputError(f"cache: need the path of a folder; got {shown(given)}, and no such home.") from None
+        raise InputError(f"cache: wanted the path of a folder; got {shown(given)}, an unknown home.") from None
 
 
 class Cache:
-    """What is kept of market data on this machine; ``liqwidget.cache`` is that of the user.
+    """Cached market data on this machine; ``liqwidget.cache`` is the user's cache.
 
     Parameters
     ----------
     given
-        Its folder; None: as :func:`folder` finds it, at each use.
+        Its folder; None: the result of :func:`folder` at each use.
     """
 
     def __init__(self, given: str | Path | None = None) -> None:
@@ -59,18 +58,18 @@ class Cache:
 
     @property
     def folder(self) -> Path:
-        """Where the cache is, or will be: it is made when something is kept."""
+        """Path of the cache; it is created when something is stored."""
         return folder(self._given)
 
-    def info(self) -> Any:
-        """Return what is kept.
+    def info(self) -> pd.DataFrame:
+        """Return the contents of the cache.
 
         Returns
         -------
         DataFrame
-            One series a row: ``exchange``, ``symbol``, ``kind``, ``interval``; ``first`` and ``last``, the times (UTC)
+            One row per series: ``exchange``, ``symbol``, ``kind``, ``interval``; ``first``, ``last``, the times (UTC)
             of its first and last row; ``rows``; ``gaps``, holes between the ranges that were fetched; ``bytes``; and
-            ``fetched``, when the newest of it was (UTC). Damaged files count as bytes alone: they are fetched again.
+            ``fetched``, the newest fetch (UTC). Damaged files count only as bytes: they are fetched again.
         """
         columns = ["exchange", "symbol", "kind", "interval", "first", "last", "rows", "gaps", "bytes", "fetched"]
         lines = []
@@ -82,23 +81,23 @@ class Cache:
         return frame.astype(dict.fromkeys(("rows", "gaps", "bytes"), "int64")).assign(**times)
 
     def clear(self, exchange: str | None = None, symbol: str | None = None, interval: str | None = None) -> int:
-        """Delete what is kept, or some of it.
+        """Delete cached data, all or part of it.
 
         Parameters
         ----------
         exchange, symbol, interval
-            Only series of these; None: of any.
+            Only series with these values; None: any.
 
         Returns
         -------
         int
-            Bytes freed. Nothing is deleted but the files of this cache; empty folders and their locks stay, since
-            another process may be waiting for one.
+            Bytes freed. Only files of this cache are deleted; empty folders and locks stay, since another process may
+            be waiting for a lock.
 
         Raises
         ------
         InputError
-            An argument cannot be one.
+            An argument is not valid.
         DataError
             A file cannot be deleted, or another process keeps it.
         """

@@ -1,7 +1,7 @@
-"""Coverage: for which times the rows of a series are known, for good or for now.
+"""Coverage: the times for which the rows of a series are known, finally or provisionally.
 
-A day (UTC) is *settled* when it ended at least a lag ago. What was fetched of a settled day is final; what was fetched
-of a later one is provisional, and is wanted again.
+A day (UTC) is *settled* once it ended at least a lag ago. Rows fetched of a settled day are final; rows fetched of a
+later day are provisional and are fetched again.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Coverage:
     Attributes
     ----------
     final
-        Ranges that are never fetched again, by time, as few as can be.
+        Ranges that are never fetched again, in order of time, as few as possible.
     provisional
-        Ranges of days that were not settled when they were fetched, each with that time, by time.
+        Ranges of days that were not settled when fetched, each with the time of its fetch, in order of time.
     """
 
     final: tuple[Span, ...] = ()
@@ -46,7 +46,7 @@ class Coverage:
 
     @property
     def spans(self) -> list[Span]:
-        """All ranges that are known, as few as can be."""
+        """All known ranges, as few as possible."""
         return covered([*self.final, *((start, end) for start, end, _ in self.provisional)])
 
     def lasting(self, now: int, fresh: int, until: int) -> list[Span]:
@@ -57,17 +57,17 @@ class Coverage:
         now
             The time, ms.
         fresh
-            How long a provisional range is good, ms. One that claims to be from the future is as old as it is early.
+            How long a provisional range is valid, ms. A fetch time in the future counts as that far in the past.
         until
-            The end of the last settled day, ms: provisional ranges before it are wanted once more, fresh or not.
+            The end of the last settled day, ms: provisional ranges before it are fetched once more, even if fresh.
         """
         good = [(max(start, until), end) for start, end, at in self.provisional if abs(now - at) < fresh]
         return covered([*self.final, *good])
 
     def extended(self, span: Span, now: int, until: int) -> tuple[Coverage, list[Span]]:
-        """Return what is known once `span` was fetched at `now`, and the ranges of which that fetch has the say.
+        """Return the coverage after `span` was fetched at `now`, and the ranges whose rows that fetch replaces.
 
-        Final ranges are never taken; of two provisional fetches, the later one holds.
+        Final ranges are never replaced; of two provisional fetches, the later one is kept.
         """
         start, end = span
         later = [(first, last) for first, last, at in self.provisional if at > now]

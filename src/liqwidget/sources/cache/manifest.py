@@ -1,10 +1,10 @@
-"""The manifest of a series: what its parts hold, and how to tell that they still do.
+"""The manifest of a series: contents and checksums of its parts.
 
-For each month it lists the states that the month's part may be in: the one of the last write, and the one before it.
-Which of them holds, the part's checksum says. So a write replaces first the manifest and then the parts, and whenever
-it is killed, every part is in a state that the manifest knows.
+For each month it lists the possible states of the month's part: the one of the last write, and the one before it. The
+part's checksum says which of them applies. A write replaces first the manifest and then the parts, so whenever it is
+killed, every part is in a state that the manifest lists.
 
-The file is JSON; ``check`` is the checksum of all the rest.
+The file is JSON; ``check`` is the checksum of the rest.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _CHECK = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class State:
-    """What one month's part holds.
+    """Contents of one month's part.
 
     Attributes
     ----------
     check
-        The part's checksum; empty where there are no rows, and so no part.
+        The part's checksum; empty if there are no rows and so no part.
     size
         The part's bytes.
     rows
-        How many.
+        Number of rows.
     first, last
-        Times of the first and the last row, ms; 0 where there are none.
+        Times of the first and the last row, ms; 0 if there are none.
     fetched
-        When the newest of it was fetched, ms.
+        Time of the newest fetch, ms.
     coverage
-        Which of the month's times are known.
+        The known times of the month.
     """
 
     check: str
@@ -62,11 +62,11 @@ class Manifest:
     Attributes
     ----------
     series
-        Venue, symbol, kind and interval: a manifest copied to another series is none.
+        Venue, symbol, kind and interval: a manifest copied from another series is rejected.
     columns
         Names of the float64 columns.
     parts
-        By month, the states its part may be in; the newest last.
+        By month, the possible states of its part; the newest last.
     """
 
     series: tuple[str, ...]
@@ -87,7 +87,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Return the manifest of a file; ParseError for what is none, or is of another version."""
+    """Return the manifest of a file; ParseError if it is damaged or of another version."""
     try:
         body = json.loads(data if len(data) <= MOST_MANIFEST else b"")
         if body.pop("check") != digest(_canonical(body)) or body["version"] != VERSION:
@@ -95,7 +95,7 @@ def decode_manifest(data: bytes) -> Manifest:
         parts = {month: _states(cells, month) for month, cells in body["parts"].items()}
         return Manifest(_names(body["series"]), _names(body["columns"]), dict(sorted(parts.items())))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise ParseError("a manifest is damaged, or of another version.") from None
+        raise ParseError(f"wanted a manifest of version {VERSION}; got damage or another version.") from None
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:
@@ -108,7 +108,7 @@ def _written(state: State) -> dict[str, Any]:
 
 
 def _states(cells: Any, month: str) -> tuple[State, ...]:
-    """States of a month; ValueError (or what a wrong type raises) where they cannot be any."""
+    """Return the states of a month; ValueError (or what a wrong type raises) if they are not valid."""
     if not _MONTH.fullmatch(month) or not isinstance(cells, list) or not cells:
         raise ValueError
     return tuple(_state(cell, month) for cell in cells)

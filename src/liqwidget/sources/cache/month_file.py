@@ -1,4 +1,4 @@
-"""A part: the rows of one UTC month as parquet. The same rows are the same bytes."""
+"""A part: the rows of one UTC month as Parquet. Equal rows give equal bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import ParseError
 from ...market.columns import Floats
 from ..rows import Rows, Span
 
-#: Most rows of a part: a month has 44,640 minutes.
+#: Most rows of a part; a month has 44,640 minutes.
 MOST_ROWS = 1_000_000
 #: Most bytes of a part.
 MOST_BYTES = 1 << 27
@@ -36,7 +36,7 @@ def months(start: int, end: int) -> list[str]:
 
 @cache
 def bounds(month: str) -> Span:
-    """Return the range of a month ("2026-01") in ms; ValueError for what is none."""
+    """Return the range of a month ("2026-01") in ms; ValueError if it is not a month."""
     begin = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     after = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
     return int(begin.timestamp()) * 1000, int(after.timestamp()) * 1000
@@ -65,7 +65,7 @@ def encode_part(rows: Rows, columns: Sequence[str]) -> bytes:
 
 
 def _plain(values: Floats) -> Floats:
-    """One spelling of zero and of NaN, so that equal values are equal bytes."""
+    """Return values with one representation of zero and of NaN, so that equal values are equal bytes."""
     return np.where(np.isnan(values), np.nan, values + 0.0)
 
 
@@ -75,11 +75,11 @@ def decode_part(data: bytes, columns: Sequence[str], count: int) -> Rows:
     Parameters
     ----------
     data
-        The whole file; nothing stands for no rows.
+        The whole file; empty for no rows.
     columns
-        Names that must be there, in this order, after "time".
+        Required column names, in this order, after "time".
     count
-        How many rows there must be; looked up in the file's metadata before anything is unpacked.
+        Required number of rows; compared with the file's metadata before anything is unpacked.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def decode_part(data: bytes, columns: Sequence[str], count: int) -> Rows:
     Raises
     ------
     ParseError
-        The file is none, or holds something else.
+        The file is not such a file.
     """
     if not data and not count:
         return Rows.empty(columns)
@@ -97,18 +97,18 @@ def decode_part(data: bytes, columns: Sequence[str], count: int) -> Rows:
         file = pq.ParquetFile(pa.BufferReader(data))
         schema, meta = file.schema_arrow, file.metadata
         if schema.names != ["time", *columns] or schema.types != [pa.int64()] + [pa.float64()] * len(columns):
-            raise ParseError("a part has other columns.")
+            raise ParseError(f"wanted the columns {', '.join(columns)}; got others.")
         if meta.num_rows != count:
-            raise ParseError(f"a part of {count} rows was wanted; got {meta.num_rows}.")
+            raise ParseError(f"wanted a part of {count} rows; got {meta.num_rows}.")
         table = file.read(use_threads=False)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise ParseError(f"a part is no parquet file ({type(error).__name__}).") from None
+        raise ParseError(f"wanted a parquet file; got {type(error).__name__}.") from None
     if any(column.null_count for column in table.columns):
-        raise ParseError("a part has empty cells.")
+        raise ParseError("wanted no empty cell; got some.")
     arrays = [column.to_numpy() for column in table.columns]
     for array in arrays:
         array.flags.writeable = False
     rows = Rows(arrays[0], dict(zip(columns, arrays[1:], strict=True)))
     if not (np.diff(rows.time) > 0).all():
-        raise ParseError("the times of a part do not increase.")
+        raise ParseError("wanted times that increase; got others.")
     return rows

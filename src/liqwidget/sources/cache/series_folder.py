@@ -1,7 +1,7 @@
-"""The folder of one series: its name, its lock, and its files, which are moved to their place when they are whole.
+"""The folder of one series: its name, its lock, and its files, which are written atomically.
 
-Below the cache folder it is ``v1/<venue>/<symbol>/<kind>/<interval>/``. Links are never followed, and no other files
-than its own are read, written or removed.
+Its path below the cache folder is ``v1/<venue>/<symbol>/<kind>/<interval>/``. Links are never followed, and only its
+own files are read, written or removed.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ...checks import shown
 from ...errors import DataError, InputError
-from ...market.columns import shown
+from ..venues.symbols import LETTERS
 
 MANIFEST = "manifest.json"
 _LAYOUT = "v1"
 _LOCK = "lock"
 _OWN = re.compile(r"\d{4}-\d{2}\.parquet|manifest\.json")
 _NAMES = {
-    "exchange": (re.compile(r"[a-z][a-z0-9]{1,19}"), "small letters and digits, such as 'binance'"),
-    "symbol": (re.compile(r"(?=.{1,40}$)[A-Z0-9]+(-[A-Z0-9]+)*"), "capitals and digits, such as 'BTC-USDT-SWAP'"),
-    "kind": (re.compile(r"(?=.{1,40}$)[a-z]+(_[a-z]+)*"), "small letters, such as 'open_interest'"),
+    "exchange": (re.compile(r"[a-z][a-z0-9]{1,19}"), "lower case letters and digits, such as 'binance'"),
+    "symbol": (
+        re.compile(rf"(?=.{{1,40}}$)[{LETTERS}]+(-[A-Z0-9]+)*"),
+        "capital letters and digits, such as 'BTC-USDT-SWAP'",
+    ),
+    "kind": (re.compile(r"(?=.{1,40}$)[a-z]+(_[a-z]+)*"), "lower case letters, such as 'open_interest'"),
     "interval": (re.compile(r"[0-9]{1,3}[a-z]|any"), "a number and a letter, such as '5m'"),
 }
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
@@ -47,7 +51,7 @@ class SeriesFolder:
     Raises
     ------
     InputError
-        One of them cannot be a folder's name, or the folder is a link that leads out of the cache folder.
+        One of them is not a valid name, or the folder is a link that leads out of the cache folder.
     """
 
     def __init__(self, root: Path, series: tuple[str, ...]) -> None:
@@ -57,36 +61,36 @@ class SeriesFolder:
         self._check_inside()
 
     def files(self) -> dict[str, int]:
-        """Return the names of its files that are there, the manifest first, and their bytes."""
+        """Return names and sizes of its existing files, the manifest first."""
         names = [MANIFEST, *_listed(self._path)]
         signatures = {name: self.signature(name) for name in names if _OWN.fullmatch(name.removesuffix(".tmp"))}
         return {name: signature[0] for name, signature in signatures.items() if signature}
 
     def signature(self, name: str) -> Signature:
-        """Return size, time and inode of a regular file; nothing for what is none."""
+        """Return size, time and inode of a regular file; an empty tuple for anything else."""
         with suppress(OSError):
             return _signature((self._path / name).lstat())
         return ()
 
     def contents(self, name: str, most: int) -> tuple[bytes, Signature]:
-        """Return bytes and signature of a regular file; of one that has more than `most` bytes, one more than that."""
+        """Return content and signature of a regular file; at most ``most + 1`` bytes are read."""
         with suppress(OSError):
             if self.signature(name):
                 with (self._path / name).open("rb") as file:
-                    found = os.fstat(file.fileno())  # another file than a moment ago, where a writer was between
+                    found = os.fstat(file.fileno())  # a writer may have replaced the file in between
                     return file.read(min(found.st_size, most) + 1), _signature(found)
         return b"", ()
 
     @contextmanager
     def alone(self, patience: float) -> Iterator[None]:
-        """Hold the lock, for which to wait so many seconds and which ends with the process.
+        """Hold the lock, waiting at most `patience` seconds for it; it is released when the process ends.
 
-        What a killed writer left half done goes.
+        Temporary files of a killed writer are removed.
 
         Raises
         ------
         DataError
-            Another process keeps it, or a file cannot be written, here or by what is done meanwhile.
+            Another process holds it, or a file cannot be written, here or in the body.
         """
         self._check_inside()
         try:
@@ -99,18 +103,18 @@ class SeriesFolder:
                 yield
         except Timeout:
             raise DataError(
-                f"cache: {self.name} is kept by another process for more than {patience:.0f} s. "
+                f"cache: wanted the lock of {self.name}; got none in {patience:.0f} s, another process has it. "
                 "End that process, take another folder (cache=...), or do without (cache=False)."
             ) from None
         except (OSError, NotImplementedError) as error:
             why = getattr(error, "strerror", None) or "its file system has no locks"
             raise DataError(
-                f"cache: the cache folder could not be written ({why}). Make room, take another folder "
+                f"cache: wanted to write the cache folder; got {why}. Make room, take another folder "
                 "(cache=... or LIQWIDGET_CACHE), or do without (cache=False)."
             ) from None
 
     def put(self, files: Mapping[str, bytes]) -> None:
-        """Write all files, then move them to their places in this order; no bytes: the file goes. Needs the lock."""
+        """Write all files, then move them into place in this order; empty content removes a file. Needs the lock."""
         try:
             for name, data in files.items():
                 if data:
@@ -141,16 +145,16 @@ class SeriesFolder:
             if self._path.resolve().is_relative_to(self._root.resolve()):
                 return
         raise InputError(
-            f"cache: {self.name} needs a folder below the cache folder; there is a link that leads out of it. "
+            f"cache: wanted a folder for {self.name} inside the cache folder; got a link that leads out of it. "
             "Remove the link, or take another folder (cache=...)."
         )
 
 
 def check_name(what: str, name: object) -> str:
-    """Return a part of a series' path ("exchange", "symbol", "kind", "interval"); InputError for what cannot be one."""
+    """Return a part of a series' path ("exchange", "symbol", "kind", "interval"); InputError if it is not valid."""
     pattern, wanted = _NAMES[what]
     if not isinstance(name, str) or not pattern.fullmatch(name) or _RESERVED.fullmatch(name):
-        raise InputError(f"{what}: need {wanted}; got {shown(name)}.")
+        raise InputError(f"{what}: wanted {wanted}; got {shown(name)}.")
     return name
 
 

@@ -1,8 +1,8 @@
-"""One series on disk: rows of one venue, symbol, kind and interval, and for which times they are known.
+"""One series on disk: rows of one venue, symbol, kind and interval, and their coverage.
 
-A manifest and, for each UTC month that has rows, a part ``YYYY-MM.parquet``. Readers take no lock. Whatever is not
-exactly what the manifest says, of this version and these columns, is logged and counts as not there, so that it is
-fetched again: neither a kill nor a power cut nor a damaged disk gives wrong rows, and nothing has to be synced.
+A manifest and, for each UTC month with rows, a part ``YYYY-MM.parquet``. Readers take no lock. Files that do not match
+the manifest, version and columns exactly are logged and treated as missing, so that they are fetched again: neither a
+kill nor a power cut nor a damaged disk produces wrong rows, and no file has to be synced.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .manifest import MOST_MANIFEST, Manifest, State, decode_manifest, encode_ma
 from .month_file import LATEST, MOST_BYTES, MOST_ROWS, bounds, decode_part, digest, encode_part, months
 from .series_folder import MANIFEST, SeriesFolder, Signature
 
-#: How long after its end a day may still change, ms, where the source says nothing else.
+#: How long after its end a day may still change, ms, unless the source says otherwise.
 LAG = MINUTE // 2
-_PATIENCE = 60.0  # seconds for which a writer waits for another one,
-_GLANCE = 2.0  # and a reader that saw a part change for a writer
-_KEPT = 16  # parts that a Store keeps in memory
+_PATIENCE = 60.0  # seconds that a writer waits for another writer,
+_GLANCE = 2.0  # and that a reader waits for a writer when a part has changed
+_KEPT = 16  # parts that a Store caches in memory
 _log = logging.getLogger("liqwidget.cache")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Of a series: times of the first and the last row, their count, holes between known ranges, bytes, newest fetch.
+    """Of a series: times of the first and the last row, count, holes between known ranges, bytes, newest fetch.
 
-    Times are in ms; those of nothing are None.
+    Times are in ms, None if there are no rows.
     """
 
     first: int | None
@@ -48,12 +48,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Look:
-    """What a series had when it was looked at; other processes may write it, or clear it, at any time.
+    """A snapshot of a series; other processes may write or clear the series at any time.
 
     Attributes
     ----------
     rows
-        The rows that are known; tidy, perhaps read-only.
+        The known rows; tidy, possibly read-only.
     """
 
     rows: Rows
@@ -61,23 +61,23 @@ class Look:
     _lag: int = LAG
 
     def holes(self, start: int, end: int, now: int, fresh: int) -> list[Span]:
-        """Return what of ``[start, end)`` has to be fetched, by time.
+        """Return the parts of ``[start, end)`` that have to be fetched, in order of time.
 
         Parameters
         ----------
         start, end
-            ms, within what was looked at. Nothing after the last fetch is known: ask for an end on the candles' grid.
+            ms, within the snapshot. Nothing after the last fetch is known: use an end on the candles' grid.
         now
             The venue's time, ms.
         fresh
-            How long rows of a day that was not over when they were fetched are good enough, ms. Once that day has
-            been over for the series' lag, they are wanted once more, and then never again.
+            How long rows of a day that was not over when they were fetched stay valid, ms. Once that day has been
+            over for the series' lag, they are fetched once more, and then never again.
         """
         until = settled(now, self._lag)
         return holes([span for known in self._known for span in known.lasting(now, fresh, until)], start, end)
 
     def missing(self, start: int, end: int) -> list[Span]:
-        """Return what of ``[start, end)``, within what was looked at, was never fetched, by time."""
+        """Return the parts of ``[start, end)``, within the snapshot, that were never fetched, in order of time."""
         return holes([span for known in self._known for span in known.spans], start, end)
 
 
@@ -94,18 +94,18 @@ class Store:
     Parameters
     ----------
     root
-        The cache folder; made when something is written.
+        The cache folder; created when something is written.
     venue, symbol, kind, interval
-        What the series is; each becomes the name of a folder.
+        Identify the series; each becomes the name of a folder.
     columns
         Names of its float64 columns.
     lag
-        How long after the end of a UTC day its rows are still not all there, ms.
+        How long after the end of a UTC day its rows may still be incomplete, ms.
 
     Raises
     ------
     InputError
-        A name cannot be one, or its folder is a link that leads out of the cache folder.
+        A name is not valid, or its folder is a link that leads out of the cache folder.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Store:
         self._told: set[str] = set()
 
     def look(self, start: int, end: int) -> Look:
-        """Return what is known of ``[start, end)`` (ms), for good or for now: rows and coverage of one moment."""
+        """Return a snapshot of ``[start, end)`` (ms): the known rows, final and provisional, and their coverage."""
         there = self._parts(start, end)
         parts = [part.rows.within(start, end) for part in there]
         rows = parts[0] if len(parts) == 1 else Rows.joined(parts, self.columns)
@@ -127,7 +127,7 @@ class Store:
 
     @property
     def fetched(self) -> int | None:
-        """When the newest of what is there was fetched, ms; None where nothing is there."""
+        """When the newest stored rows were fetched, ms; None if there are none."""
         parts = self._manifest().parts
         newest: int | None = None
         for claim, month in sorted(((states[-1].fetched, month) for month, states in parts.items()), reverse=True):
@@ -138,29 +138,29 @@ class Store:
         return newest
 
     def write(self, rows: Rows, span: Span, now: int) -> None:
-        """Keep what was fetched of ``[start, end)`` at the time `now`.
+        """Store the rows fetched of ``[start, end)`` at the time `now`.
 
         Parameters
         ----------
         rows
-            All rows of the range, in any order; others are left out.
+            All rows of the range, in any order; rows outside it are ignored.
         span
-            The range, ms. What of it lies after `now` is not known by this.
+            The range, ms. Its part after `now` does not become known.
         now
             The venue's time when the fetch began, ms.
 
         Raises
         ------
         ParseError
-            Rows of one time differ.
+            Two rows of the same time differ.
         DataError
-            The cache folder cannot be written, or another process keeps it.
+            The cache folder cannot be written, or another process holds its lock.
         """
         now = int(now)
         start, end = int(span[0]), min(int(span[1]), now)
         if start < 0 or not 0 <= now <= LATEST or set(rows.columns) != set(self.columns):
             raise InputError(
-                f"cache: need times from 1970 to 2100 and columns {', '.join(self.columns)}; "
+                f"cache: wanted times from 1970 to 2100 and columns {', '.join(self.columns)}; "
                 f"got {start} to {end} ms at {now} and {', '.join(rows.columns)}."
             )
         rows = rows.tidy(self._folder.name)
@@ -190,7 +190,7 @@ class Store:
         Raises
         ------
         DataError
-            A file cannot be deleted, or another process keeps it.
+            A file cannot be deleted, or another process holds the lock.
         """
         before = self.size
         if before:
@@ -201,11 +201,11 @@ class Store:
 
     @property
     def size(self) -> int:
-        """Bytes of its files; 0 where nothing is there."""
+        """Size of its files in bytes; 0 if there are none."""
         return sum(self._folder.files().values())
 
     def summary(self) -> Summary:
-        """Look all parts through, without reading their rows."""
+        """Return a summary of all parts, without reading their rows."""
         states = [self._state(month, states)[0] for month, states in self._manifest().parts.items()]
         there = [state for state in states if state is not None]
         known = covered(span for state in there for span in state.coverage.spans)
@@ -219,14 +219,14 @@ class Store:
         )
 
     def _parts(self, start: int, end: int) -> list[_Loaded]:
-        """Return what is there of the months that the range touches, by time."""
+        """Return the valid parts of the months that the range touches, in order of time."""
         parts = self._touched(start, end)
-        if any(part is None for part in parts.values()):  # damaged, or written since the manifest was: then look again
+        if any(part is None for part in parts.values()):  # damaged, or written after the manifest was read: look again
             with suppress(DataError), self._folder.alone(_GLANCE):
                 parts = self._touched(start, end)
             for month, part in parts.items():
                 if part is None:
-                    self._tell(f"{month}: the part is not what was written")
+                    self._tell(f"{month}: the part differs from what was written")
         return [part for part in parts.values() if part is not None]
 
     def _touched(self, start: int, end: int) -> dict[str, _Loaded | None]:
@@ -235,7 +235,7 @@ class Store:
         return {month: self._load(month, parts[month]) for month in touched}
 
     def _manifest(self) -> Manifest:
-        """Return the manifest; an empty one where there is none of this series, these columns and this version."""
+        """Return the manifest; an empty one if there is none for this series, these columns and this version."""
         data, signature = self._folder.contents(MANIFEST, MOST_MANIFEST)
         try:
             manifest = decode_manifest(data) if signature else None
@@ -248,9 +248,9 @@ class Store:
         return manifest or Manifest(self.series, self.columns)
 
     def _load(self, month: str, states: Sequence[State]) -> _Loaded | None:
-        """Return the rows of a month, read or kept; None where the part is in none of the states."""
+        """Return the rows of a month, read or cached; None if the part matches none of the states."""
         kept = self._loaded.get(month)
-        # Times of files are coarse: one that looks the same may be the next one, if the manifest knows of a next one.
+        # File times are coarse: a file that looks unchanged may be the next one, if the manifest lists a next state.
         if kept and states and kept.state == states[-1] and kept.signature == self._folder.signature(_part(month)):
             return kept
         state, data, signature = self._state(month, states)
@@ -260,7 +260,7 @@ class Store:
             rows = decode_part(data, self.columns, state.rows)
             ends = _ends(rows)
             if ends != (state.first, state.last) or not inside(state.coverage.spans, rows.time).all():
-                raise ParseError("a part has rows that its manifest does not know.")
+                raise ParseError("wanted the rows that the manifest lists; got others.")
         except ParseError as error:
             self._tell(f"{month}: {error}")
             return None
@@ -271,18 +271,18 @@ class Store:
         return loaded
 
     def _state(self, month: str, states: Sequence[State]) -> tuple[State | None, bytes, Signature]:
-        """Return the state that a month's part is in, its bytes and its file's signature."""
+        """Return the state that matches a month's part, the part's bytes and its file's signature."""
         data, signature = self._folder.contents(_part(month), max((state.size for state in states), default=0))
         check = digest(data)
         return next((state for state in states if state.check == check), None), data, signature
 
     def _merged(self, old: _Loaded | None, rows: Rows, span: Span, now: int) -> tuple[State, bytes]:
-        """Return what a month's part becomes when `rows` were fetched of `span`; its bytes only where they change."""
+        """Return a month's state after `rows` were fetched of `span`, and the part's bytes if they change."""
         before = old.rows if old else Rows.empty(self.columns)
         known = old.state.coverage if old else Coverage()
         coverage, taken = known.extended(span, now, settled(now, self.lag))
         if _differ(rows.taken(inside(known.final, rows.time)), before):
-            self._tell("rows of a day that was over came again and differ; the first ones are kept")
+            self._tell("rows of a settled day were fetched again and differ; the first ones are kept")
         if old and not taken:
             return old.state, b""
         rows = rows.taken(inside(taken, rows.time)).over(before.taken(~inside(taken, before.time)))
@@ -293,14 +293,14 @@ class Store:
         return State(digest(data), len(data), len(rows), *_ends(rows), fetched, coverage), data
 
     def _tell(self, what: str) -> None:
-        """Log once that something is not there."""
+        """Log a warning once."""
         if what not in self._told:
             self._told.add(what)
             _log.warning("cache: %s: %s", self._folder.name, what)
 
 
 def stored_columns(folder: SeriesFolder) -> tuple[str, ...]:
-    """Return the names of the columns of a series; none where its manifest is damaged."""
+    """Return the names of a series' columns; none if its manifest is damaged."""
     with suppress(ParseError):
         return decode_manifest(folder.contents(MANIFEST, MOST_MANIFEST)[0]).columns
     return ()
@@ -315,7 +315,7 @@ def _ends(rows: Rows) -> Span:
 
 
 def _differ(new: Rows, old: Rows) -> bool:
-    """Tell whether any of `new` is another row than that of `old` at the same time."""
+    """Tell whether any row of `new` differs from the row of `old` at the same time."""
     _, here, there = np.intersect1d(new.time, old.time, assume_unique=True, return_indices=True)
     pairs = ((values[here], old.columns[name][there]) for name, values in new.columns.items())
     return not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)

@@ -1,7 +1,7 @@
-"""From rows of several kinds to one table of candles: which value belongs to which candle.
+"""Joins rows of several kinds into one table of candles.
 
-A candle that opens at t with step s closes at t + s. What it carries beside its own prices is what was known at its
-close: the last snapshot or settlement with ``time <= t + s``, unless that is older than the kind allows.
+A candle that opens at t with step s closes at t + s. Its optional values are those known at its close: the last
+snapshot or settlement with ``time <= t + s``, unless that is older than the kind allows.
 """
 
 from __future__ import annotations
@@ -15,32 +15,34 @@ import pandas as pd
 from ..rows import Rows, Times
 from ..venues.venue import HOUR, MINUTE, Kind
 
-#: How old a value may be at a candle's close, ms, where that is more than what comes within one step: the finest
-#: snapshots are made every five minutes, settlements now and then.
+#: How old a value may be at a candle's close, ms, if that is more than one step: the finest snapshots come every five
+#: minutes, settlements less often.
 FRESH: Mapping[Kind, int] = {"open_interest": 5 * MINUTE - 1, "long_short": 5 * MINUTE - 1, "funding": 24 * HOUR}
 
 
-def assemble(parts: Mapping[Kind, Rows], step: int) -> Any:
+def assemble(parts: Mapping[Kind, Rows], step: int) -> pd.DataFrame:
     """Join rows on the candles' open times.
 
     Parameters
     ----------
     parts
-        Tidy rows by kind; "candles" must be there. Rows of "mark" and "taker" have open times as candles have,
-        those of the others moments.
+        Tidy rows by kind; "candles" is required. Times of "mark" and "taker" are open times, as those of candles; times
+        of the others are times of observation.
     step
         The candles' interval, ms.
 
     Returns
     -------
     DataFrame
-        Index ``time`` (UTC, open times), the candles' columns, and those of the other parts, NaN where they have
-        nothing for a candle. Columns without any value are left out.
+        Index ``time`` (UTC, open times), the candles' columns, and those of the other kinds, NaN where a candle has
+        no value. Columns without any value are omitted.
     """
     candles = parts["candles"]
     index = pd.DatetimeIndex(candles.time.view("datetime64[ms]").astype("datetime64[ns]"), name="time")
     columns = dict(candles.columns)
     for kind, rows in parts.items():
+        if kind == "open_interest":  # the last known value; exchanges and older caches have 0 where there is none
+            rows = rows.taken(rows.columns["open_interest"] > 0)
         if kind == "candles" or not len(rows):
             continue
         at, good = (_same if kind in ("mark", "taker") else _as_of)(rows, candles.time, step, kind)

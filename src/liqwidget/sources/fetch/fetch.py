@@ -1,4 +1,4 @@
-"""`fetch`: candles and what goes with them, from a venue or from the cache, as a Market."""
+"""`fetch`: candles and optional columns from a venue or the cache, as a Market."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...market import Market
+from ...market.market import Market
 from ...run.progress import Bar, Told
 from ...run.thread import in_thread
 from ..cache.cache import folder
 from ..http.clock import CLOCK
-from ..venues.registry import find_venue
+from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval
-from .fetch_plan import Task
+from .fetch_plan import FetchPlan
 from .wanted import wanted
 
 
@@ -32,15 +32,16 @@ def fetch(
     progress: bool | Told | None = None,
     trust_env: bool = False,
 ) -> Market:
-    """Fetch closed candles of a perpetual, with all that the venue gives beside them.
+    """Fetch closed candles of a perpetual, with all optional columns that the venue offers.
 
-    Rows that were fetched before come from the cache; those of the present day are fetched anew. It works inside a
-    notebook's running loop; the stop button ends it, and what had come is in the cache.
+    Rows that were fetched before come from the cache; those of the current day are fetched again. It works inside a
+    notebook's running event loop; the stop button cancels it, and fetched rows stay in the cache.
 
     Parameters
     ----------
     symbol
-        As the venue writes it (``BTCUSDT``, ``BTC-USDT-SWAP``, ``BTC``), or ``BTCUSDT`` or ``BTC/USDT:USDT`` anywhere.
+        As the venue writes it (``BTCUSDT``, ``BTC-USDT-SWAP``, ``BTC``), or ``BTCUSDT`` or ``BTC/USDT:USDT`` anywhere,
+        or TradingView's ``BINANCE:BTCUSDT.P``. Linear perpetuals only: names of other contracts are refused.
     exchange
         ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`.
     interval
@@ -48,11 +49,11 @@ def fetch(
     start, end
         Open times ``start <= time < end``; text, datetime or Timestamp, naive is UTC. `end` None: now.
     days
-        Length of the range, where not both ends are given; 7 if neither this nor `start` is.
+        Length of the range, unless both ends are given; default 7 if `start` is not given.
     cache
-        False: neither read nor kept; a path: that folder instead of the user's.
+        False: neither read nor write it; a path: use that folder.
     offline
-        Ask nobody: what the cache has, and its repr says how stale that is.
+        Send no requests: return what the cache has; the market's repr says how stale it is.
     progress
         Show a bar; None: in notebooks and terminals, when it takes longer than half a second. A function is called
         instead, with pages done, pages known, and rows so far.
@@ -62,23 +63,23 @@ def fetch(
     Returns
     -------
     Market
-        ``origin`` tells source, time, what is missing and why, and whether it is partial.
+        ``origin`` has the source, the time, missing data with reasons, and whether it is partial.
 
     Raises
     ------
     InputError
         An argument is not usable.
     FetchError, ParseError
-        The venue did not answer as it should. What came before that is in the cache.
+        The venue did not answer as expected. Rows fetched before that are in the cache.
     """
-    task = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
+    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
     if offline:
-        return task.market()
-    with Bar(task.progress, progress) as bar, in_thread(task.run(trust_env)) as future:
+        return plan.market()
+    with Bar(plan.progress, progress) as bar, in_thread(plan.run(trust_env)) as future:
         while wait([future], 0.1).not_done:
             bar.show()
         future.result()
-    return task.market()
+    return plan.market()
 
 
 async def fetch_async(
@@ -94,20 +95,20 @@ async def fetch_async(
     progress: bool | Told | None = None,
     trust_env: bool = False,
 ) -> Market:
-    """Do as :func:`liqwidget.fetch` does, in the running loop; cancelling the task ends it in the same way."""
-    task = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
+    """Fetch like :func:`liqwidget.fetch`, in the running event loop; cancelling the task cancels the fetch."""
+    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
     if not offline:
-        with Bar(task.progress, progress) as bar:
-            run = asyncio.ensure_future(task.run(trust_env))
+        with Bar(plan.progress, progress) as bar:
+            run = asyncio.ensure_future(plan.run(trust_env))
             try:
                 while not run.done():
                     await asyncio.wait([run], timeout=0.1)
                     bar.show()
             finally:
                 run.cancel()
-                await asyncio.wait([run])  # what came is written before anyone goes on
+                await asyncio.wait([run])  # fetched rows are written before returning
             run.result()
-    return task.market()
+    return plan.market()
 
 
 def _prepared(
@@ -119,14 +120,14 @@ def _prepared(
     days: Any,
     cache: bool | str | Path,
     offline: bool,
-) -> Task:
+) -> FetchPlan:
     venue = find_venue(exchange)
     step = check_interval(interval)
     if interval not in venue.series["candles"].periods:
         known = ", ".join(venue.series["candles"].periods)
-        raise InputError(f"interval: {venue.name} has {known}; got {interval}.")
+        raise InputError(f"interval: wanted one that {venue.name} has, {known}; got {interval}.")
     if cache is False and offline:
-        raise InputError("fetch: offline=True reads the cache; got cache=False. Drop one of the two.")
+        raise InputError("fetch: wanted a cache, since offline=True reads it; got cache=False. Drop one of the two.")
     now = int(CLOCK.now() * 1000)
     place = None if cache is False else folder(None if cache is True else cache)
-    return Task(venue, venue.native(symbol), wanted(start, end, days, step, now), place, now, offline)  # type: ignore[arg-type]
+    return FetchPlan(venue, find_instrument(venue, symbol), wanted(start, end, days, step, now), place, now, offline)

@@ -1,4 +1,4 @@
-"""Open positions on Hyperliquid with the exchange's own liquidation prices: the one place where they are public."""
+"""Open positions on Hyperliquid with the exchange's own liquidation prices, which are public only there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import InputError, ParseError
-from ...market.columns import shown
+from ...checks import shown, usd_text
+from ...errors import DataError, InputError, ParseError
 from ...model.grid import PriceGrid, half_bins
 from ...run.progress import Bar, Progress
 from ...run.thread import in_thread
@@ -25,6 +25,8 @@ from ..venues.venue import Request, number
 from .pager import together
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_NOTED = 5  # notes that a repr shows
+_HOPELESS = 10  # addresses without an answer, none with one, after which the others are not tried
 _MOST = 5_000  # addresses: at 600 a minute, eight minutes and a half
 
 
@@ -35,35 +37,39 @@ class Positions:
     Attributes
     ----------
     coin : str
-        What they are in.
+        The coin of the positions.
     frame : DataFrame
-        A row a position: address, side ("long" or "short"), size (coins), entry_price, liquidation_price (USD; NaN
+        A row per position: address, side ("long" or "short"), size (coins), entry_price, liquidation_price (USD; NaN
         where the exchange shows none), notional (USD, at the mark price), leverage (the setting, not the effective
         one), margin ("cross" or "isolated").
     mark_price : float
         The mark price that the notionals imply, USD; NaN without a position.
     addresses : int
-        How many were asked for.
+        Number of addresses queried.
     time : Timestamp
         When, UTC.
+    notes : tuple of str
+        A sentence for each address that did not answer as expected; its positions are missing.
     """
 
     coin: str
-    frame: Any
+    frame: pd.DataFrame
     mark_price: float
     addresses: int
     time: pd.Timestamp
+    notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """Return what it is in one line."""
+        """Return a one-line description."""
         count = len(self.frame)
+        without = f", {len(self.notes):,} without an answer" if self.notes else ""
         return (
             f"Hyperliquid {self.coin}, {count:,} position{'s'[: count != 1]} of {self.addresses:,} "
-            f"address{'es'[: 2 * (self.addresses != 1)]}, {self.time:%Y-%m-%d %H:%M} UTC"
+            f"address{'es'[: 2 * (self.addresses != 1)]}{without}, {self.time:%Y-%m-%d %H:%M} UTC"
         )
 
-    def profile(self, bin_size: float, span: float = 0.5) -> Any:
+    def profile(self, bin_size: float, span: float = 0.5) -> pd.DataFrame:
         """Return the positions by liquidation price, in the shape of :meth:`liqwidget.Density.profile`.
 
         Parameters
@@ -71,7 +77,7 @@ class Positions:
         bin_size
             Height of a row, USD; edges are its multiples.
         span
-            Rows reach this far from the mark price, as a share of it; `beyond` says what lies outside.
+            Rows reach this far from the mark price, as a share of it; `beyond` counts positions outside.
 
         Returns
         -------
@@ -85,7 +91,7 @@ class Positions:
             The bin size is not usable, or there is no position to place.
         """
         if np.isnan(self.mark_price):
-            raise InputError(f"positions: none of the addresses has one in {self.coin}; nothing to draw.")
+            raise InputError(f"positions: wanted a position in {self.coin}; got none at these addresses.")
         grid = PriceGrid.covering(self.mark_price, self.mark_price, bin_size, span)
         price = self.frame["liquidation_price"].to_numpy()
         row = np.floor(half_bins(np.nan_to_num(price), grid.bin_size) / 2).astype(np.int64) - grid.first
@@ -94,7 +100,7 @@ class Positions:
         sides = {}
         for side in ("long", "short"):
             chosen = inside & (self.frame["side"] == side).to_numpy()
-            sides[side] = np.bincount(row[chosen], usd[chosen], grid.rows)
+            sides[side] = np.bincount(row[chosen].astype(np.intp), usd[chosen], grid.rows)
         below = grid.centres < self.mark_price
         return pd.DataFrame(
             {
@@ -114,7 +120,9 @@ class Positions:
     def __repr__(self) -> str:
         priced = int(self.frame["liquidation_price"].notna().sum())
         usd = self.frame["notional"].sum()
-        return f"<Positions {self.label}, {usd:,.0f} USD, {priced:,} with a liquidation price>"
+        told = "".join(f"\n  note: {note}" for note in self.notes[:_NOTED])
+        more = f"\n  and {len(self.notes) - _NOTED:,} more" if len(self.notes) > _NOTED else ""
+        return f"<Positions {self.label}, {usd_text(usd)}, {priced:,} with a liquidation price{told}{more}>"
 
 
 def hyperliquid_positions(
@@ -122,13 +130,13 @@ def hyperliquid_positions(
 ) -> Positions:
     """Ask Hyperliquid for the open positions of some addresses.
 
-    One call an address, at most 600 a minute. Accounts are public; which to ask for is the reader's choice, so the
-    result is those addresses and not the market.
+    One request per address, at most 600 per minute. Accounts are public; the result describes the chosen addresses, not
+    the market.
 
     Parameters
     ----------
     addresses
-        ``0x`` and 40 hexadecimal digits each; once each.
+        ``0x`` and 40 hexadecimal digits each; duplicates are ignored.
     coin
         Such as ``BTC``.
     progress
@@ -144,9 +152,9 @@ def hyperliquid_positions(
     Raises
     ------
     InputError
-        An address is none, or there are more than 5,000.
+        An address is not valid, or there are more than 5,000.
     FetchError, ParseError
-        The exchange did not answer as it should.
+        The exchange answered for no address as expected. Where it did for some, `notes` name the others.
     """
     wanted = _checked(addresses)
     name = native(coin)
@@ -160,10 +168,18 @@ def hyperliquid_positions(
 async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bool) -> Positions:
     found: list[dict[str, Any]] = []
     marks: list[float] = []
+    failed: dict[str, DataError] = {}
 
     async def one(client: Client, address: str) -> None:
-        answer = await client.ask(Request("/info", body={"type": "clearinghouseState", "user": address}, weight=2))
-        for position, mark in read_state(answer.body, coin):
+        request = Request("/info", body={"type": "clearinghouseState", "user": address}, weight=2)
+        try:
+            state = read_state((await client.ask(request)).body, coin)
+        except DataError as error:
+            failed[address] = error
+            if len(failed) == min(len(addresses), _HOPELESS) and counted.done == 0:
+                raise type(error)(f"{address}: {error}") from None
+            return
+        for position, mark in state:
             found.append({"address": address, **position})
             marks.append(mark)
         counted.done += 1
@@ -175,7 +191,8 @@ async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bo
     names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
     frame = pd.DataFrame(found, columns=list(names)).sort_values("notional", ascending=False, ignore_index=True)
     mark = float(np.median(marks)) if marks else float("nan")
-    return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"))
+    notes = tuple(f"{address} is missing: {failed[address]}" for address in addresses if address in failed)
+    return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"), notes)
 
 
 def read_state(body: Any, coin: str) -> list[tuple[dict[str, Any], float]]:
@@ -184,25 +201,25 @@ def read_state(body: Any, coin: str) -> list[tuple[dict[str, Any], float]]:
     Raises
     ------
     ParseError
-        It is no such state.
+        It is not such a state.
     """
     try:
         rows = [row["position"] for row in body["assetPositions"] if row["position"]["coin"] == coin]
         return [_position(row) for row in rows if number(row["szi"]) != 0]
-    except (TypeError, KeyError):
-        raise ParseError(f"hyperliquid: an account's positions were wanted; got {shown(body)}.") from None
+    except (TypeError, KeyError, AttributeError):
+        raise ParseError(f"hyperliquid: wanted an account's positions; got {shown(body)}.") from None
 
 
 def _position(row: Any) -> tuple[dict[str, Any], float]:
     size, notional = number(row["szi"]), number(row["positionValue"])
     margin = row["leverage"]["type"]
     if margin not in ("cross", "isolated") or not notional > 0:
-        raise ParseError(f"hyperliquid: a position with margin and value was wanted; got {shown(row)}.")
+        raise ParseError(f"hyperliquid: wanted a position with margin and value; got {shown(row)}.")
     position = {
         "side": "long" if size > 0 else "short",
         "size": abs(size),
         "entry_price": number(row["entryPx"]),
-        "liquidation_price": number(row["liquidationPx"]),
+        "liquidation_price": number(row.get("liquidationPx")),
         "notional": notional,
         "leverage": number(row["leverage"]["value"]),
         "margin": margin,
@@ -214,8 +231,8 @@ def _checked(addresses: Iterable[str] | str) -> list[str]:
     given = [addresses] if isinstance(addresses, str) else list(addresses)
     for i, address in enumerate(given):
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
-            raise InputError(f"addresses: need 0x and 40 hexadecimal digits; number {i} is {shown(address)}.")
+            raise InputError(f"addresses: wanted 0x and 40 hexadecimal digits; got {shown(address)} at index {i}.")
     unique = list(dict.fromkeys(address.strip().lower() for address in given))
     if not 0 < len(unique) <= _MOST:
-        raise InputError(f"addresses: need 1 to {_MOST:,}; got {len(unique):,}. Ask for the rest in another call.")
+        raise InputError(f"addresses: wanted 1 to {_MOST:,}; got {len(unique):,}. Ask for the rest in another call.")
     return unique

@@ -1,14 +1,13 @@
-"""Client: asks one venue over HTTP, within its limits, and hands back JSON or a reason.
+"""HTTP client of one venue, within its rate limits: returns JSON or raises an error that says why.
 
-What comes is not trusted: sizes are bounded while reading, redirects are not followed, and messages show neither
-headers nor addresses.
+Answers are not trusted: sizes are bounded while reading, redirects are not followed, and messages show neither headers
+nor addresses.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 import re
 import ssl
@@ -21,46 +20,44 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn
 
 import httpx
-import stamina
 
-import liqwidget
-
+from ..._version import __version__
 from ...errors import FetchError, ParseError
 from ..venues import hosts
-from ..venues.venue import Refusal, Request, Venue, message, moment
+from ..venues.venue import Refusal, Request, Venue, message, milliseconds
 from .clock import CLOCK, Clock
+from .connection import failure
 from .limits import Limits
 
-#: Most bytes of an answer, as sent and unpacked; the largest asked for is 5,000 candles, about 1 MB.
+#: Most bytes of an answer, compressed and unpacked; the largest expected one is 5,000 candles, about 1 MB.
 RAW_BYTES = 4_000_000
 BODY_BYTES = 16_000_000
 
-_BREATHER = 5.0  # least seconds of pause where the venue does not say how many
+_PAGE = 65_536  # bytes of a page that is no JSON, in which the reason is looked for
+_LOGIN = "Open a web page in the browser: the network may want a login, or its proxy answers in the venue's place"
+_BREATHER = 5.0  # shortest pause, s, when the venue does not say how long
 _SHOWN = ("type", "symbol", "instId", "coin", "interval", "bar", "period")
 _ADDRESS = re.compile(r"\w+://\S+|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}\b")
-
-# stamina logs each retry as a warning: for those who set up logging, not for the cell of a notebook.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a client waits for what; all times in seconds.
+    """Timeouts and retries of a client; all times in seconds.
 
     Attributes
     ----------
     attempts
-        How often a call is made that finds no answer, or an unusable one.
+        Attempts at a request that gets no answer, or an unusable one.
     waits
-        How often it is made again after the venue wanted fewer calls.
+        Repetitions after the venue asked for fewer requests.
     connect, read, total
-        For a connection, between two pieces of an answer, and for all of one call.
+        To connect, between two chunks of an answer, and for a whole request.
     block
-        The longest that the venue may ask to wait.
+        Longest wait that the venue may ask for.
     concurrency
-        Calls at a time.
+        Concurrent requests.
     backoff, jitter
-        Before the second attempt, doubled for each further one; up to this share of it is added at random.
+        Pause before the second attempt, doubled for each further one; up to this share of it is added at random.
     """
 
     attempts: int = 4
@@ -76,27 +73,27 @@ class Patience:
 
 @dataclass(frozen=True)
 class Answer:
-    """Parsed JSON, and the venue's clock in ms (None where it does not tell, or nonsense)."""
+    """Parsed JSON, and the venue's clock in ms (None if it is missing or invalid)."""
 
     body: Any
     date: int | None
 
 
 class Client:
-    """Asks one venue; an async context manager.
+    """Sends requests to one venue; an async context manager.
 
     Parameters
     ----------
     venue
-        Which.
+        The venue.
     limits
-        Shared with all other clients of this machine.
+        Rate limits, shared with all other clients of this machine.
     clock
-        Waits between attempts.
+        Used to wait between attempts.
     patience
-        When to give up.
+        Timeouts and retries.
     trust_env
-        Whether proxies and certificates that the environment names are used.
+        Whether to use proxies and certificates that the environment names.
     """
 
     def __init__(
@@ -109,11 +106,13 @@ class Client:
         trust_env: bool = False,
     ) -> None:
         self.venue, self._limits, self._clock = venue, limits, clock
+        self.ahead: int | None = None  # ms by which this computer's clock is ahead of the venue's
+        self._trust_env = trust_env
         self._patience = patience = patience or Patience()
         self._turns = asyncio.Semaphore(patience.concurrency)
         self._http = httpx.AsyncClient(
             headers={
-                "User-Agent": f"liqwidget/{liqwidget.__version__}",
+                "User-Agent": f"liqwidget/{__version__}",
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
             },
@@ -133,38 +132,31 @@ class Client:
         await self._http.__aexit__(*error)
 
     async def ask(self, request: Request) -> Answer:
-        """Return the answer to a call, made again where that may help.
+        """Return the answer to a request, which is repeated where that may help.
 
         Raises
         ------
         FetchError
-            The venue refused, did not answer, or wants no calls for longer than `Patience.block`.
+            The venue refused, did not answer, or blocks requests for longer than `Patience.block`.
         ParseError
             The answer is JSON that cannot be read.
         """
         call = _Call(self.venue.name, request)
-        patience, pause = self._patience, 0.0
-        try:
-            async for attempt in stamina.retry_context(
-                on=_at_once,
-                attempts=patience.attempts,
-                timeout=None,
-                wait_initial=patience.backoff,
-                wait_max=patience.backoff * 2**patience.attempts,
-            ):
-                with attempt:
-                    if pause:
-                        await self._clock.sleep(pause)
-                    pause = attempt.next_wait * (1 + patience.jitter * random.random())
-                    answer = await self._answer(call)
-        except _AgainError as error:
-            raise FetchError(
-                f"{call}: an answer was wanted; got {error}, {patience.attempts} times. Try again later."
-            ) from None
-        return answer
+        patience, came, cure = self._patience, "", ""
+        for before in range(patience.attempts):
+            if before:
+                pause = patience.backoff * 2 ** (before - 1)
+                await self._clock.sleep(pause * (1 + patience.jitter * random.random()))
+            try:
+                return await self._answer(call)
+            except _AgainError as error:
+                came, cure, is_final = str(error), error.cure, error.is_final
+            if is_final:  # raised outside of the handler, without a context
+                raise FetchError(f"{call}: wanted an answer; got {came}. {cure}.")
+        raise FetchError(f"{call}: wanted an answer; got {came} ({patience.attempts} attempts). {cure}.")
 
     async def _answer(self, call: _Call) -> Answer:
-        """Make one attempt; where the venue wants fewer calls, wait and make it again."""
+        """Make one attempt; if the venue asks for fewer requests, wait and repeat it."""
         request, patience = call.request, self._patience
         limit = self.venue.limits[request.bucket]
         while True:
@@ -178,6 +170,8 @@ class Client:
                 turns=self._turns,
             ):
                 reply = await self._exchange(call)
+                if reply.date is not None:
+                    self.ahead = round(self._clock.now() * 1000) - reply.date
                 body, refusal = self._judged(call, reply)
                 if refusal is None:
                     return Answer(body, reply.date)
@@ -189,8 +183,8 @@ class Client:
                 break
         text = f"{_clean(refusal.text)} (HTTP {reply.status})"
         if refusal.how == "retry":
-            raise _AgainError(text)
-        raise FetchError(f"{call}: an answer was wanted; got {text}. {_cure(reply.status, refusal)}")
+            raise _AgainError(text, refusal.cure or _AgainError.cure)
+        raise FetchError(f"{call}: wanted an answer; got {text}. {refusal.cure or _cure(reply.status, refusal)}.")
 
     async def _exchange(self, call: _Call) -> _Reply:
         request, status, headers, raw = call.request, 0, {}, b""
@@ -204,21 +198,23 @@ class Client:
                 status, headers = response.status_code, dict(response.headers)
                 raw = await _content(call, response)
         except (TimeoutError, httpx.TransportError, FetchError, _AgainError) as error:
-            if status in (0, 200):  # else the status says enough
-                _give_up(error, status)
+            if status in (0, 200):  # otherwise the status is enough
+                _give_up(error, status, self._trust_env)
         return _Reply(status, headers, raw)
 
     def _judged(self, call: _Call, reply: _Reply) -> tuple[Any, Refusal | None]:
-        """Return the parsed body and what is wrong with the answer."""
+        """Return the parsed body and the error of an answer, if any."""
         if 300 <= reply.status < 400:
-            return None, Refusal("final", "a redirect, which is not followed")
+            return None, Refusal("final", "a redirect, which is not followed", cure=_LOGIN)
+        if reply.status == 511:
+            return None, Refusal("final", "the network's login page", cure=_LOGIN)
         try:
             body, problem = json.loads(reply.raw, parse_constant=_refuse_constant), ""
         except (RecursionError, _ConstantError, ValueError) as error:
-            body = reply.raw[:4000].decode("utf-8", "replace")
+            body = reply.raw[:_PAGE].decode("utf-8", "replace")
             if reply.status == 200 and not isinstance(error, ValueError):
                 what = "a value that is no number" if isinstance(error, _ConstantError) else "JSON nested too deeply"
-                raise ParseError(f"{call}: rows were wanted; got {what}. The venue may have changed.") from None
+                raise ParseError(f"{call}: wanted rows; got {what}. The venue may have changed.") from None
             problem = f"no JSON but {body[:60]!r}" if body else "nothing"
         refusal = self.venue.judge(reply.status, body)
         if refusal is None and problem:
@@ -226,7 +222,7 @@ class Client:
         return body, refusal
 
     def _block(self, request: Request, reply: _Reply, refusal: Refusal) -> None:
-        """Let nobody ask until the time that the venue named; in its clock, where it tells that."""
+        """Block requests until the time that the venue named, by its own clock if known."""
         now = self._clock.now()
         here = reply.date or round(now * 1000)
         seconds = (refusal.until - here) / 1000 if refusal.until is not None else _retry_after(reply.headers, here)
@@ -234,13 +230,13 @@ class Client:
             window = self.venue.limits[request.bucket].seconds
             banned = reply.status in (403, 418)
             seconds = self.venue.pause if banned else min(self.venue.pause, max(_BREATHER, window))
-        bucket = request.bucket if reply.status == 200 else None  # an HTTP status speaks for the whole address
+        bucket = request.bucket if reply.status == 200 else None  # an HTTP status applies to the whole IP address
         self._limits.block(self.venue.name, bucket, now + max(1.0, seconds), _clean(refusal.text))
 
 
 @dataclass
 class _Call:
-    """A request on its way, and its name in messages."""
+    """A request being sent, and its name in messages."""
 
     venue: str
     request: Request
@@ -249,7 +245,7 @@ class _Call:
     def __str__(self) -> str:
         body = self.request.body or {}
         asked = {**self.request.params, **body, **(body["req"] if isinstance(body.get("req"), dict) else {})}
-        shown = ", ".join(f"{name}={_clean(str(asked[name]))}" for name in _SHOWN if name in asked)
+        shown = ", ".join(f"{name}={_ADDRESS.sub('...', str(asked[name]))}" for name in _SHOWN if name in asked)
         return f"{self.venue} {self.request.path}{f' ({shown})' if shown else ''}"
 
 
@@ -265,43 +261,46 @@ class _Reply:
 
 
 class _AgainError(Exception):
-    """No usable answer; says what came."""
+    """No usable answer; its text says what came instead."""
+
+    cure = "Check the network or proxy, or try again later"
+
+    def __init__(self, text: str, cure: str = cure, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.cure, self.is_final = cure, is_final
 
 
 class _SilentError(_AgainError, TimeoutError):
-    """No answer in time: the request may yet arrive, so its slot stays taken."""
+    """No answer in time: the request may still arrive, so its slot stays occupied."""
 
 
 class _ConstantError(Exception):
-    """NaN or Infinity, which JSON does not know."""
+    """NaN or Infinity, which are not JSON."""
 
 
 @cache
 def _certificates(trust_env: bool) -> ssl.SSLContext:
-    """Return what servers are checked against; reading it takes longer than a call."""
+    """Return the trusted certificates; cached, since reading them takes longer than a request."""
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
-def _at_once(error: Exception) -> float | bool:
-    """Tell stamina to go on after a passing failure; the pause before is the clock's."""
-    return 0.0 if isinstance(error, _AgainError) else False
-
-
-def _give_up(error: Exception, status: int) -> NoReturn:
+def _give_up(error: Exception, status: int, trust_env: bool) -> NoReturn:
     if isinstance(error, FetchError | _AgainError):
         raise error
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
-        raise _AgainError("no connection") from None
+        why = failure(error, trust_env)
+        raise _AgainError(why.text, why.cure, is_final=why.is_final) from None
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        raise (_AgainError("half an answer in time") if status else _SilentError("no answer in time")) from None
+        raise (_AgainError("an incomplete answer in time") if status else _SilentError("no answer in time")) from None
     raise _AgainError("a broken connection") from None
 
 
 async def _content(call: _Call, response: httpx.Response) -> bytes:
-    """Return the unpacked body, reading and unpacking no more than is allowed."""
+    """Return the unpacked body; reads and unpacks no more than the limits allow."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    encoding = encoding.removeprefix("x-")  # the same, by its old name
     if encoding not in ("identity", "gzip"):
-        raise FetchError(f"{call}: plain or gzip content was wanted; got another encoding. Check the network's proxy.")
+        raise FetchError(f"{call}: wanted plain or gzip content; got another encoding. Check the network's proxy.")
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body, size = bytearray(), 0
     async for chunk in response.aiter_raw():
@@ -311,10 +310,10 @@ async def _content(call: _Call, response: httpx.Response) -> bytes:
         except zlib.error:
             raise _AgainError("broken gzip") from None
         if size > RAW_BYTES or len(body) > BODY_BYTES:
-            most = f"at most {RAW_BYTES:,} bytes, {BODY_BYTES:,} unpacked,"
-            raise FetchError(f"{call}: {most} were wanted; got more. Ask for a shorter range.")
+            most = f"at most {RAW_BYTES:,} bytes, {BODY_BYTES:,} unpacked"
+            raise FetchError(f"{call}: wanted {most}; got more. Ask for a shorter range.")
     if unpack and not unpack.eof:
-        raise _AgainError("half of a gzip")
+        raise _AgainError("incomplete gzip")
     return bytes(body)
 
 
@@ -324,25 +323,25 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 def _date(text: str) -> int | None:
     try:
-        return moment(round(parsedate_to_datetime(text).timestamp() * 1000))
+        return milliseconds(round(parsedate_to_datetime(text).timestamp() * 1000))
     except (ValueError, OverflowError, ParseError):
         return None
 
 
 def _retry_after(headers: Mapping[str, str], now: int) -> float | None:
     text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}", text):
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
         return float(text)
     until = _date(text)
     return None if until is None else (until - now) / 1000
 
 
 def _clean(text: str) -> str:
-    """Return a venue's text for a message: short, printable, without addresses."""
+    """Return a venue's text for messages: short, printable, without addresses."""
     return " ".join(_ADDRESS.sub("...", message(text)).split()).rstrip(".")
 
 
 def _cure(status: int, refusal: Refusal) -> str:
     if refusal.how == "wait":
-        return "Ask for less, or later."
-    return "Use another exchange." if status in (403, 451) else "Check symbol, interval and range."
+        return "Request less, or try again later"
+    return "Use another exchange" if status in (403, 451) else "Check symbol, interval and range"

@@ -1,4 +1,4 @@
-"""Feeds of realised liquidations: what each venue streams, in its own dialect.
+"""Feeds of realised liquidations: the format of each venue's stream.
 
 Binance sends the largest order of each second and symbol, OKX not all, Bybit all, Hyperliquid none for the market:
 sums of a feed are lower bounds. Prices are bankruptcy prices (Bybit, OKX) or average fills (Binance).
@@ -7,14 +7,15 @@ sums of a feed are lower bounds. Prices are bankruptcy prices (Bybit, OKX) or av
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from ...checks import shown
 from ...errors import ParseError
-from ...market.columns import shown
-from ..http.client import Client
-from ..venues.venue import Request, moment, number
+from ...market.liquidation_side import side_of
+from ..venues.venue import message, milliseconds, number
 
 Liquidation = tuple[int, str, float, float]  # ms, "long" or "short" (who was liquidated), USD, coins
 
@@ -28,109 +29,140 @@ class Feed:
     path
         Below the venue's stream host, for a symbol.
     hello
-        What is sent first, for a symbol; empty: nothing.
+        First message to send, for a symbol; empty: none.
+    confirmed
+        Tells what a message says about the subscription to a symbol: True: it is confirmed; text: refused, with the
+        venue's reason; None: nothing.
     read
-        Liquidations in a message, for a symbol and the coins that one unit of its sizes is.
-    unit
-        Finds out those coins.
+        Parses liquidations of a symbol from a message, given the coins per unit of its sizes.
     ping, pause
-        What is sent every so many seconds to be kept connected; empty: nothing.
+        Keep-alive message and its interval, seconds; empty: none.
     """
 
     path: Callable[[str], str]
     hello: Callable[[str], str]
+    confirmed: Callable[[Any, str], bool | str | None]
     read: Callable[[Any, str, float], Iterator[Liquidation]]
-    unit: Callable[[Client, str], Awaitable[float]]
     ping: str = ""
     pause: float = 20.0
 
 
 def liquidations(feed: Feed, text: str | bytes, symbol: str, unit: float) -> list[Liquidation]:
-    """Return the liquidations of one symbol in a message; none for what else a feed sends.
+    """Return the liquidations of one symbol in a message; an empty list for other messages.
 
     Raises
     ------
     ParseError
-        It is no such message.
+        It is not a valid message.
     """
     if text in ("pong", b"pong"):
         return []
     try:
         found = list(feed.read(json.loads(text), symbol, unit))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise ParseError(f"a message of liquidations was wanted; got {shown(text)}.") from None
+        raise ParseError(f"wanted a message of liquidations; got {shown(text)}.") from None
     for _time, _side, price, coins in found:
         if not (price > 0 and coins > 0):
-            raise ParseError(f"price and size above 0 were wanted; got {price} and {coins}.")
+            raise ParseError(f"wanted price and size above 0; got {price} and {coins}.")
     return found
 
 
-def _binance(message: Any, symbol: str, _unit: float) -> Iterator[Liquidation]:
-    event = message.get("data", message)
+def confirmed(feed: Feed, text: str | bytes, symbol: str) -> bool | str | None:
+    """Return what a message says about the subscription, as `Feed.confirmed`; None for other messages."""
+    try:
+        said = json.loads(text)
+        return feed.confirmed(said, symbol) if isinstance(said, dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _binance_confirmed(said: Mapping[str, Any], symbol: str) -> bool | str | None:
+    if said.get("e") == "forceOrder":
+        return True
+    if "error" in said or ("msg" in said and "code" in said):
+        error = said["error"] if isinstance(said.get("error"), dict) else said
+        return message(error, "msg")
+    if "result" not in said:
+        return None
+    listed = said["result"]
+    if isinstance(listed, list) and f"{symbol.lower()}@forceOrder" not in listed:
+        return "the stream is not among those it lists"
+    return True
+
+
+def _bybit_confirmed(said: Mapping[str, Any], symbol: str) -> bool | str | None:
+    if said.get("topic") == f"allLiquidation.{symbol}":
+        return True
+    if said.get("op") != "subscribe":
+        return None
+    return True if said.get("success") is True else message(said, "ret_msg")
+
+
+def _okx_confirmed(said: Mapping[str, Any], _symbol: str) -> bool | str | None:
+    if said.get("event") == "error":
+        return message(said, "msg")
+    about = said.get("arg")
+    if not isinstance(about, dict) or about.get("channel") != "liquidation-orders":
+        return None
+    return True if said.get("event") == "subscribe" or "data" in said else None
+
+
+def _binance(said: Any, symbol: str, _unit: float) -> Iterator[Liquidation]:
+    event = said.get("data", said)
     if event.get("e") != "forceOrder" or event["o"]["s"] != symbol:
         return
     order = event["o"]
     filled, price = number(order["z"]), number(order["ap"])
     yield (
-        moment(order["T"]),
-        _side(order["S"], {"SELL": "long", "BUY": "short"}),
+        milliseconds(order["T"]),
+        _side(order["S"], "binance"),
         price if price > 0 else number(order["p"]),
         filled if filled > 0 else number(order["q"]),
     )
 
 
-def _bybit(message: Any, symbol: str, _unit: float) -> Iterator[Liquidation]:
-    if message.get("topic") != f"allLiquidation.{symbol}":
+def _bybit(said: Any, symbol: str, _unit: float) -> Iterator[Liquidation]:
+    if said.get("topic") != f"allLiquidation.{symbol}":
         return
-    for row in message["data"]:  # S is the position's side, not the order's
-        yield moment(row["T"]), _side(row["S"], {"Buy": "long", "Sell": "short"}), number(row["p"]), number(row["v"])
+    for row in said["data"]:
+        yield (
+            milliseconds(row["T"]),
+            _side(row["S"], "bybit"),
+            number(row["p"]),
+            number(row["v"]),
+        )
 
 
-def _okx(message: Any, symbol: str, unit: float) -> Iterator[Liquidation]:
-    if "data" not in message or message["arg"]["channel"] != "liquidation-orders":
+def _okx(said: Any, symbol: str, unit: float) -> Iterator[Liquidation]:
+    if "data" not in said or said["arg"]["channel"] != "liquidation-orders":
         return
-    for instrument in message["data"]:
+    for instrument in said["data"]:
         for row in instrument["details"] if instrument["instId"] == symbol else []:
-            side = _side(row["side"], {"sell": "long", "buy": "short"})
-            yield moment(row["ts"]), side, number(row["bkPx"]), number(row["sz"]) * unit
+            side = _side(row["side"], "okx")
+            yield milliseconds(row["ts"]), side, number(row["bkPx"]), number(row["sz"]) * unit
 
 
-async def _coin(_client: Client, _symbol: str) -> float:
-    return 1.0
-
-
-async def _contract(client: Client, symbol: str) -> float:
-    """Return the coins in one contract of OKX."""
-    params = {"instType": "SWAP", "instId": symbol}
-    answer = await client.ask(Request("/api/v5/public/instruments", params, None, "instruments"))
-    try:
-        row = answer.body["data"][0]
-        kind, size = row["ctType"], number(row["ctVal"])
-    except (TypeError, LookupError):
-        raise ParseError(f"okx: the contract's size was wanted; got {shown(answer.body)}.") from None
-    if kind != "linear" or not size > 0:
-        raise ParseError(f"okx: {symbol} is no linear contract; its liquidations are not in coins.")
-    return size
-
-
-def _side(text: object, sides: Mapping[str, str]) -> str:
-    if not isinstance(text, str) or text not in sides:
-        raise ParseError(f"a side of {' or '.join(sides)} was wanted; got {shown(text)}.")
-    return sides[text]
+def _side(text: object, exchange: str) -> str:
+    side = side_of(text, exchange)
+    if side is None:
+        raise ParseError(f"wanted a side of buy or sell; got {shown(text)}.")
+    return side
 
 
 FEEDS: Mapping[str, Feed] = {
     "binance": Feed(
-        path=lambda symbol: f"/market/ws/{symbol.lower()}@forceOrder",  # without /market it connects and stays silent
-        hello=lambda _symbol: "",
+        path=lambda symbol: (
+            f"/market/ws/{quote(symbol.lower())}@forceOrder"
+        ),  # without /market it connects but sends nothing
+        hello=lambda _symbol: '{"method":"LIST_SUBSCRIPTIONS","id":1}',  # the path has subscribed
+        confirmed=_binance_confirmed,
         read=_binance,
-        unit=_coin,
     ),
     "bybit": Feed(
         path=lambda _symbol: "/v5/public/linear",
         hello=lambda symbol: json.dumps({"op": "subscribe", "args": [f"allLiquidation.{symbol}"]}),
+        confirmed=_bybit_confirmed,
         read=_bybit,
-        unit=_coin,
         ping='{"op":"ping"}',
     ),
     "okx": Feed(
@@ -138,8 +170,8 @@ FEEDS: Mapping[str, Feed] = {
         hello=lambda _symbol: json.dumps(
             {"op": "subscribe", "args": [{"channel": "liquidation-orders", "instType": "SWAP"}]}
         ),
+        confirmed=_okx_confirmed,
         read=_okx,
-        unit=_contract,
         ping="ping",
     ),
 }

@@ -1,8 +1,8 @@
 """`follow`: keeps a widget's candles and realised liquidations up to date from a venue.
 
-Candles are polled: each round asks for what has happened since the last candle, so a dropped line, a suspended
-machine or a clock that was set leave no hole. Closed candles come once more with all that belongs to them, since
-snapshots such as open interest appear a little later. Realised liquidations are streamed, where a venue does.
+Candles are polled: each round requests everything since the last candle, so a lost connection, a suspended machine or
+a changed clock leave no gap. Closed candles are requested once more with their optional columns, since snapshots such
+as open interest appear a little later. Realised liquidations are streamed where the venue offers a stream.
 """
 
 from __future__ import annotations
@@ -10,32 +10,37 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import pandas as pd
 
+from ...checks import shown
 from ...errors import FetchError, InputError, LiqError
-from ...market.columns import shown
+from ...market.units import IN_COINS
 from ..cache.cache import folder
-from ..fetch.fetch_plan import Task
+from ..fetch.contract import coins_per_contract
+from ..fetch.fetch_plan import FetchPlan
 from ..fetch.wanted import Wanted
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits
 from ..rows import Rows
-from ..venues.registry import find_venue
+from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import MINUTE, Query, Venue, check_interval
 from .stream import Stream
 
-_SETTLED = 4  # closed candles that come again with each new one, for values that appear late
-_PATIENCE = 600.0  # seconds that a widget may take to be shown first
-_SILENCE = 65.0  # seconds without word of any view; those in hidden tabs are heard once a minute
-_LONGEST_PAUSE = 60.0  # seconds between attempts to get through
-_GRACE = 2_000  # ms after a candle's end until it is asked for with all that belongs to it
+_SETTLED = 4  # closed candles that are requested again with each new one, for values that appear late
+_PATIENCE = 600.0  # seconds to wait for the first view of a widget
+_SILENCE = 65.0  # seconds without a heartbeat of any view; hidden tabs send one per minute
+_LONGEST_PAUSE = 60.0  # seconds between attempts to connect
+_GRACE = 2_000  # ms after a candle's end until it is requested with its optional columns
 
-_FOLLOWERS: WeakKeyDictionary[Any, Follower] = WeakKeyDictionary()
+#: By widget, while they run. Weakly, since a follower holds its widget; the widget holds it as an observer.
+_FOLLOWERS: WeakKeyDictionary[Any, ReferenceType[Follower]] = WeakKeyDictionary()
+_OTHER_MARKET = "another market is shown; lw.follow starts again with it"
 
 
 def follow(
@@ -48,11 +53,11 @@ def follow(
     cache: bool | str | Path = True,
     trust_env: bool = False,
 ) -> Follower:
-    """Keep a widget up to date, inside the kernel's loop.
+    """Keep a widget up to date, in the kernel's event loop.
 
-    It ends by itself when the widget is closed or its last view is gone, and with ``.stop()``. A second call for the
-    same widget takes the place of the first. The widget's pill says whether the feed is live, delayed, disconnected
-    or stopped.
+    It stops when the widget is closed, when its last view is gone, when another market is assigned to it, or with
+    ``.stop()``. A second call for the same widget replaces the first. The widget's status label says whether the feed
+    is live, delayed, disconnected or stopped.
 
     Parameters
     ----------
@@ -61,11 +66,11 @@ def follow(
     source
         The venue; None: that of the widget's market.
     interval
-        None: that of the widget's market, which is the only one that fits it.
+        None: that of the widget's market; no other is possible.
     symbol
         None: that of the widget's market.
     every
-        Seconds between two looks at the forming candle, at least 1.
+        Seconds between two polls of the forming candle, at least 1.
     cache
         As for :func:`liqwidget.fetch`.
     trust_env
@@ -80,36 +85,47 @@ def follow(
     InputError
         An argument is not usable, the market is simulated, or no event loop is running.
     """
-    market = widget.market
+    assigned, market = widget.markets_assigned, widget.market  # in this order: any thread may assign another market
     venue = find_venue(source or market.exchange)
     if market.simulated:
-        raise InputError("follow: real candles do not continue a simulated market. Show lw.fetch(...) first.")
+        raise InputError("follow: wanted a real market; got a simulated one. Show lw.fetch(...) first.")
     interval = interval or market.interval_label
     step = check_interval(interval)
     if len(market) > 1 and market.interval != pd.Timedelta(step, "ms"):
-        raise InputError(f"interval: the widget shows {market.interval_label} candles; got {interval}.")
+        raise InputError(f"interval: wanted {market.interval_label}, as the widget shows; got {interval}.")
     if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3600:
-        raise InputError(f"every: need 1 to 3,600 seconds; got {shown(every)}.")
+        raise InputError(f"every: wanted 1 to 3,600 seconds; got {shown(every)}.")
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        raise InputError("follow: need a running event loop, as notebooks have. Call it in a coroutine.") from None
-    if widget in _FOLLOWERS:
-        _FOLLOWERS[widget].stop()
+        raise InputError(
+            "follow: wanted a running event loop; got none. Call it in a notebook or a coroutine."
+        ) from None
+    if not (symbol or market.symbol):
+        raise InputError(
+            "symbol: wanted the venue's symbol; got a market without one. Pass symbol=, such as 'BTCUSDT'."
+        )
+    if widget in _FOLLOWERS and (before := _FOLLOWERS[widget]()) is not None:
+        before.stop()
     place = None if cache is False else folder(None if cache is True else cache)
-    follower = Follower(widget, venue, venue.native(symbol or market.symbol), step, float(every), place, trust_env)
+    follower = Follower(
+        widget, venue, find_instrument(venue, symbol or market.symbol), step, float(every), place, trust_env
+    )
+    follower._assigned = assigned
     follower.task = loop.create_task(follower.run(), name="liqwidget-follow")
-    _FOLLOWERS[widget] = follower
+    follower.task.add_done_callback(follower._over)
+    widget.observe(follower._on_assigned, "markets_assigned")
+    _FOLLOWERS[widget] = ref(follower)
     return follower
 
 
 class Follower:
-    """A live feed of one widget; made by `follow`.
+    """A live feed of one widget; created by `follow`.
 
     Attributes
     ----------
     task : asyncio.Task
-        What runs it; done when it has ended.
+        The running task; done when the feed has ended.
     """
 
     task: asyncio.Task[None]
@@ -119,18 +135,21 @@ class Follower:
     ) -> None:
         self._widget, self._venue, self._symbol, self._step, self._every = widget, venue, symbol, step, every
         self._place, self._trust_env = place, trust_env
-        self._skew = 0  # ms that the venue's clock is ahead
-        self._whole_until = 0  # open times before this one came with all that belongs to them
+        self._skew = 0  # ms by which the venue's clock is ahead
+        self._whole_until = 0  # candles that open before this time are complete
         self._shown, self._unseen = False, 0.0
-        self._stream = Stream(widget, venue, symbol, trust_env)
+        self._is_known = False  # the contract, as one that the model describes
+        self._stream = Stream(lambda frame: self._write(widget.add_liquidations, frame), venue, symbol, trust_env)
+        self._reason = "stopped by the user"  # why it ended, once it has
+        self._assigned = widget.markets_assigned
 
     def stop(self) -> None:
-        """End it; what is shown stays."""
+        """Stop following; the picture stays."""
         self.task.cancel()
 
     @property
     def running(self) -> bool:
-        """Tell whether it still follows."""
+        """Whether it is still following."""
         return not self.task.done()
 
     def __repr__(self) -> str:
@@ -138,8 +157,8 @@ class Follower:
         return f"<Follower {self._venue.name} {self._symbol}, every {self._every:g} s, {state}>"
 
     async def run(self) -> None:
-        """Follow until there is nobody to follow for."""
-        reason = "an error ended it"
+        """Follow until there is no view to follow for."""
+        self._reason = "an error ended it"
         try:
             with Limits(folder(None)) as limits:
                 async with Client(self._venue, limits, trust_env=self._trust_env) as client:
@@ -149,24 +168,48 @@ class Follower:
                         while not (gone := self._gone()):
                             failures = 0 if await self._round(client) else failures + 1
                             await CLOCK.sleep(self._pause(failures))
-                        reason = gone
+                        self._reason = gone
                     finally:
                         stream.cancel()
                         await asyncio.wait([stream])
         except asyncio.CancelledError:
-            reason = "stopped by hand"
+            self._reason = "stopped by the user"
             raise
-        finally:
-            self._say("stopped", message=reason)
+
+    def _over(self, _task: object) -> None:
+        """Forget the widget, and say why; also where it was stopped before it ran."""
+        self._widget.unobserve(self._on_assigned, "markets_assigned")
+        if _FOLLOWERS.get(self._widget) == ref(self):
+            del _FOLLOWERS[self._widget]
+            self._say("stopped", message=self._reason)
+
+    def _on_assigned(self, _change: object) -> None:
+        """End it: another market was assigned, by any thread."""
+        self._say("stopped")
+        loop = self.task.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self.stop)
+
+    def _is_astray(self) -> bool:
+        """Tell whether the widget shows another market than the one followed."""
+        return bool(self._widget.markets_assigned != self._assigned)
+
+    def _write(self, write: Callable[..., object], *arguments: Any, **options: Any) -> None:
+        """Write into the widget, unless it shows another market."""
+        with self._widget.locked():
+            if not self._is_astray():
+                write(*arguments, **options)
 
     def _pause(self, failures: int) -> float:
         longest = min(self._every * 2.0**failures, max(_LONGEST_PAUSE, self._every))
         return longest * random.uniform(0.5, 1.0) if failures else self._every
 
     def _gone(self) -> str:
-        """Return why there is nothing more to do; empty while there is."""
+        """Return the reason to stop; empty if there is none."""
         if getattr(self._widget, "comm", None) is None:
             return "the widget is closed"
+        if self._is_astray():
+            return _OTHER_MARKET
         if self._widget.views_alive():
             self._shown, self._unseen = True, 0.0
         else:
@@ -177,8 +220,11 @@ class Follower:
         return ""
 
     async def _round(self, client: Client) -> bool:
-        """Bring the candles up to now; False where the venue could not be reached."""
+        """Update the candles; False if the venue could not be reached."""
         try:
+            if not self._is_known:
+                await coins_per_contract(client, self._symbol)  # refuses other contracts
+                self._is_known = True
             now = int(CLOCK.now() * 1000) + self._skew
             forming = await self._since(client, now)
             closed = (now - _GRACE) // self._step * self._step
@@ -187,11 +233,11 @@ class Follower:
         except LiqError as error:
             self._say("disconnected", message=str(error))
             return False
-        self._say("live", last=int(CLOCK.now() * 1000), every_ms=int(self._every * 1000), message=self._stream.problem)
+        self._say("live", last=int(CLOCK.now() * 1000), every_ms=int(self._every * 1000), message=self._stream.told())
         return True
 
     async def _since(self, client: Client, now: int) -> Rows:
-        """Return the candles since the last one shown, the forming one among them."""
+        """Return the candles since the last one shown, the forming one included."""
         series = self._venue.series["candles"]
         period, size = series.period_for(self._step)
         start = max(self._last(), (now // size - series.page + 2) * size)
@@ -202,32 +248,34 @@ class Follower:
         return (series.parse_forming or series.parse)(answer.body).within(start, query.end).tidy(self._symbol)
 
     async def _whole(self, client: Client, end: int) -> Any:
-        """Return the closed candles since the last whole ones, with all that belongs to them."""
+        """Return the closed candles since the last complete ones, with their optional columns."""
         first = int(self._widget.market.candles.index[0].as_unit("ns").value) // 1_000_000
         since = min(self._whole_until or self._last(), end - self._step) - _SETTLED * self._step
         wanted = Wanted(max(since, first + self._step), end, self._step, live=True)
         if wanted.start >= end:
             return None
-        task = Task(self._venue, self._symbol, wanted, self._place, end + _GRACE)
-        await task.fill(client)
-        frame = task.market().candles
+        plan = FetchPlan(self._venue, self._symbol, wanted, self._place, end + _GRACE)
+        await plan.fill(client)
+        frame = plan.market().candles
         self._whole_until = end
         return frame
 
     def _show(self, whole: Any, forming: Rows) -> None:
-        """Put both into the widget: the whole candles, and after them those that are newer."""
+        """Append the complete candles to the widget, and after them the newer ones."""
         index = pd.DatetimeIndex(forming.time.view("datetime64[ms]").astype("datetime64[ns]"), name="time")
         newer = pd.DataFrame(dict(forming.columns), index.tz_localize("UTC"))
         last = self._widget.market.candles.index[-1]
         frame = newer if whole is None else pd.concat([whole, newer[newer.index > whole.index[-1]]])
         if whole is not None and frame.index[-1] < last:
-            raise FetchError(f"{self._venue.name}: candles up to {last} were wanted; got less.")
+            raise FetchError(f"{self._venue.name}: wanted candles up to {last}; got fewer. They are asked for again.")
         if len(frame):
-            self._widget.append(frame, replace=True)
+            self._write(self._widget.append, frame, replace=True, **IN_COINS)
 
     def _last(self) -> int:
         return int(self._widget.market.candles.index[-1].as_unit("ns").value) // 1_000_000
 
     def _say(self, state: str, **facts: Any) -> None:
+        if self._is_astray():
+            state, facts = "stopped", {"message": _OTHER_MARKET}
         if getattr(self._widget, "comm", None) is not None:
-            self._widget._set_live(state, **facts)
+            self._widget.set_live(state, **facts)

@@ -1,59 +1,83 @@
-"""The stream: realised liquidations from a venue's feed to a widget, over breaks of the line."""
+"""Streams realised liquidations from a venue's feed to a widget, reconnecting after interruptions."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any
+from collections.abc import Callable
 
 import pandas as pd
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
-from ...errors import DataError, ParseError
-from ...market.columns import stamp
+from ...checks import stamp
+from ...errors import LiqError, ParseError
+from ..fetch.contract import coins_per_contract
 from ..http.client import Client
 from ..http.clock import CLOCK
+from ..http.connection import failure
 from ..venues import hosts
-from ..venues.venue import Venue
-from .feeds import FEEDS, Feed, Liquidation, liquidations
+from ..venues.venue import Venue, by_place, message
+from .feeds import FEEDS, Feed, Liquidation, confirmed, liquidations
 
 _LONGEST_PAUSE = 60.0  # seconds between attempts
 _MESSAGE = 1 << 20  # bytes
+_PAGE = 65_536  # bytes of an error page that are looked at
+_CONFIRMS = 10.0  # seconds in which a venue confirms a subscription
 
 
 class Stream:
-    """Realised liquidations of one symbol, given to a widget as they come.
+    """Passes realised liquidations of one symbol to a widget as they arrive.
 
     Attributes
     ----------
     problem : str
-        What a reader has to know of them now; empty: nothing.
+        Current problem of the stream, for the user; empty: none.
     """
 
-    def __init__(self, widget: Any, venue: Venue, symbol: str, trust_env: bool) -> None:
-        self._widget, self._venue, self._symbol, self._trust_env = widget, venue, symbol, trust_env
+    def __init__(self, add: Callable[[pd.DataFrame], object], venue: Venue, symbol: str, trust_env: bool) -> None:
+        self._add, self._venue, self._symbol, self._trust_env = add, venue, symbol, trust_env
         self._feed = FEEDS.get(venue.name)
-        self._failures = self._unread = 0
+        self._failures = self._unread = self._since = 0
+        self._connected: float | None = None  # when the present connection was made, by the monotonic clock
+        self._confirmed = self._refused = False
         self.problem = "" if self._feed else f"{venue.name} streams no liquidations"
 
+    def told(self) -> str:
+        """Return what the user has to know of the stream; empty: nothing."""
+        waits = self._connected is not None and not self._confirmed
+        if waits and not self.problem and CLOCK.monotonic() - (self._connected or 0.0) > _CONFIRMS:
+            return f"{self._venue.name} has not confirmed the stream of realised liquidations; they may be missing"
+        return self.problem
+
     async def run(self, client: Client) -> None:
-        """Read the feed until cancelled; after each break there is a longer pause, up to a minute."""
+        """Read the feed until cancelled; pauses between attempts grow to a minute."""
         if self._feed is None:
             return
         unit: float | None = None
         while True:
-            why = "the line broke"
+            why, refused = "the connection was lost", False
+            self._connected, self._confirmed = None, False
             try:
-                unit = await self._feed.unit(client, self._symbol) if unit is None else unit
+                unit = await coins_per_contract(client, self._symbol) if unit is None else unit
                 await self._listen(self._feed, unit)
-            except DataError as error:
+            except _RefusedError as error:
+                why, refused = str(error), True
+            except LiqError as error:
                 why = str(error)
-            except (OSError, WebSocketException):  # TimeoutError is an OSError
-                pass
+            except InvalidStatus as error:
+                why = self._refusal(error)
+            except (OSError, WebSocketException, RuntimeError) as error:  # TimeoutError is an OSError; no thread left
+                if self._connected is None and (found := failure(error, self._trust_env)).text != "no connection":
+                    why = f"{found.text}. {found.cure}"
+            if self._connected is not None and CLOCK.monotonic() - self._connected > _LONGEST_PAUSE:
+                self._failures = 0  # it was quiet, and connected
             if not self._failures:
-                now = int(CLOCK.now()) * 1_000_000_000
-                self.problem = f"realised liquidations are missing since {stamp(now)} UTC: {why}"
+                self._since = int(CLOCK.now()) * 1_000_000_000
+            self.problem = f"realised liquidations are missing since {stamp(self._since)} UTC: {why}"
+            if refused:
+                self.problem = f"realised liquidations are refused by {self._venue.name}: {why}"
+            self._refused = refused
             self._failures += 1
             longest = min(2.0 ** min(self._failures, 6), _LONGEST_PAUSE)
             await CLOCK.sleep(longest * random.uniform(0.5, 1.0))
@@ -68,6 +92,9 @@ class Stream:
         ) as socket:
             if hello := feed.hello(self._symbol):
                 await socket.send(hello)
+            self._connected = CLOCK.monotonic()
+            if not self._refused:
+                self.problem = ""  # the next liquidation may be hours away
             pinging = asyncio.create_task(_ping(socket, feed))
             try:
                 async for text in socket:
@@ -75,27 +102,47 @@ class Stream:
             finally:
                 pinging.cancel()
 
+    def _refusal(self, error: InvalidStatus) -> str:
+        """Return why the venue did not accept the connection."""
+        status = error.response.status_code
+        page = (error.response.body or b"")[:_PAGE].decode("utf-8", "replace")
+        refusal = by_place(self._venue.name, status, page, message(page))
+        if refusal is None and status == 403:
+            return "the venue refuses this address (HTTP 403); it may not be available in this region"
+        return f"HTTP {status}, {refusal.text}. {refusal.cure}" if refusal else f"the venue answered HTTP {status}"
+
     def _take(self, feed: Feed, text: str | bytes, unit: float) -> None:
+        told = confirmed(feed, text, self._symbol)
+        if isinstance(told, str):
+            raise _RefusedError(told)
+        if told:
+            self._confirmed = True
+            if self._refused:
+                self._refused, self.problem = False, ""
         try:
             found = liquidations(feed, text, self._symbol, unit)
         except ParseError:
             self._unread += 1
             self.problem = f"{self._unread:,} messages of the feed of liquidations could not be read"
             return
-        if self._failures:
+        if self._failures and not self._refused:
             self._failures, self.problem = 0, ""
         if found:
-            self._widget.add_liquidations(as_frame(found))
+            self._add(as_frame(found))
+
+
+class _RefusedError(Exception):
+    """The venue refused the subscription; its text says why."""
 
 
 class _Straight(connect):
-    """A connection that follows no redirect."""
+    """A connection that does not follow redirects."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
-def as_frame(found: list[Liquidation]) -> Any:
+def as_frame(found: list[Liquidation]) -> pd.DataFrame:
     """Return liquidations as `Market.liquidations` has them."""
     frame = pd.DataFrame(found, columns=["time", "side", "price", "quantity"])
     frame["time"] = pd.to_datetime(frame["time"], unit="ms", utc=True)

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from ...checks import shown
+from ...errors import InputError
 from ..rows import Rows
+from .symbols import inverse, other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
     INTERVALS,
@@ -17,8 +20,8 @@ from .venue import (
     Request,
     Series,
     Venue,
+    by_place,
     by_status,
-    check_symbol,
     code,
     message,
     table,
@@ -27,7 +30,7 @@ from .venue import (
 _ALL = {name: name for name in INTERVALS}
 _RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h")}
 _BANNED = re.compile(r"banned until (\d{13})")
-#: Code of an error -> what it asks for; any other is final. -1003 too many calls, the others: busy or internal.
+#: Error code -> reaction; any other is final. -1003: too many calls; the others: busy or internal.
 _CODES: Mapping[object, Literal["wait", "retry"]] = {
     -1003: "wait",
     -1000: "retry",
@@ -42,7 +45,7 @@ def _range(query: Query) -> dict[str, str | int]:
 
 
 def _klines(path: str) -> Callable[[Query], Request]:
-    # 499 rows weigh 2, 1,500 weigh 10: most rows for the weight.
+    # 499 rows weigh 2, 1,500 weigh 10: the most rows per weight.
     return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, "weight", 2)
 
 
@@ -55,17 +58,28 @@ def _candles(body: Any) -> Rows:
 
 
 def _native(symbol: str) -> str:
-    return check_symbol(symbol, "binance").removesuffix("-SWAP").replace("-", "")
+    read = read_symbol(symbol, "binance")
+    if read.quote == "USD":
+        raise inverse(symbol)
+    if read.base.startswith("k"):
+        raise other_unit(symbol, "binance", f"1000{read.base[1:]}{read.quote or 'USDT'}")
+    if read.perpetual and not read.quote:
+        raise InputError(f"symbol: wanted coin and quote; got {shown(symbol)}. Write it as {read.base}USDT.")
+    return read.base + read.quote
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body, "msg")
+    if place := by_place("binance", status, body, text):
+        return place
     if found := _BANNED.search(text):
         return Refusal("wait", text, int(found[1]))
     if status == 403:
-        return Refusal("wait", "the firewall refused this address")
+        return Refusal("wait", "the firewall blocks this address")
     if status in (200, 400) and isinstance(body, dict) and "code" in body:
-        return Refusal(_CODES.get(code(body, "code"), "final"), text)  # an endpoint that is gone answers so with 200
+        if text.rstrip(".") == "Invalid symbol":
+            return Refusal("final", text, cure=unlisted("binance", "BTCUSDT"))
+        return Refusal(_CODES.get(code(body, "code"), "final"), text)  # a removed endpoint answers like this with 200
     return by_status(status, body, text)
 
 

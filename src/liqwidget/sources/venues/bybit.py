@@ -1,6 +1,6 @@
 """Bybit v5, linear perpetuals: newest rows first, ranges inclusive, errors come with HTTP 200 and a ``retCode``.
 
-Its open interest counts both sides; here one side counts, as elsewhere.
+Bybit's open interest counts both sides; here one side is counted, as everywhere in this package.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ...errors import ParseError
 from ..rows import Rows
+from .symbols import inverse, other_unit, read_symbol, unlisted
 from .venue import (
     INTERVALS,
     MINUTE,
@@ -19,8 +20,8 @@ from .venue import (
     Request,
     Series,
     Venue,
+    by_place,
     by_status,
-    check_symbol,
     code,
     message,
     number,
@@ -33,7 +34,7 @@ _CODES: Mapping[object, Literal["wait", "retry"]] = {10006: "wait", 10000: "retr
 
 
 def _asked(path: str, start: str, end: str, page: int, period: str = "") -> Callable[[Query], Request]:
-    """Return what makes calls of one path; `start`, `end` and `period` are the names of its parameters."""
+    """Return a function that makes requests of one path; `start`, `end`, `period`: names of its parameters."""
 
     def request(query: Query) -> Request:
         span: dict[str, str | int] = {start: query.start, end: query.end - 1, "limit": page}
@@ -43,11 +44,20 @@ def _asked(path: str, start: str, end: str, page: int, period: str = "") -> Call
     return request
 
 
+def _native(symbol: str) -> str:
+    read = read_symbol(symbol, "bybit")
+    if read.quote == "USD":
+        raise inverse(symbol)
+    if read.base.startswith("k"):
+        raise other_unit(symbol, "bybit", f"1000{read.base[1:]}{read.quote or 'USDT'}")
+    return f"{read.base}PERP" if read.perpetual and not read.quote else read.base + read.quote  # PERP: in USDC
+
+
 def _list(body: Any) -> Any:
     try:
         return body["result"]["list"]
     except (TypeError, KeyError):
-        raise ParseError(f"rows under result.list were wanted; got {message(body)}.") from None
+        raise ParseError(f"wanted rows under result.list; got {message(body)}.") from None
 
 
 def _open_interest(body: Any) -> Rows:
@@ -62,16 +72,19 @@ def _long_short(body: Any) -> Rows:
     shares = table(_list(body), "timestamp", buy="buyRatio", sell="sellRatio")
     sell = shares.columns["sell"]
     if (sell <= 0).any():
-        raise ParseError(f"a share of short accounts above 0 was wanted; got {number(sell.min())}.")
+        raise ParseError(f"wanted a share of short accounts above 0; got {number(sell.min())}.")
     return Rows(shares.time, {"long_short_ratio": shares.columns["buy"] / sell})
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body, "retMsg", "error")
-    if status == 403 and "country" not in text and "CloudFront" not in text:
+    region = code(body, "retCode") == 10009
+    if place := by_place("bybit", 451 if region else status, body, text):
+        return place
+    if status == 403:
         return Refusal("wait", text)  # "access too frequent"
-    if status == 403 or code(body, "retCode") == 10009:
-        return Refusal("final", f"not available from this place ({text})")
+    if status == 200 and code(body, "retCode") == 10001 and "symbol" in text.lower():
+        return Refusal("final", text, cure=unlisted("bybit", "BTCUSDT"))
     if status == 200 and isinstance(body, dict) and code(body, "retCode") != 0:
         return Refusal(_CODES.get(code(body, "retCode"), "final"), text)
     return by_status(status, body, text)
@@ -129,7 +142,7 @@ VENUE = Venue(
         "taker_buy_volume": "candles do not split volume by taker",
         "liquidations": "no history; streamed live, all of them",
     },
-    native=lambda symbol: check_symbol(symbol, "bybit").removesuffix("-SWAP").replace("-", ""),
+    native=_native,
     judge=_judge,
     pause=600,
 )

@@ -1,4 +1,4 @@
-"""The hosts that market data come from: this list, and no other file names one."""
+"""The hosts of market data; no other file names one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Host:
-    """Where a venue answers: base addresses over HTTP and over WebSocket, without a slash at the end."""
+    """Base addresses of a venue for HTTP and WebSocket, without a trailing slash."""
 
     rest: str
     stream: str
 
 
-#: By the venue's name. To be looked up at each call, as ``hosts.HOSTS[name]``.
+#: By the venue's name. Look it up at each call, as ``hosts.HOSTS[name]``: tests replace it.
 HOSTS: Mapping[str, Host] = MappingProxyType(
     {
         "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com"),

@@ -1,9 +1,12 @@
-"""Hyperliquid perpetuals: one address that takes a question as JSON; rows ascend; the newest 5,000 candles alone."""
+"""Hyperliquid perpetuals: one endpoint that takes JSON queries; rows ascend; only the newest 5,000 candles."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ...checks import shown
+from ...errors import InputError
+from .symbols import THOUSANDS, inverse, other_unit, read_symbol, unlisted
 from .venue import (
     HOUR,
     INTERVALS,
@@ -13,10 +16,9 @@ from .venue import (
     Request,
     Series,
     Venue,
+    by_place,
     by_status,
-    check_symbol,
     message,
-    pair,
     table,
 )
 
@@ -35,15 +37,26 @@ def _funding(query: Query) -> Request:
 
 
 def native(symbol: str) -> str:
-    """Return the coin's name: BTC, also for BTCUSDT or BTC-USD; kPEPE keeps its small k."""
-    given = symbol.strip() if isinstance(symbol, str) else ""
-    name = check_symbol(symbol, "hyperliquid").split("-")[0]
-    coin = found[0] if (found := pair(name)) else name
-    return f"k{coin[1:]}" if given.startswith("k") else coin  # a thousand of them
+    """Return the coin's name: BTC, also for BTCUSDT or BTC-USD; kPEPE, a thousand PEPE, also for 1000PEPEUSDT."""
+    read = read_symbol(symbol, "hyperliquid")
+    if read.quote == "USD" and read.perpetual:  # BTC-USD-SWAP, BTCUSD_PERP: of other venues
+        raise inverse(symbol)
+    if read.quote not in ("", "USD", "USDC", "USDT"):
+        raise InputError(
+            f"symbol: wanted a coin, or a pair with USD, USDC or USDT; got {shown(symbol)}. Write it as {read.base}."
+        )
+    if read.base in THOUSANDS:
+        raise other_unit(symbol, "hyperliquid", f"k{read.base}")
+    if read.thousands and not read.base.startswith(("k", f"1000{read.thousands}")):
+        raise other_unit(symbol, "hyperliquid", f"the coin as Hyperliquid lists it, such as k{read.thousands}")
+    return f"k{read.thousands}" if read.thousands else read.base
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
-    return by_status(status, body, message(body))
+    text = message(body)
+    if status == 500 and body is None:
+        return Refusal("retry", "null", cure=f"It may answer unknown coins so. {unlisted('hyperliquid', 'BTC')}")
+    return by_place("hyperliquid", status, body, text) or by_status(status, body, text)
 
 
 VENUE = Venue(

@@ -8,22 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from ...checks import shown
 from ...errors import InputError, ParseError
 from ..rows import Rows
+from .symbols import dated, inverse, other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
     MINUTE,
+    Contract,
     Limit,
     Query,
     Refusal,
     Request,
     Series,
     Venue,
+    by_place,
     by_status,
-    check_symbol,
     code,
     message,
-    pair,
+    number,
     table,
 )
 
@@ -39,7 +42,7 @@ _CODES: Mapping[object, Literal["wait", "retry"]] = {
 
 
 def _bars(path: str, page: int) -> Callable[[Query], Request]:
-    """Return what makes calls for candles: the newest have an endpoint of their own."""
+    """Return a function that makes requests for candles: the newest have an endpoint of their own."""
 
     def request(query: Query) -> Request:
         recent = query.start >= query.now - (_NEWEST - page) * query.step
@@ -69,10 +72,10 @@ def _funding(query: Query) -> Request:
 
 
 def _data(body: Any, confirm: int | None = None) -> Any:
-    """Return the rows of an answer, without the candle that still runs."""
+    """Return the rows of an answer, without the forming candle."""
     records = body.get("data") if isinstance(body, dict) else None
     if not isinstance(records, list):
-        raise ParseError(f"rows under data were wanted; got {message(body)}.")
+        raise ParseError(f"wanted rows under data; got {message(body)}.")
     if confirm is None:
         return records
     return [row for row in records if not (isinstance(row, list) and len(row) > confirm and row[confirm] == "0")]
@@ -83,24 +86,53 @@ def _candles(records: Any) -> Rows:
 
 
 def _native(symbol: str) -> str:
-    name = check_symbol(symbol, "okx")
-    if found := pair(name):
-        return f"{found[0]}-{found[1]}-SWAP"
-    if name.count("-") == 1:
-        return f"{name}-SWAP"
-    if name.count("-") != 2:
-        raise InputError(f"symbol: okx names perpetuals as 'BTC-USDT-SWAP' (BTCUSDT is understood); got {name!r}.")
-    return name
+    read = read_symbol(symbol, "okx")
+    if read.thousands and not (read.dashed and read.perpetual):
+        raise other_unit(symbol, "okx", f"{read.thousands}-{read.quote or 'USDT'}-SWAP")
+    if not read.quote:
+        raise InputError(
+            f"symbol: wanted a perpetual of okx; got {shown(symbol)}. Write it as BTC-USDT-SWAP or BTCUSDT."
+        )
+    return f"{read.base.upper()}-{read.quote}-SWAP"
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body, "msg")
     told = code(body, "code")
+    if place := by_place("okx", status, body, text):
+        return place
+    if told == "51001":
+        return Refusal("final", text, cure=unlisted("okx", "BTC-USDT-SWAP"))
     if told in _CODES:
         return Refusal(_CODES[told], text)
     if status == 200 and isinstance(body, dict) and told != "0":
         return Refusal("final", text)
     return by_status(status, body, text)
+
+
+def contract_size(body: Any, symbol: str) -> float:
+    """Return the coins in one contract, from an answer about the instrument.
+
+    Raises
+    ------
+    InputError
+        It is no linear perpetual.
+    """
+    try:
+        row = next(row for row in _data(body) if row["instId"] == symbol)
+        kind, size = row["ctType"], number(row["ctVal"])
+        is_perpetual = row.get("instType", "SWAP") == "SWAP"
+    except StopIteration:
+        raise ParseError(f"okx: wanted the contract {symbol}; got none of this name.") from None
+    except (TypeError, LookupError, AttributeError):
+        raise ParseError(f"okx: wanted the contract's type and size; got {shown(body)}.") from None
+    if kind != "linear":
+        raise inverse(symbol)
+    if not is_perpetual:
+        raise dated(symbol, shown(row["instType"]))
+    if not size > 0:
+        raise ParseError(f"okx: wanted the contract's size; got {size}.")
+    return size
 
 
 VENUE = Venue(
@@ -181,5 +213,11 @@ VENUE = Venue(
     missing={"liquidations": "no history; streamed live, not all of them"},
     native=_native,
     judge=_judge,
+    contract=Contract(
+        lambda symbol: Request(
+            "/api/v5/public/instruments", {"instType": "SWAP", "instId": symbol}, None, "instruments"
+        ),
+        contract_size,
+    ),
     pause=5,
 )

@@ -1,18 +1,18 @@
-"""The venues there are, and what each gives."""
+"""The supported venues and the data that each offers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
+from ...checks import shown
 from ...errors import InputError
-from ...market.columns import shown
 from .binance import VENUE as BINANCE
 from .bybit import VENUE as BYBIT
 from .hyperliquid import VENUE as HYPERLIQUID
 from .okx import VENUE as OKX
+from .symbols import inverse
 from .venue import INTERVALS, Venue
 
 VENUES: Mapping[str, Venue] = {venue.name: venue for venue in (BINANCE, BYBIT, OKX, HYPERLIQUID)}
@@ -21,21 +21,29 @@ _REST = ("taker_buy_volume", "mark_low", "mark_high", "open_interest", "funding_
 
 
 def find_venue(name: object) -> Venue:
-    """Return the venue of this name; InputError names those there are."""
+    """Return the venue with this name; InputError lists the valid ones."""
     found = VENUES.get(name.lower()) if isinstance(name, str) else None
     if found is None:
-        raise InputError(f"exchange: need one of {', '.join(VENUES)}; got {shown(name)}.")
+        raise InputError(f"exchange: wanted one of {', '.join(VENUES)}; got {shown(name)}.")
     return found
 
 
-def venues() -> Any:
-    """Return what each venue gives.
+def find_instrument(venue: Venue, symbol: object) -> str:
+    """Return the venue's id of a linear perpetual; InputError if the symbol names anything else."""
+    name = venue.native(symbol)  # type: ignore[arg-type]  # which checks it
+    if name.split("-")[1:2] == ["USD"]:  # OKX: settled in coins
+        raise inverse(symbol)
+    return name
+
+
+def venues() -> pd.DataFrame:
+    """Return the data that each venue offers.
 
     Returns
     -------
     DataFrame
-        A row for the candles and each optional column of a Market, a column a venue; the cells say how far back it
-        goes and from which interval on, or why there is none.
+        A row for the candles and each optional column of a Market, a column per venue; cells say how far back the data
+        reaches and from which interval on, or why there is none.
 
     Examples
     --------

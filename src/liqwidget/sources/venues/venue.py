@@ -1,6 +1,6 @@
-"""What a venue is to the rest: its series, how each is asked for and read, its limits, and how it refuses.
+"""Description of a venue: its series, how each is requested and parsed, its rate limits and its errors.
 
-A venue's file holds one `Venue`; the pager, the client and the cache know no venue by name.
+Each venue's module defines one `Venue`; pager, client and cache do not depend on any of them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...checks import shown
 from ...errors import InputError, ParseError
-from ...market.columns import shown
 from ..rows import Rows
 
 Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]
@@ -28,13 +28,19 @@ INTERVALS: Mapping[str, int] = {
     **{f"{n}h": n * HOUR for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY,
 }
+#: What pages and messages say where a venue, or the network in front of it, does not serve a place.
+_PLACE = re.compile(
+    r"(your|restricted|prohibited|unsupported|sanctioned|certain) (country|region|location|jurisdiction|territory|geo)"
+    r"|this (country|region|jurisdiction|territory)|country or region|legal reasons|error code: ?1009"
+    r"|geo-?(block|restrict|fenc)\w*|eligibility|local (laws|regulations?|compliance)|compliance require",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_SYMBOL = re.compile(r"[A-Z0-9]{1,24}(-[A-Z0-9]{1,12}){0,3}")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `weight` in any `seconds`, as the venue counts for one address."""
+    """At most `weight` in any window of `seconds`, as the venue counts per IP address."""
 
     weight: int
     seconds: float
@@ -42,7 +48,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Request:
-    """One call: path below the venue's host, its parameters (or a JSON body, then it is a POST), and its cost."""
+    """One HTTP request: path, parameters (or a JSON body, which makes it a POST), and its cost."""
 
     path: str
     params: Mapping[str, str | int] = field(default_factory=dict)
@@ -53,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Query:
-    """Rows wanted: ``start <= time < end`` in ms, asked at `now`; `period` is the venue's spelling of `step` ms."""
+    """Rows to request: ``start <= time < end`` in ms, at time `now`; `period` is the venue's spelling of `step` ms."""
 
     symbol: str
     period: str
@@ -64,40 +70,40 @@ class Query:
 
     @property
     def rows(self) -> int:
-        """Return how many rows fit."""
+        """Return how many rows the range can have."""
         return -(-(self.end - self.start) // self.step)
 
 
 @dataclass(frozen=True)
 class Series:
-    """One kind of rows that a venue serves.
+    """One series that a venue serves.
 
     Attributes
     ----------
     columns
         Names of their float64 columns, in the units of `liqwidget.market`.
     periods
-        Interval -> the venue's spelling; empty where rows come at the venue's own moments (funding).
+        Interval -> the venue's spelling; empty where the venue chooses the times (funding).
     page
-        Most rows a page.
+        Most rows per page.
     backward
-        Which end of a range that holds more than a page comes first: its newest rows, or its oldest.
+        True if a range longer than a page is answered with its newest rows; False: with its oldest.
     parse_forming
-        Reads the candle that still runs too; None: `parse` does.
+        Parses the forming candle too; None: `parse` does.
     spacing
-        Where `periods` is empty: the usual distance of rows, ms.
+        Where `periods` is empty: the usual distance between rows, ms.
     reach
-        How far back, ms before now; None: to the listing.
+        How far back the series reaches, ms before now; None: to the listing.
     newest
-        How many rows the venue keeps; None: all.
+        Number of newest rows that the venue keeps; None: all.
     request
-        Makes the call for a `Query`.
+        Makes the `Request` for a `Query`.
     parse
-        Reads the checked answer: rows in any order, outside the range too, the last one perhaps still running.
+        Parses an answer without errors: rows in any order, possibly outside the range, the last one possibly forming.
     lag
-        How late after its time a row may appear, ms.
+        How long after its time a row may appear, ms.
     since
-        In words, how far back.
+        How far back the series reaches, as text.
     """
 
     columns: tuple[str, ...]
@@ -123,22 +129,41 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Contract:
+    """How a venue says what an instrument is, where its name does not.
+
+    Attributes
+    ----------
+    request
+        Makes the request for a symbol.
+    size
+        Returns the coins in one contract, from the answer; InputError if it is no linear perpetual.
+    """
+
+    request: Callable[[str], Request]
+    size: Callable[[Any, str], float]
+
+
+@dataclass(frozen=True)
 class Refusal:
-    """An answer that is an error.
+    """An error answer.
 
     Attributes
     ----------
     how
         "wait": the venue wants fewer calls, until `until` (ms; None: it did not say).
-        "retry": it may answer if asked again.
+        "retry": another attempt may succeed.
         "final": it will not.
     text
-        What it said, for the message.
+        The venue's message.
+    cure
+        What to do, as a sentence without its full stop; empty: as for any answer of its kind.
     """
 
     how: Literal["wait", "retry", "final"]
     text: str
     until: int | None = None
+    cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,19 +173,21 @@ class Venue:
     Attributes
     ----------
     name
-        As `fetch` is asked for it.
+        As in `fetch(exchange=...)`.
     limits
         Bucket -> the venue's published limit per address.
     series
-        By kind, what it serves.
+        The series, by kind.
     missing
-        Market column (or "liquidations") -> why this venue has none.
+        Market column (or "liquidations") -> why the venue has none.
     native
-        The venue's id of an instrument that a user names; InputError where it cannot be one.
+        Converts a user's symbol to the venue's id; InputError if it cannot be one.
     judge
-        Reads status and body (parsed JSON, or text): a `Refusal`, or None for a good answer.
+        Classifies status and body (parsed JSON, or text): a `Refusal`, or None for a good answer.
     pause
-        Seconds to wait where the venue wants fewer calls and does not say how long.
+        Seconds to wait when the venue wants fewer calls and does not say how long.
+    contract
+        How to ask for an instrument's type; None where the name says it.
     """
 
     name: str
@@ -170,14 +197,45 @@ class Venue:
     native: Callable[[str], str]
     judge: Callable[[int, Any], Refusal | None]
     pause: float
+    contract: Contract | None = None
+
+
+def by_place(venue: str, status: int, body: Any, text: str) -> Refusal | None:
+    """Return the refusal of an answer that says, anywhere in it, that the venue does not serve this place."""
+    told = " ".join(re.sub(r"<[^<>]*>|[^\x20-\x7e]+", " ", _said(body)).split())
+    found = None if status == 200 and isinstance(body, list | dict) and not told else _PLACE.search(told)
+    if not found and status != 451:
+        return None
+    if found:
+        before, after = (
+            told[max(0, found.start() - 80) : found.start()].split(" ")[-8:],
+            told[found.end() :][:40].split(" ")[:4],
+        )
+        text = f"{' '.join(before)}{found[0]}{' '.join(after)}"[:160]
+    others = " or ".join(repr(name) for name in ("okx", "hyperliquid") if name != venue)
+    archive = "use lw.read_archive with the public files, or a" if venue in ("binance", "bybit") else "or use a"
+    return Refusal(
+        "final",
+        f"not available in this region ({' '.join(text.split())})",
+        cure=f"Pass exchange={others}, {archive} proxy (HTTPS_PROXY and trust_env=True)",
+    )
+
+
+def _said(body: Any) -> str:
+    """Return all text of a page, or the messages of an error body; empty for data."""
+    if isinstance(body, str):
+        return body
+    if not isinstance(body, dict) or not {"code", "retCode", "error", "msg", "message"} & body.keys():
+        return ""
+    if body.get("code") == "0" or body.get("retCode") == 0:  # data
+        return ""
+    return " ".join(str(value)[:2000] for value in body.values() if isinstance(value, str | dict))
 
 
 def by_status(status: int, body: Any, text: str) -> Refusal | None:
-    """Return what an HTTP status alone says; None for 200 with an answer."""
+    """Classify an answer by its HTTP status; None for 200 with a body."""
     if status in (418, 429):
         return Refusal("wait", text)
-    if status == 451:
-        return Refusal("final", f"not available from this place ({text})")
     if status == 408 or status >= 500:
         return Refusal("retry", text)
     if status == 200:
@@ -185,28 +243,15 @@ def by_status(status: int, body: Any, text: str) -> Refusal | None:
     return Refusal("final", text)
 
 
-def check_symbol(symbol: object, venue: str) -> str:
-    """Return a symbol in upper case, ccxt's BTC/USDT:USDT as BTCUSDT; InputError for what is none.
-
-    It becomes part of file names and addresses, so nothing but letters, digits and '-' passes.
-    """
-    text = symbol.strip().upper().split(":")[0].replace("/", "") if isinstance(symbol, str) else ""
-    if not _SYMBOL.fullmatch(text):
-        raise InputError(
-            f"symbol: need letters and digits, parts joined by '-', such as 'BTCUSDT'; got {shown(symbol)} for {venue}."
-        )
-    return text
-
-
 def check_interval(interval: object) -> int:
-    """Return an interval in ms; InputError names the ones there are."""
+    """Return an interval in ms; InputError lists the valid ones."""
     if not isinstance(interval, str) or interval not in INTERVALS:
-        raise InputError(f"interval: need one of {', '.join(INTERVALS)}; got {shown(interval)}.")
+        raise InputError(f"interval: wanted one of {', '.join(INTERVALS)}; got {shown(interval)}.")
     return INTERVALS[interval]
 
 
 def number(cell: object) -> float:
-    """Return a cell as float: NaN for "" and None; ParseError for anything else that is no finite number."""
+    """Return a cell as float: NaN for "" and None; ParseError for anything else but a finite number."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return float("nan")
     good = _NUMBER.fullmatch(cell) if isinstance(cell, str) else type(cell) in (int, float)
@@ -215,18 +260,18 @@ def number(cell: object) -> float:
     except OverflowError:
         value = np.inf
     if not np.isfinite(value):
-        raise ParseError(f"a number was wanted; got {shown(cell)}.")
+        raise ParseError(f"wanted a number; got {shown(cell)}.")
     return value
 
 
-def moment(cell: object) -> int:
+def milliseconds(cell: object) -> int:
     """Return a time in ms between 2009 and 2100; ParseError for anything else."""
     try:
         value = int(cell) if isinstance(cell, str | int) and not isinstance(cell, bool) else -1
     except ValueError:
         value = -1
     if not 1_230_768_000_000 <= value < 4_102_444_800_000:
-        raise ParseError(f"a time in ms since 1970 was wanted; got {shown(cell)}.")
+        raise ParseError(f"wanted a time in ms since 1970; got {shown(cell)}.")
     return value
 
 
@@ -236,38 +281,32 @@ def table(records: object, time: int | str, **columns: int | str) -> Rows:
     Raises
     ------
     ParseError
-        Not such a list, or a cell is no number; says which row.
+        It is not such a list, or a cell is not a number; the message names the row.
     """
     if not isinstance(records, list):
-        raise ParseError(f"a list of rows was wanted; got {shown(records)}.")
+        raise ParseError(f"wanted a list of rows; got {shown(records)}.")
     times = np.zeros(len(records), np.int64)
     values = {name: np.zeros(len(records)) for name in columns}
     for i, record in enumerate(records):
         try:
-            times[i] = moment(record[time])
+            times[i] = milliseconds(record[time])
             for name, place in columns.items():
                 values[name][i] = number(record[place])
         except (TypeError, KeyError, IndexError):
-            raise ParseError(f"row {i} lacks a field; got {shown(record)}.") from None
+            raise ParseError(f"row {i}: wanted all fields; got {shown(record)}.") from None
         except ParseError as error:
             raise ParseError(f"row {i}: {error}") from None
     return Rows(times, values)
 
 
-def pair(symbol: str) -> tuple[str, str] | None:
-    """Return base and quote of a symbol such as BTCUSDT; None where the quote is none of the usual ones."""
-    quote = next((quote for quote in ("USDT", "USDC", "USD") if symbol.endswith(quote)), "")
-    return (symbol.removesuffix(quote), quote) if quote and symbol != quote and "-" not in symbol else None
-
-
 def code(body: Any, name: str) -> str | int | None:
-    """Return an error body's code; None where it has none."""
+    """Return an error body's code; None if it has none."""
     found = body.get(name) if isinstance(body, dict) else None
     return found if isinstance(found, str | int) else None
 
 
 def message(body: Any, *names: str) -> str:
-    """Return what an error body says, short and printable."""
+    """Return the message of an error body, short and printable."""
     if isinstance(body, dict):
         body = next((body[name] for name in names if isinstance(body.get(name), str)), json.dumps(body)[:200])
     return re.sub(r"[^\x20-\x7e]+", " ", str(body))[:200].strip() or "no text"

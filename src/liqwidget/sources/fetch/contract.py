@@ -1,0 +1,30 @@
+"""Asks a venue what an instrument is, where its name does not say: never an inverse contract for a linear one."""
+
+from __future__ import annotations
+
+from ...errors import FetchError
+from ..http.client import Client
+
+_ATTEMPTS = 3  # an empty list is more often a temporary error than an unknown name
+
+
+async def coins_per_contract(client: Client, symbol: str) -> float:
+    """Return the coins in one contract; 1 where sizes are in coins.
+
+    Raises
+    ------
+    InputError
+        It is no linear perpetual.
+    FetchError, ParseError
+        The venue did not answer as expected.
+    """
+    contract = client.venue.contract
+    if contract is None:
+        return 1.0
+    for _ in range(_ATTEMPTS):
+        body = (await client.ask(contract.request(symbol))).body
+        if not isinstance(body, dict) or body.get("data") != []:
+            return contract.size(body, symbol)
+    raise FetchError(
+        f"{client.venue.name}: wanted the contract {symbol}; got none of this name. Check the symbol, such as BTCUSDT."
+    )

@@ -1,0 +1,84 @@
+"""Positions of many addresses: a bad answer drops only its own address, and is reported by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import liqwidget as lw
+from liqwidget.sources.http.client import Answer, Client
+
+ADDRESSES = [f"0x{i:040x}" for i in range(1, 7)]
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    position = {
+        "coin": "BTC",
+        "szi": "-0.5",
+        "leverage": {"type": "cross", "value": 20},
+        "entryPx": "61010.0",
+        "positionValue": "30505.0",
+        "liquidationPx": None,
+        **changes,
+    }
+    return {"assetPositions": [{"type": "oneWay", "position": position}]}
+
+
+@pytest.fixture
+def answers(monkeypatch, tmp_path):
+    """The exchange's answers by address; an error is raised."""
+    some: dict[str, Any] = dict.fromkeys(ADDRESSES, state())
+
+    async def ask(self: Client, request: Any) -> Answer:
+        body = some[request.body["user"]]
+        if isinstance(body, Exception):
+            raise body
+        return Answer(body, None)
+
+    monkeypatch.setattr(Client, "ask", ask)
+    monkeypatch.setenv("LIQWIDGET_CACHE", str(tmp_path))
+    return some
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (lw.FetchError("hyperliquid /info: wanted an answer; got null (HTTP 500)"), "HTTP 500"),
+        (lw.FetchError("hyperliquid /info: wanted an answer; got Failed to deserialize (HTTP 422)"), "HTTP 422"),
+        (state(positionValue="0.0"), "position with margin and value"),
+        (state(szi="many"), "wanted a number"),
+        ({"assetPositions": [None]}, "an account's positions"),
+        (None, "an account's positions"),
+    ],
+)
+def test_an_address_without_an_answer_is_named_and_the_others_are_kept(bad, said, answers) -> None:
+    answers[ADDRESSES[3]] = bad
+    positions = lw.hyperliquid_positions(ADDRESSES, progress=False)
+    assert sorted(positions.frame["address"]) == [one for one in ADDRESSES if one != ADDRESSES[3]]
+    assert positions.frame["notional"].tolist() == [30505.0] * 5
+    assert positions.frame["liquidation_price"].isna().all()
+    assert positions.mark_price == 61010.0
+    assert positions.addresses == 6
+    assert len(positions.notes) == 1
+    assert positions.notes[0].startswith(f"{ADDRESSES[3]} is missing: ")
+    assert said in positions.notes[0]
+    assert "1 without an answer" in positions.label
+    assert ADDRESSES[3] in repr(positions)
+
+
+def test_an_absent_liquidation_price_is_none_at_all(answers) -> None:
+    del answers[ADDRESSES[0]]["assetPositions"][0]["position"]["liquidationPx"]
+    positions = lw.hyperliquid_positions(ADDRESSES, progress=False)
+    assert len(positions.frame) == 6
+    assert all(math.isnan(price) for price in positions.frame["liquidation_price"])
+    assert positions.notes == ()
+
+
+@pytest.mark.parametrize("count", [1, 6, 40])
+def test_no_answer_at_all_is_an_error(count, answers) -> None:
+    many = [f"0x{i:040x}" for i in range(1, count + 1)]
+    answers.update(dict.fromkeys(many, lw.FetchError("hyperliquid /info: wanted an answer; got no connection.")))
+    with pytest.raises(lw.FetchError, match=r"^0x0.*: hyperliquid /info: .* no connection"):
+        lw.hyperliquid_positions(many, progress=False)
