@@ -1,4 +1,4 @@
-"""The fit of mix, decay and turnover: exact data, planted truth, a plain twin, what it refuses and what it admits."""
+"""The fit of mix, decay and turnover: exact data, known truth, a plain twin, refused input and reported doubt."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from liqwidget import InputError, Market, calibrate
 from liqwidget.analysis.calibration.fit_mix import _non_negative, fit_mixture
 from liqwidget.analysis.stats.flows import Flows, natural_every
 from liqwidget.analysis.stats.measures import linear_correlation, rank_correlation
+from liqwidget.model.settings import shares
 
 EVEN = np.array([0.4, 0.3, 0.2, 0.1])
 
 
 def exact(market: Market, mix: dict[float, float], decay_rate: float, turnover: float = 1.0) -> Market:
-    """The market with the liquidations, hour by hour, that the model itself has for a mix."""
+    """The market with exactly the hourly liquidations that the model computes for a mix."""
     flows = Flows.of(market, list(mix), "1h", 20.0)
     usd = flows.at(decay_rate, turnover) @ (np.array(list(mix.values())) / 100)
     parts = [pd.DataFrame({"time": flows.time, "side": side, "notional": usd[:, k]}) for k, side in enumerate(SIDES)]
@@ -40,7 +41,7 @@ def made() -> Any:
 
 def test_exact_data_give_mix_decay_and_turnover_back(made: Any) -> None:
     mix = {10: 40, 25: 30, 50: 20, 100: 10}
-    found = calibrate(exact(made.market, mix, 0.03, 0.5), list(mix), bin_size=20.0, turnovers=(1.0, 0.5), draws=20)
+    found = calibrate(exact(made.market, mix, 0.03, 0.5), list(mix), bin_size=20.0, turnovers=(1.0, 0.5), draws=20)  # type: ignore[arg-type]
     assert found.leverage_mix == pytest.approx(mix, abs=0.5)
     assert found.decay_rate == pytest.approx(0.03, rel=0.02)
     assert found.turnover == 0.5
@@ -51,12 +52,13 @@ def test_exact_data_give_mix_decay_and_turnover_back(made: Any) -> None:
 def test_tiers_that_nobody_uses_get_nothing_from_exact_data(made: Any) -> None:
     mix = {10: 40, 25: 30, 50: 20, 100: 10}
     tiers = [10, 15, 25, 35, 50, 75, 100]
-    found = calibrate(exact(made.market, mix, 0.03), tiers, bin_size=20.0, turnovers=(1.0,), draws=5)
+    found = calibrate(exact(made.market, mix, 0.03), tiers, bin_size=20.0, turnovers=(1.0,), draws=5)  # type: ignore[arg-type]
     assert found.leverage_mix == pytest.approx({tier: mix.get(tier, 0) for tier in tiers}, abs=2.0)
 
 
+@pytest.mark.slow
 def test_traders_one_by_one_give_their_mix_within_five_points() -> None:
-    """Markets of traders who do what the model assumes; the tiers are swept often enough to be seen."""
+    """The mix is recovered from simulated traders who follow the model; the tiers are swept often enough to be seen."""
     for seed in (1, 2):
         made = lw.simulate(
             12_000, 150_000, seed=seed, volatility=0.05, take_over=0.25, leverage_mix={10: 40, 25: 30, 50: 20, 100: 10}
@@ -89,7 +91,7 @@ def test_the_estimate_is_what_the_ledger_gives_with_these_settings(made: Any) ->
 
 
 def test_predictions_come_from_what_was_before(made: Any) -> None:
-    """Liquidations of the last fifth cannot change what was predicted of the parts before it."""
+    """Changing the liquidations of the last fifth must not change the predictions for earlier parts."""
     market = made.market
     found = calibrate(market, draws=5, turnovers=(1.0,), decay_rates=(0.03,))
     events = market.liquidations.copy()
@@ -121,14 +123,14 @@ def test_shuffled_liquidations_teach_nothing(made: Any) -> None:
 
 
 def test_what_the_data_do_not_show_is_said_and_stays_at_the_prior(made: Any) -> None:
-    prior = {2: 30, 3: 30, 10: 20, 25: 20, 100: 20}  # 2x and 3x: hardly a price of this market comes near their levels
+    prior = {2: 30, 3: 30, 10: 20, 25: 20, 100: 20}  # 2x and 3x: prices of this market hardly ever reach their levels
     found = calibrate(made.market, prior=prior, draws=40)
     assert any("next to nothing of 2x, 3x" in note for note in found.notes)
     assert found.tiers.loc[2, "from_data"] == pytest.approx(0.0, abs=1e-9)
     assert found.leverage_mix[2] == pytest.approx(found.leverage_mix[3], rel=0.2)
     low, high = found.tiers.loc[2, ["low", "high"]]
     assert low < found.leverage_mix[2] < high
-    assert high - low > 5  # the prior's own doubt
+    assert high - low > 5  # as uncertain as the prior
     assert "next to nothing" in repr(found)
 
 
@@ -181,8 +183,8 @@ def test_the_interval_is_that_of_the_sums(made: Any) -> None:
         ({"prior_spread": float("nan")}, "prior_spread"),
         ({"decay_rates": []}, "wanted at least one rate"),
         ({"decay_rates": [-1]}, "decay_rate: wanted a rate per hour >= 0"),
-        ({"turnovers": [0.0]}, r"one share in \(0, 1\] each"),
-        ({"turnovers": [1.5]}, r"one share in \(0, 1\] each"),
+        ({"turnovers": [0.0]}, r"'auto' or at least one share in \(0, 1\]"),
+        ({"turnovers": [1.5]}, r"'auto' or at least one share in \(0, 1\]"),
         ({"every": "1min"}, "every"),
         ({"every": "soon"}, "every"),
         ({"draws": 0}, "draws: wanted a whole number >= 1"),
@@ -209,7 +211,7 @@ def test_a_market_without_or_with_too_few_liquidations() -> None:
 
 
 def plain_non_negative(matrix: Any, right: Any) -> Any:
-    """Try every set of weights that are not 0."""
+    """Try every subset of non-zero weights."""
     n = len(right)
     best, least = np.zeros(n), 0.0
     for pattern in range(1, 2**n):
@@ -254,6 +256,7 @@ def test_the_prior_has_its_say_where_the_data_have_none() -> None:
     assert np.diag(fit.covariance)[0] < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "columns", "rank", "linear"),
     [
@@ -278,7 +281,7 @@ def test_real_markets_fitted_on_the_first_half_scored_on_the_second(
     assert measured["rank"] > rank
     assert measured["linear"] > linear
     skill = found.skill().loc["both"]["value"].unstack("measure")
-    assert (skill[["rank", "linear"]] > 0).all(axis=None)  # ahead of every baseline
+    assert (skill[["rank", "linear"]] > 0).all(axis=None)  # better than every baseline
 
 
 def test_a_widget_shows_the_calibrated_estimate(made: Any) -> None:
@@ -289,9 +292,9 @@ def test_a_widget_shows_the_calibrated_estimate(made: Any) -> None:
     assert hm._revision == revision + 1
     assert hm.leverage_mix == found.leverage_mix
     assert (hm.decay_rate, hm.turnover) == (found.decay_rate, 0.5)
-    same = lw.estimate(
-        made.market, leverage_mix=found.leverage_mix, decay_rate=found.decay_rate, bin_size=hm.bin_size, turnover=0.5
-    )
+    settings = (found.maintenance_rate, found.fee_rate, found.turnover)
+    ledger = lw.build_ledger(made.market, list(found.leverage_mix), hm.ledger.bin_size, *settings)
+    same = ledger.replay(found.decay_rate, shares(found.leverage_mix), bin_size=hm.bin_size)
     assert np.allclose(hm.density.values, same.values, rtol=1e-4)
     hm.close()
 
@@ -309,13 +312,13 @@ def test_what_cannot_be_applied_changes_nothing(made: Any) -> None:
         with pytest.raises(InputError, match=words):
             hm.apply(SimpleNamespace(**good | wrong))  # type: ignore[arg-type]
         assert (hm.leverage_mix, hm.decay_rate, hm.turnover, hm.maintenance_rate, hm._revision) == shown
-    with pytest.raises(InputError, match=r"liqwidget\.calibrate returns; int has no leverage_mix"):
+    with pytest.raises(InputError, match=r"liqwidget\.calibrate returns; got int, which has no leverage_mix"):
         hm.apply(5)  # type: ignore[arg-type]
     hm.close()
 
 
 def test_quiet_markets_are_not_explained_by_one_far_tier() -> None:
-    """Most hours have next to no liquidations: they are right without any merit and prove nothing."""
+    """Most hours have almost no liquidations: predicting those takes no skill and proves nothing."""
     made = lw.simulate(2_016, 40_000, seed=1, interval="1h")
     found = calibrate(made.market, list(made.leverage_mix), draws=10)
     true = pd.Series(made.leverage_mix) / sum(made.leverage_mix.values()) * 100
@@ -328,7 +331,8 @@ def test_quiet_markets_are_not_explained_by_one_far_tier() -> None:
 def test_a_side_that_was_never_recorded_is_left_out(made: Any) -> None:
     market = exact(made.market, {10: 40, 25: 30, 50: 20, 100: 10}, 0.03)
     longs = market.liquidations[market.liquidations["side"] == "long"]
-    found = calibrate(Market.from_frame(market.candles, liquidations=longs), [10, 25, 50, 100], bin_size=20.0, draws=5)
+    market = Market.from_frame(market.candles, liquidations=longs)  # built with turnover 1
+    found = calibrate(market, [10, 25, 50, 100], bin_size=20.0, draws=5, turnovers=(1.0,))
     assert found.leverage_mix == pytest.approx({10: 40, 25: 30, 50: 20, 100: 10}, abs=1.0)
     assert "Only longs were recorded" in found.notes[0]
     assert np.isnan(found.scores.loc["in_sample", "rank_short"])
@@ -338,7 +342,8 @@ def test_one_absurd_amount_changes_little(made: Any) -> None:
     market = exact(made.market, {10: 40, 25: 30, 50: 20, 100: 10}, 0.03)
     events = market.liquidations.copy()
     events.loc[events.index[90], "notional"] = 1e15
-    found = calibrate(Market.from_frame(market.candles, liquidations=events), [10, 25, 50, 100], bin_size=20.0, draws=5)
+    market = Market.from_frame(market.candles, liquidations=events)
+    found = calibrate(market, [10, 25, 50, 100], bin_size=20.0, draws=5, turnovers=(1.0,))
     assert found.leverage_mix == pytest.approx({10: 40, 25: 30, 50: 20, 100: 10}, abs=3.0)
 
 

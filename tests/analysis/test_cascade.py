@@ -1,4 +1,4 @@
-"""Cascades: the fixed point against a slow plain twin, its properties, what is measured, and the block bootstrap."""
+"""Cascades: the fixed point against a slow plain twin, its properties, measured inputs, and the block bootstrap."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from markets import walk
 
 BASE = lw.build_ledger(walk(30, seed=1), (5, 10), 1.0)
 unhurried = settings(deadline=None)  # the machine may be busy
-MEASURED = {"volatility": 0.03, "volume": 1e4}
+MEASURED: dict[str, Any] = {"volatility": 0.03, "volume": 1e4}
 
 
 def density_of(usd: list[float], close: float | None = None) -> Density:
-    """A density of one candle: rows of 1 USD from 50 on, 2 x 50 of them if the close of 100 is to be in the middle."""
+    """A density of one candle: rows of 1 USD from 50 up; with 2 x 50 rows the close of 100 is in the middle."""
     values = np.array(usd, dtype=np.float32)[:, None]
     ledger = replace(BASE, grid=PriceGrid(1.0, 50, len(usd)), close=np.full(30, 100.0 if close is None else close))
     return Density(ledger, 0.0, np.ones(2), np.array([29]), values)
 
 
 def plain_rest(density: Density, shock: float, push: Callable[[float, float], float]) -> tuple[float, float]:
-    """Final price and USD, row by row; ``push(start, usd)`` is the move that USD make from a move ``start`` on."""
+    """Final price and USD, row by row; ``push(start, usd)`` is the move that ``usd`` causes from the move ``start``."""
     close, sign = float(density.close[0]), 1 if shock > 0 else -1
     edge = abs(density.price_edges[-1 if sign > 0 else 0] - close) / close
     move, usd = abs(shock), -1.0
@@ -166,7 +166,7 @@ def test_a_cliff_is_where_a_hair_more_jumps(usd: list[float], how: dict[str, Any
         assert over.final_price == pytest.approx(cliff.rests_after)
         assert over.liquidated - short.liquidated == pytest.approx(cliff.liquidated)
         assert over.out_of_range == cliff.out_of_range
-    # and no other jump of more than a row is left out: halve each steep step until only a jump can be left of it
+    # No other jump of more than a row is missing: halve each steep step until it can only be a jump.
     grid = np.linspace(1e-4, 0.45, 2000)
     steep = np.flatnonzero(np.diff(lw.cascade_curve(density, shocks=grid, **how).final_move) > 0.0105)
     edges = curve.cliffs.loc[curve.cliffs["shock"] > 0, "shock"].to_numpy()
@@ -202,10 +202,10 @@ def test_volatility_and_volume_are_measured_up_to_the_moment_alone() -> None:
     given_both = lw.cascade(density, at, -0.02, volatility=sigma, volume=volume)
     assert own.final_price == pytest.approx(given_both.final_price, rel=1e-12)
     assert f"{sigma:.2%}" in own.impact
-    # neither the market's future nor that of the density counts
+    # Later candles change nothing, neither in the market nor in the density.
     assert lw.cascade(density, at, -0.02, market=market._cut(slice(0, at + 1))).impact == own.impact
     assert lw.cascade(past, at, -0.02).impact == lw.cascade(density, at, -0.02).impact
-    # without the market, volume is what the opened USD imply
+    # Without the market, the volume is inferred from the opened USD.
     quiet = walk(400, seed=5, step_minutes=60, wild=0.3, oi=False)
     density = lw.estimate(quiet, {10: 2, 25: 1}, 0.03, 0.5, turnover=0.5)
     implied = measured(density, at, None, 168.0, None, None)
@@ -231,7 +231,7 @@ def test_what_cannot_be_is_refused_with_the_cure() -> None:
         "show no price change": {},  # one candle
     }.items():
         with pytest.raises(InputError, match=message):
-            lw.cascade(density, **how)
+            lw.cascade(density, **how)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="per tier"):
         lw.cascade(lw.build_ledger(market, (5, 10), 1.0).replay())
     with pytest.raises(InputError, match="no candle at"):
@@ -265,7 +265,7 @@ def test_blocks_cover_where_single_rows_pretend(kind: str) -> None:
     hits = {1: 0, 60: 0}
     for seed in range(60):
         noise = np.random.default_rng(seed).normal(size=1020)
-        series = np.convolve(noise, np.ones(20), "valid")  # dependent over 20 rows
+        series = np.convolve(noise, np.ones(20), "valid")  # autocorrelated over 20 rows
         for block in hits:
             hits[block] += block_bootstrap(np.mean, series, block=block, draws=120, kind=kind).covers(0.0)
     assert hits[60] >= 51
@@ -281,3 +281,14 @@ def test_pairs_stay_pairs_and_lengths_must_agree() -> None:
         block_bootstrap(np.mean, x, x[1:])
     with pytest.raises(InputError, match="block"):
         block_indices(10, 11)
+
+
+def test_the_bin_size_does_not_matter() -> None:
+    market = lw.load_sample().tail(600)
+    fine, coarse = (lw.estimate(market, bin_size=size) for size in (None, 500.0))
+    assert fine.bin_size < coarse.bin_size
+    one, other = (lw.cascade(density, shock=-0.03, market=market) for density in (fine, coarse))
+    assert one.steps.equals(other.steps)
+    assert len(one.steps) > 1
+    curves = [lw.cascade_curve(density, market=market).to_frame() for density in (fine, coarse)]
+    assert curves[0].equals(curves[1])

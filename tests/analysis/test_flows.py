@@ -1,4 +1,4 @@
-"""Liquidations by tier and interval against the replay, which computes them candle by candle."""
+"""Liquidations by tier and interval, checked against the replay, which computes them candle by candle."""
 
 from __future__ import annotations
 

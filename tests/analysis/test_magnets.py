@@ -1,4 +1,4 @@
-"""The magnet study: causal, blind where nothing is, not blind where something is, and plain in its words."""
+"""The magnet study: causal, finds nothing in random walks, finds a planted effect, and reports it in neutral words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DIRECTION = (
 
 
 def calm(n: int, seed: int, **how: Any) -> lw.Market:
-    """Five-minute candles of a random walk, about 2.4 % a day."""
+    """Five-minute candles of a random walk with about 2.4 % daily volatility."""
     return walk(n, seed, tick=0.001, step_minutes=5, wild=0.12, **how)
 
 
@@ -40,7 +40,7 @@ def calm(n: int, seed: int, **how: Any) -> lw.Market:
 def test_more_candles_change_nothing_of_earlier_decisions(seed: int, cut: int, gaps: bool) -> None:
     market = calm(1400, seed, gaps=gaps)
     past = lw.Market.from_frame(market.candles.iloc[:cut])
-    # what comes is ten times as wild, so that grid and automatic sizes would give the future away
+    # The later candles are ten times as volatile, so a grid or automatic size that looked ahead would differ.
     later = market.candles.iloc[cut:]
     prices = ["open", "high", "low", "close"]
     wild = later.assign(**{name: later[name] * np.geomspace(1, 1.5, len(later)) for name in prices})
@@ -67,7 +67,7 @@ def test_what_is_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     candles = market.candles
 
     def oracle(values: Any, centres: Any, close: Any, near: Any, far: Any, bright: float) -> Any:
-        """Levels that price will reach: its extremes of the next six hours."""
+        """Levels that the price will reach: its extremes over the next six hours."""
         at = decision_candles(market, 2, 24)[: len(close)]
         low = [candles["low"].iloc[i + 1 : i + 73].min() for i in at]
         high = [candles["high"].iloc[i + 1 : i + 73].max() for i in at]
@@ -86,7 +86,7 @@ def test_what_is_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain_outcome(
     market: lw.Market, t: int, level: float, sigma: float, horizon: float, after: float
 ) -> dict[str, float]:
-    """What became of one level, candle by candle."""
+    """The outcome of one level, candle by candle."""
     c = market.candles
     hours = [round(s / 60) / 60 for s in (c.index - c.index[t]).total_seconds()]
     up = level > c["close"].iloc[t]
@@ -156,8 +156,8 @@ def test_the_largest_cluster_is_the_run_with_most_not_the_brightest_row() -> Non
     column = np.zeros((40, 1), dtype=np.float32)
     column[[10, 11, 12], 0] = [5, 6, 5]  # 90.5 to 92.5: 16 USD
     column[14, 0] = 9  # 94.5
-    column[19, 0] = 99  # 99.5: nearer than what is looked at
-    column[2, 0] = 99  # 82.5: farther
+    column[19, 0] = 99  # 99.5: closer than the range considered
+    column[2, 0] = 99  # 82.5: farther than the range considered
     column[25, 0] = 1  # 105.5
     peak, notional = largest_clusters(
         column, centres, np.array([100.0]), np.array([0.02]), np.array([0.12]), bright=0.3
@@ -198,7 +198,7 @@ def test_swings_and_nodes_are_what_charts_teach() -> None:
                 expected.add(c["low"].iloc[j])
         assert set(found) == expected
         assert len(found) > 2
-    # Price dwells at 100 and at 110 and crosses between in a hurry.
+    # The price dwells at 100 and at 110 and crosses quickly between them.
     prices = np.r_[np.full(100, 100.0), np.linspace(100, 110, 10), np.full(100, 110.0)]
     frame = pd.DataFrame({"open": prices, "high": prices + 0.4, "low": prices - 0.4, "close": prices, "volume": 1.0})
     frame.index = pd.date_range("2026-01-01", periods=len(frame), freq="5min", tz="UTC", name="time")

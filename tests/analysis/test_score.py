@@ -1,4 +1,4 @@
-"""Scores against known positions: hand-made cases with known answers, and the estimate on simulated markets."""
+"""Scores against known positions: hand-made cases with known answers, and estimates of simulated markets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def estimate_of(simulation: Simulation, bin_size: float = 100.0, columns: Any = 
 
 
 def flat_density() -> Any:
-    """An estimate on rows of 10 USD whose last column is filled by hand; the close is 100."""
+    """An estimate on rows of 10 USD whose last column the test fills in; the close is 100."""
     candles = pd.DataFrame(
         {"open": 100.0, "high": 100.0, "low": 100.0, "close": 100.0, "volume": 1.0},
         index=pd.date_range("2026-01-01", periods=2, freq="1h", tz="UTC", name="time"),
@@ -55,7 +55,7 @@ def test_earth_mover_is_the_cheapest_way_to_carry_units(a: list[int], b: list[in
     if not x.sum() or not y.sum():
         assert np.isnan(earth_mover(x, y))
         return
-    # On a line, carrying in order is cheapest: equal shares of mass by their quantiles.
+    # On a line, moving mass in order is cheapest: match equal shares of mass by their quantiles.
     n, m = int(x.sum()), int(y.sum())
     left, right = np.repeat(np.repeat(np.arange(4), a), m), np.repeat(np.repeat(np.arange(4), b), n)
     assert earth_mover(x, y, 2.5) == pytest.approx(2.5 * np.abs(left - right).mean())
@@ -83,7 +83,7 @@ def test_correlations_are_those_of_pandas(a: list[int], data: st.DataObject) -> 
     assert rank_correlation(x, y) == pytest.approx(expected, abs=1e-9)
 
 
-# Hand-made profiles: rows 0..9 are 50-60 ... 140-150; longs stand in rows 0..4, shorts in 5..9
+# =longs stand in rows=>longs are in rows
 
 
 def test_the_same_profile_scores_perfectly() -> None:
@@ -99,7 +99,7 @@ def test_mass_one_row_off_is_moved_by_one_row() -> None:
     density = flat_density()
     density.values[[2, 7], -1] = 8, 100
     s = score(density, known(("long", 65, 4), ("short", 135, 50))).by_side()
-    # 10 USD of a close of 100; the true levels' rows are 35 USD away.
+    # 10 USD at a close of 100; the true levels are 35 USD away.
     np.testing.assert_allclose(s.loc[["long", "short"], "emd"], 0.1)
     np.testing.assert_allclose(s.loc[["long", "short"], "emd_share"], 10 / 35)
     np.testing.assert_allclose(s.loc[["long", "short"], "mass_ratio"], 2)
@@ -118,7 +118,7 @@ def test_hits_and_false_alarms_of_the_brightest_cells() -> None:
     assert s.false_alarm == pytest.approx((40 + 25) / 85)
     assert s.overlap == 0
     assert s.rank == pytest.approx(-0.8)
-    # All of it flagged: every level is found, and what is too much in one row is missing in another.
+    # Everything is flagged: every level is found, and the excess in one row is missing in another.
     everything = score(density, known(("long", 51, 20), ("long", 71, 30), ("long", 81, 50)), bright=1.0)
     assert everything.hit_rate == pytest.approx(1)
     assert everything.false_alarm == pytest.approx(0.65)
@@ -132,7 +132,7 @@ def test_an_empty_side_has_no_score_and_does_not_spoil_the_other() -> None:
     assert by_side.loc["short"].isna().all()
     assert by_side.loc["both", "mass_ratio"] == by_side.loc["long", "mass_ratio"] == 0.5
     assert s.emd == 0
-    assert np.isnan(s.linear)  # one cell
+    assert np.isnan(s.linear)  # one cell only
 
 
 def test_what_cannot_be_placed_is_counted_and_said() -> None:
@@ -141,7 +141,7 @@ def test_what_cannot_be_placed_is_counted_and_said() -> None:
     table = known(("long", 65, 10), ("long", 12, 3), ("short", 700, 4), ("short", np.nan, 5), ("long", -1, 6))
     s = score(density, table)
     assert (s.outside, s.unpriced) == (7, 11)
-    assert "Not scored: 7 USD beyond the rows, 11 USD without a level." in repr(s)
+    assert "Not scored: $7 beyond the rows, $11 without a level." in repr(s)
     renamed = table.rename(columns={"liquidation_price": "liquidation_px", "notional": "notional_usd"})
     assert score(density, renamed).by_side().equals(s.by_side())
 
@@ -216,7 +216,7 @@ def test_unusable_arguments_are_named(simulation: Simulation) -> None:
     good = known(("long", 80_000, 1))
     for call, words in (
         (lambda: score(per_tier, simulation), "wanted a mixed density"),
-        (lambda: score(simulation.market, simulation), "wanted a mixed density"),
+        (lambda: score(simulation.market, simulation), "wanted a mixed density"),  # type: ignore[arg-type]
         (lambda: score(density, per_tier), "on the same rows"),
         (lambda: score(density, simulation.density(50.0)), "on the same rows"),
         (lambda: score(density, simulation.density(density, [3])), "truth: it has no candle at"),

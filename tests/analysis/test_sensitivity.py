@@ -1,4 +1,4 @@
-"""The sensitivity of one moment: against a replay a draw, what is drawn, how clusters are found again, and errors."""
+"""The sensitivity at one candle: against one replay per draw, what is drawn, how clusters are matched, and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from liqwidget.analysis.sensitivity.draws import Moment, drawn_mixes, drawn_rates, matched, span_of
+from liqwidget.analysis.sensitivity.draws import Moment, drawn_mixes, drawn_rates, matched, span_of, with_ranges
 from liqwidget.app.panels.cluster_panel import ClusterPanel
 from liqwidget.app.readings.levels import Snapshot, cluster_table
 from markets import walk
@@ -21,7 +21,7 @@ MIX = {3: 2, 10: 5, 25: 0, 100: 1}
 
 
 def by_the_ends(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high of sorted values: the last one at most, and the first one at least, beyond the level's tails."""
+    """Low and high of sorted values: the interval ends rounded outwards to order statistics."""
     ordered, place = np.sort(values, axis=0), (1 - level) / 2 * (len(values) - 1)
     return ordered[int(np.floor(place))], ordered[len(values) - 1 - int(np.floor(place))]
 
@@ -33,6 +33,7 @@ def test_it_is_a_replay_a_draw(seed, rate, at):
     market = walk(120, seed=seed, gaps=True)
     found = lw.sensitivity(market, MIX, rate, 0.8, 0.5, at=at, draws=24, seed=seed, level=0.8)
     density = lw.estimate(market, MIX, rate, 0.5, turnover=0.8)
+    assert sorted(set(found.draws["bin_size"])) == [0.4, 0.5, 1.0]  # 0.4 and 1 are the neighbouring sizes on offer
     wanted = density.profile(at)
     for name in ("price", "long", "short"):
         np.testing.assert_allclose(found.profile[name], wanted[name], rtol=1e-6)
@@ -42,17 +43,20 @@ def test_it_is_a_replay_a_draw(seed, rate, at):
     for draw in found.draws.itertuples(index=False):
         *mix, decay, size = draw
         one = lw.estimate(market, dict(zip(MIX, mix, strict=True)), decay, size, turnover=0.8)
-        summed, edges = np.r_[0, np.cumsum(one.column(at))], one.price_edges
-        columns.append(np.diff(np.interp(density.price_edges, edges, summed)))
-        runs, usd, peak = one.clusters(at, top=10_000), [], []
+        whole = np.r_[0, np.cumsum(one.column(at))]
+        columns.append(np.diff(np.interp(density.price_edges, one.price_edges, whole)))
+        cells, by_cell = one.sides(at)
+        edges, runs, usd, peak = cells.edges, one.clusters(at, top=10_000), [], []
         for cluster in found.clusters.itertuples():
+            own_side = np.where(cells.is_long == (cluster.side == "long"), by_cell, 0)
+            summed = np.r_[0, np.cumsum(own_side)]
             usd.append(np.diff(np.interp([cluster.price_low, cluster.price_high], edges, summed))[0])
             touching = runs[
                 (runs.side == cluster.side)
                 & (runs.price_low < cluster.price_high)
                 & (runs.price_high > cluster.price_low)
             ]
-            # Whole rows of the draw's own bins that the cluster touches.
+            # Whole cells of this draw that the cluster touches.
             first = np.searchsorted(edges, cluster.price_low, "right") - 1
             last = np.searchsorted(edges, cluster.price_high, "left")
             low, high = touching.price_low.clip(lower=edges[first]), touching.price_high.clip(upper=edges[last])
@@ -71,7 +75,7 @@ def test_it_is_a_replay_a_draw(seed, rate, at):
         np.testing.assert_array_equal(found.clusters["found"], (~np.isnan(places)).mean(axis=0))
         for cluster, own in zip(found.clusters.itertuples(), places.T, strict=True):
             ends = by_the_ends(own[~np.isnan(own)], 0.8) if cluster.found else (np.nan, np.nan)
-            # Of rows that are as dense, rounding says which one is the peak.
+            # Among equally dense rows, rounding decides which one is the peak.
             np.testing.assert_allclose([cluster.peak_low, cluster.peak_high], ends, atol=1.0)
 
 
@@ -101,10 +105,10 @@ def test_the_ranges_hold_the_estimate_and_say_so(usual):
 
 def test_the_draws_are_what_the_page_says(sample, usual):
     draws, rate = usual.draws, lw.auto_decay_rate(sample)
-    np.testing.assert_allclose(draws[[3, 5, 10, 20, 50, 100]].sum(axis=1), 1)
+    np.testing.assert_allclose(draws[[3, 5, 10, 20, 50, 100, 150]].sum(axis=1), 1)
     assert draws[3].quantile([0.05, 0.95]).tolist() == pytest.approx([0.13, 0.39], abs=0.02)
     np.testing.assert_allclose(np.log2(draws["decay_rate"] / rate).drop_duplicates(), np.arange(-0.875, 1, 0.25))
-    assert sorted(draws["bin_size"].value_counts().to_dict().items()) == [(50, 67), (100, 67), (200, 66)]
+    assert sorted(draws["bin_size"].value_counts().to_dict().items()) == [(40, 67), (100, 67), (200, 66)]
     assert len(draws[["decay_rate", "bin_size"]].drop_duplicates()) == 24
 
 
@@ -225,14 +229,20 @@ def test_it_equals_what_the_browser_has():
     mix = dict(zip(make.wire.TIERS, case["weights"], strict=True))
     size = ledger.bin_size
     found = lw.sensitivity(market, mix, case["decay_rate"], bin_size=size, bin_sizes=size, at=case["at"])
-    np.testing.assert_allclose(found.profile[["low", "high"]].T, case["band"], rtol=1e-8)
+    # The model's rows, finer than those of the fixture, summed into the same bins.
+    moment = Moment(lw.build_ledger(market, list(mix), turnover="auto"), case["at"] % len(market), size)
+    draws = moment.columns(drawn_mixes(np.array(case["weights"]), 200), drawn_rates(case["decay_rate"], 200))
+    band = span_of(moment.on_bins(draws, moment.grid), 0.9)
+    np.testing.assert_allclose(found.profile[["low", "high"]].T, band, rtol=1e-8)
 
 
 def test_the_application_s_table_has_the_same_numbers_in_its_own_bins(sample):
     heatmap = lw.LiquidationHeatmap(sample)
     table = cluster_table(Snapshot.of(heatmap), top=6)
-    mix = heatmap.leverage_mix
-    wanted = lw.sensitivity(sample, mix, heatmap.decay_rate, bin_sizes=heatmap.bin_size, top=6).clusters
+    weights, moment = heatmap.density.weights, Moment(heatmap.ledger, len(sample) - 1, heatmap.bin_size)
+    draws = moment.columns(drawn_mixes(weights, 200), drawn_rates(heatmap.decay_rate, 200))
+    clusters = heatmap.density.clusters(top=6)
+    wanted = with_ranges(clusters, *matched(clusters, moment, draws))
     heatmap.close()
     pd.testing.assert_frame_equal(table[wanted.columns.tolist()], wanted, rtol=1e-6)
 
@@ -251,7 +261,7 @@ def test_the_panel_says_ranges_in_words():
     panel = ClusterPanel(lambda _row: None)
     panel.show(pd.DataFrame({name: [1.0, 2.0] for name in names} | ranges), bin_size=1.0)
     data = panel._source.data
-    assert data["notional_range"] == ["1k – 43k", "600m – 2.6b"]
+    assert data["notional_range"] == ["$1K – $43K", "$600M – $2.6B"]
     assert data["peak_moves"] == ["-1.0 0", ""]
     assert data["found"] == [0.98, 0.0]
     assert {column.field for column in panel.model.columns if not column.sortable} == {"notional_range", "peak_moves"}

@@ -1,4 +1,4 @@
-"""Histories built chunk by chunk, killed and resumed, on processes that die: always the density of one pass."""
+"""Histories built in chunks, killed and resumed, with dying processes: always equal to the density of one pass."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +17,20 @@ import pytest
 from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_archive import PAST, write
 
 import liqwidget as lw
+from archive_files import PAST, write
 from liqwidget.scale import build
 from liqwidget.scale import history as history_module
 from liqwidget.scale.source import find_source
 from markets import walk
 
 TIERS = (5, 10, 25, 100)
-HOW = {"leverage": TIERS, "bin_size": 200.0, "decay_rate": 0.05, "progress": False}
+HOW: dict[str, Any] = {"leverage": TIERS, "bin_size": 200.0, "decay_rate": 0.05, "progress": False}
 
 
 def same(history, market, columns: int) -> None:
-    """The history's density is that of one pass over the whole market."""
+    """The history's density equals that of one pass over the whole market."""
     found = history.density()
     ledger = lw.build_ledger(market, TIERS, 200.0)
     width = -(-len(market) // columns)
@@ -74,7 +75,7 @@ def test_any_size_makes_one_pass(size: int, candles: int, tmp_path) -> None:
 
 def test_parquet_files_are_read_a_few_rows_at_a_time(market, tmp_path) -> None:
     frame = market.candles.reset_index()
-    frame.loc[690:710, "open_interest"] = np.nan  # carried over a cut
+    frame.loc[690:710, "open_interest"] = np.nan  # carried across a chunk boundary
     for i, part in enumerate((frame[:1_500], frame[1_500:])):
         part.to_parquet(tmp_path / f"{i}.parquet", row_group_size=400)
     history = lw.history(tmp_path, tmp_path / "store", columns=300, chunk=700, symbol="ETHUSDT", **HOW)
@@ -95,9 +96,20 @@ def test_an_archive_is_read_a_month_at_a_time(tmp_path) -> None:
     pd.testing.assert_frame_equal(history.market().candles, whole.candles, check_freq=False, check_like=True)
     last = whole.candles.index[-1]
     found = history.density(last).values[..., 0]
-    ledger = lw.build_ledger(whole, bin_size=200.0)
+    ledger = lw.build_ledger(whole, history.leverage.tolist(), bin_size=200.0)
     one = ledger.replay(history.decay_rate, None, [len(whole) - 1]).values[..., 0]
     assert np.abs(found - one).max() <= 1e-6 * one.max()
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_open_interest_may_begin_in_any_chunk(nothing, market, tmp_path) -> None:
+    frame = market.candles.copy()
+    frame.iloc[:1_100, list(frame).index("open_interest")] = nothing
+    whole = lw.Market.from_frame(frame)
+    assert whole.candles["open_interest"].isna().sum() == 1_100
+    history = lw.history(frame, tmp_path, columns=300, chunk=500, **{**HOW, "decay_rate": "auto"})
+    assert history.decay_rate == pytest.approx(lw.auto_decay_rate(whole), rel=1e-9)
+    np.testing.assert_array_equal(history.market().candles["open_interest"], whole.candles["open_interest"])
 
 
 def test_the_automatic_decay_rate_is_that_of_all_candles(market, tmp_path) -> None:
@@ -114,9 +126,9 @@ def test_a_span_of_it(built, market) -> None:
     np.testing.assert_allclose(
         mixed.values, np.einsum("l,lpt->pt", [0.4, 0.3, 0.2, 0.1], some.values), rtol=1e-5, atol=1e-3
     )
-    with pytest.raises(lw.InputError, match="what stands, not what flowed"):
+    with pytest.raises(lw.InputError, match="stores only what stands"):
         _ = some.liquidated_long
-    with pytest.raises(lw.InputError, match="no display column"):
+    with pytest.raises(lw.InputError, match="wanted display columns"):
         history.density("2035-01-01")
 
 
@@ -154,12 +166,12 @@ def test_a_killed_run_goes_on(built, market, tmp_path) -> None:
         assert run.returncode == -signal.SIGKILL
         there = files(store)
         assert len(there) == k
-        with pytest.raises(lw.DataError, match="no finished history"):
+        with pytest.raises(lw.DataError, match="wanted a finished history; got none"):
             lw.history(None, store)
         again = lw.Market.from_frame(market.candles, exchange="walk", simulated=True)
         stamps = {name: (store / name).stat().st_mtime_ns for name in there if name.startswith("steps")}
         same(lw.history(again, store, columns=300, chunk=700, **HOW), market, 300)
-        assert stamps == {name: (store / name).stat().st_mtime_ns for name in stamps}  # not made twice
+        assert stamps == {name: (store / name).stat().st_mtime_ns for name in stamps}  # not rebuilt
         assert not list(store.rglob("*.tmp"))
 
 
@@ -172,7 +184,7 @@ def test_damage_is_found_and_mended(built, market, tmp_path) -> None:
         data[len(data) // 3] ^= 0x20
         path.write_bytes(data)
         if name[:2] in ("sa", "st"):
-            with pytest.raises(lw.ParseError, match=r"is damaged .* Build the history again"):
+            with pytest.raises(lw.ParseError, match=r"damaged file .* Build the history again"):
                 history.density()
         same(lw.history(market, tmp_path, columns=300, chunk=700, **HOW), market, 300)
         assert files(tmp_path) == whole
@@ -198,7 +210,7 @@ def test_processes_write_the_same_bytes(workers, built, market, tmp_path) -> Non
 
 def test_a_client_whose_worker_dies_writes_the_same_bytes(four, built, market, tmp_path) -> None:
     victims = list(four.run(os.getpid).values())
-    dead = []
+    dead: list[Any] = []
 
     def kill(done: int, *_rest: int) -> None:
         if done >= 1 and not dead:
@@ -214,20 +226,20 @@ def test_a_client_whose_worker_dies_writes_the_same_bytes(four, built, market, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"source": 7}, "source: need a Market"),
-        ({"source": "nowhere.parquet"}, "files or folders that exist were wanted"),
-        ({"store": ""}, "store: need a folder"),
+        ({"source": 7}, "source: wanted a Market"),
+        ({"source": "nowhere.parquet"}, "wanted files or folders that exist"),
+        ({"store": ""}, "store: wanted a folder"),
         ({"store": "nofs://x"}, "an address that fsspec opens"),
-        ({"chunk": 0}, "chunk: need candles"),
-        ({"chunk": [5, 5]}, "chunk: need candles"),
-        ({"columns": 0}, "columns: need a whole number"),
-        ({"workers": 0}, "workers: need a whole number"),
-        ({"workers": 1, "client": object()}, "need one of workers and client"),
-        ({"client": 3}, r"client: need a dask.distributed.Client; got 3"),
+        ({"chunk": 0}, "chunk: wanted a number of candles"),
+        ({"chunk": [5, 5]}, "chunk: wanted a number of candles"),
+        ({"columns": 0}, "columns: wanted a whole number"),
+        ({"workers": 0}, "workers: wanted a whole number"),
+        ({"workers": 1, "client": object()}, "wanted one of workers and client"),
+        ({"client": 3}, r"client: wanted a dask.distributed.Client; got 3"),
         ({"leverage": (5, 5)}, "leverage: wanted 1 to 32 different tiers"),
         ({"decay_rate": -1}, "decay_rate: wanted a rate per hour"),
         ({"turnover": 0}, "turnover: wanted a share"),
-        ({"bin_size": 2.0, "columns": 3_000}, "display columns is more than 200,000,000 cells"),
+        ({"bin_size": 2.0, "columns": 3_000}, "wanted at most 200,000,000 cells"),
     ],
 )
 def test_bad_input_says_what_was_wanted(arguments, message, market, tmp_path) -> None:
@@ -274,4 +286,13 @@ def test_a_parquet_file_is_not_held_while_it_is_read(tmp_path) -> None:
     frame.to_parquet(tmp_path / "long.parquet", row_group_size=50_000)
     held = [(len(part), pa.total_allocated_bytes()) for part in find_source(tmp_path / "long.parquet").frames]
     assert sum(count for count, _ in held) == rows
-    assert held[-1][1] <= held[2][1]  # after 900,000 rows as after 200,000
+    assert held[-1][1] <= held[2][1]  # no more after 900,000 rows than after 200,000
+
+
+@pytest.mark.parametrize("chunk", [1000, 100, 50, 7, 1])
+def test_missing_candles_are_counted_by_the_step_of_the_whole_history(chunk: int, tmp_path: Path) -> None:
+    market = walk(102, price=60_000, tick=0.1, wild=0.2, step_minutes=5)
+    holed = lw.Market.from_frame(market.candles.drop(market.candles.index[[30, 31, *range(80, 101)]]))
+    history = lw.history(holed, tmp_path, columns=20, chunk=chunk, **HOW)
+    assert history.missing == holed.missing == 23
+    assert lw.history(holed, tmp_path, columns=20, chunk=chunk, **HOW).missing == 23  # read from the store

@@ -1,4 +1,4 @@
-"""Pieces of a history, computed apart and joined, against one pass over all of it."""
+"""Pieces of a history that are computed separately and joined, against one pass over the whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIERS = (5, 10, 25, 100)
 
 
 def pieces(market: Market, cuts: list[int], ledger: lw.Ledger, weights, kept) -> list[Piece]:
-    """The market cut before the given candles; each piece knows the candle before it and nothing else."""
+    """The market cut before the given candles; each piece knows only the candle before it."""
     made = []
     for a, b in pairwise([0, *cuts, len(market)]):
         since = min(a, 1)
@@ -33,7 +33,7 @@ def pieces(market: Market, cuts: list[int], ledger: lw.Ledger, weights, kept) ->
 
 
 def joined(made: list[Piece], planes: int, rows: int):
-    """What stands at all kept closes."""
+    """The density at all kept closes."""
     state, found = np.zeros((planes, rows)), []
     for piece in made:
         found.append(piece.on(state))

@@ -1,1 +1,1 @@
-"""Studies of markets and densities: what an estimate says, how sure it is, and where it is wrong."""
+"""Studies of markets and densities: what an estimate says, how certain it is, and where it is wrong."""

@@ -1,4 +1,4 @@
-"""A run over many markets: what they are called, and how far it is."""
+"""Runs over many markets: the names of the markets, and progress."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..checks import shown
 from ..errors import InputError
-from ..market import Market
-from ..market.columns import shown
+from ..market.market import Market
+from ..run.progress import Bar, Progress
 
 Markets = Market | Sequence[Market] | Mapping[str, Market]
 
 
 def named(markets: Markets) -> dict[str, Market]:
-    """Return markets by name: the keys given; else symbols, with the exchange or a number where one is there twice."""
+    """Return markets by name: the given keys, else symbols, with the exchange or a number if one occurs twice."""
     if isinstance(markets, Market):
         markets = [markets]
     if not isinstance(markets, Mapping | Sequence) or isinstance(markets, str):
@@ -30,8 +31,8 @@ def named(markets: Markets) -> dict[str, Market]:
     if isinstance(markets, Mapping):
         return {str(name): market for name, market in markets.items()}
     for names in (
-        [market.symbol for market in every],
-        [" ".join(filter(None, (market.symbol, market.exchange))) for market in every],
+        [market.symbol or "market" for market in every],
+        [" ".join(filter(None, (market.symbol, market.exchange))) or "market" for market in every],
     ):
         if len(set(names)) == len(names):
             return dict(zip(names, every, strict=True))
@@ -40,17 +41,7 @@ def named(markets: Markets) -> dict[str, Market]:
 
 @contextmanager
 def counting(what: str, unit: str, total: int, wanted: Any) -> Iterator[Callable[[int], None]]:
-    """Show a bar, and give what tells it that a unit is done, with its rows.
-
-    ``wanted`` as for :class:`liqwidget.run.progress.Bar`; None also does without one where the extra is missing.
-    """
-    try:
-        from ..run.progress import Bar, Progress
-    except ModuleNotFoundError as error:
-        if wanted:
-            raise InputError(f"progress: {error}; or leave progress out") from error
-        yield lambda _rows: None
-        return
+    """Show a bar; yields a function to report a finished unit and its rows; ``wanted`` as for `run.progress.Bar`."""
     state = Progress(what, unit, total=total)
     with Bar(state, wanted) as bar:
         bar.show()

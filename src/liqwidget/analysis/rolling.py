@@ -1,4 +1,4 @@
-"""Calibrations of many markets over rolling windows, each scored on what came after it."""
+"""Calibrations of many markets over rolling windows, each scored on later data."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import shown
 from ..errors import InputError, LiqError
-from ..market import Market
-from ..market.columns import shown
+from ..market.market import Market
 from ..run.cluster import Cluster
 from .calibration.calibrate import calibrate
 from .markets import Markets, counting, named
@@ -26,18 +26,18 @@ _WEIGHTS = ["weight", "low", "high", "from_data"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rolling:
-    """What :func:`liqwidget.calibrate_rolling` found.
+    """The result of :func:`liqwidget.calibrate_rolling`.
 
     Attributes
     ----------
     table : DataFrame
-        A line a window, markets in the order given, windows in that of time. Columns: ``market``; ``start``, ``end``
+        A line per window, markets in the order given, windows by time. Columns: ``market``; ``start``, ``end``
         (UTC, the end not included); ``decay_rate`` (per hour) with ``decay_low``, ``decay_high`` (90 % of resamples);
-        ``turnover``; ``bin_size`` (USD); ``scale``; ``intervals`` (how many were fitted on); ``rank_in_sample``,
-        ``linear_in_sample``; ``rank_following``, ``linear_following`` (correlations with what was liquidated from the
+        ``turnover``; ``bin_size`` (USD); ``scale``; ``intervals`` (the number fitted on); ``rank_in_sample``,
+        ``linear_in_sample``; ``rank_following``, ``linear_following`` (correlations with the liquidations from the
         window's end to the next window's: never fitted on); ``note``: why a number is missing, else "".
     weights : DataFrame
-        A line a window and tier: ``market``, ``start``, ``end``, ``leverage``, ``weight``, ``low``, ``high`` (percent;
+        Per window and tier: ``market``, ``start``, ``end``, ``leverage``, ``weight``, ``low``, ``high`` (percent;
         90 % of resamples), ``from_data`` (see :class:`liqwidget.Calibration`). Windows that failed have none.
     """
 
@@ -72,7 +72,7 @@ _LINES = 6  # of each kind in the summary
 @dataclass(frozen=True, eq=False)
 class _Window:
     name: str
-    market: Market  # from its start to the end of what follows
+    market: Market  # from its start to the end of the following data
     start: pd.Timestamp
     end: pd.Timestamp
     options: dict[str, Any]
@@ -88,10 +88,10 @@ def calibrate_rolling(
     progress: bool | Callable[[int, int, int], object] | None = None,
     **options: Any,
 ) -> Rolling:
-    """Calibrate each market on a window that moves on, and score each fit on what follows it.
+    """Calibrate each market on a moving window, and score each fit on the data that follow.
 
-    Is a mix the same from month to month, and from market to market? Does a fit still hold once it is over? It is
-    named for what it adds to :func:`liqwidget.calibrate`; ``step`` is how far the window moves, since ``every`` is an
+    Is a mix the same from month to month, and from market to market? Does a fit still hold after its window? It is
+    named after what it adds to :func:`liqwidget.calibrate`; ``step`` is how far the window moves, since ``every`` is an
     option of that.
 
     Parameters
@@ -99,8 +99,8 @@ def calibrate_rolling(
     markets
         One, a list, or a dict of names, with realised liquidations.
     window, step
-        Lengths of time as pandas has them, > 0. All markets have the same windows, from the first candle of the
-        earliest on; those of a market end when its last candle is over.
+        Durations in pandas' notation, > 0. All markets have the same windows, starting with the first candle of the
+        earliest one; those of a market end with its last candle.
     workers, client, progress
         As for :func:`liqwidget.sweep`.
     options
@@ -109,7 +109,7 @@ def calibrate_rolling(
     Returns
     -------
     Rolling
-        A window that cannot be fitted (it is too short, nothing was liquidated) is a line that says why.
+        A window that cannot be fitted (it is too short, or nothing was liquidated) is a line with the reason.
 
     Raises
     ------
@@ -118,14 +118,14 @@ def calibrate_rolling(
 
     Notes
     -----
-    A fit sees nothing from its window's end on. It is scored by :func:`liqwidget.validate` from there to the end of
-    the next window; what stands then was opened since the window's start.
+    A fit uses no data after its window's end. It is scored by :func:`liqwidget.validate` from there to the end of
+    the next window; positions standing then were opened since the window's start.
 
     Examples
     --------
     >>> import liqwidget as lw
-    >>> made = lw.simulate(candles=2_000, traders=20_000, seed=3)
-    >>> found = lw.calibrate_rolling(made.market, "4D", "2D", draws=5, turnovers=(1.0,))
+    >>> made = lw.simulate(candles=1_500, traders=20_000, seed=3)
+    >>> found = lw.calibrate_rolling(made.market, "3D", "2D", draws=3, turnovers=(1.0,), decay_rates=(0.03,))
     >>> len(found)
     2
     """
@@ -167,7 +167,7 @@ def _calibrated(work: tuple[int, _Window]) -> tuple[dict[str, Any], pd.DataFrame
         fit = calibrate(one.market.between(None, one.end - TICK), **one.options)
     except LiqError as error:
         return _line(one.name, one.start, one.end, note=str(error)), None
-    inside = fit.scores.loc["in_sample"]
+    inside = fit.scores.to_dict("index")["in_sample"]
     line = _line(
         one.name,
         one.start,
@@ -187,12 +187,12 @@ def _calibrated(work: tuple[int, _Window]) -> tuple[dict[str, Any], pd.DataFrame
         line |= {"rank_following": after.rank, "linear_following": after.linear}
     except LiqError as error:
         line["note"] = f"nothing to score after it: {error}"
-    place = {"market": one.name, "start": one.start, "end": one.end}
+    place: dict[str, Any] = {"market": one.name, "start": one.start, "end": one.end}
     return line, fit.tiers[_WEIGHTS].reset_index().assign(**place)
 
 
 def _missing(market: Market, start: pd.Timestamp, end: pd.Timestamp) -> str:
-    """Return what a window lacks of its candles: a beginning, an end, all of them; "" for none of these."""
+    """Return which candles a window lacks, its first, its last or all of them, as text; "" if none."""
     times = market.candles.index
     over = times[-1] + market.interval
     if times[0] > start:
@@ -203,14 +203,14 @@ def _missing(market: Market, start: pd.Timestamp, end: pd.Timestamp) -> str:
 
 
 def _line(name: str, start: pd.Timestamp, end: pd.Timestamp, **known: Any) -> dict[str, Any]:
-    """Return a line of the table; what is not known is missing."""
+    """Return a line of the table; unknown values are missing."""
     fitted: dict[str, Any] = dict.fromkeys(_FITTED, np.nan)
     rest = {"intervals": 0} | dict.fromkeys(_SCORES, np.nan) | {"note": ""}
     return {"market": name, "start": start, "end": end} | fitted | rest | known
 
 
 def _windows(markets: dict[str, Market], length: pd.Timedelta, move: pd.Timedelta) -> list[tuple[str, Any, Any]]:
-    """Return market, start and end of the windows that hold a candle; one of a market too short for any."""
+    """Return market, start and end of the windows that contain a candle; one for a market too short for any."""
     begin = min(market.candles.index[0] for market in markets.values())
     found: list[tuple[str, Any, Any]] = []
     for name, market in markets.items():
@@ -232,15 +232,18 @@ def _check(markets: dict[str, Market], options: dict[str, Any]) -> None:
     except TypeError as error:
         raise InputError(f"options: wanted those of liqwidget.calibrate; {error}") from error
     except InputError as error:
-        if not str(error).startswith("market:"):  # it has nothing to fit to, and that is all that is wrong
+        if not str(error).startswith("market:"):  # the only problem is that it has nothing to fit to
             raise
 
 
 def _length(name: str, value: Any) -> pd.Timedelta:
     try:
-        length = pd.Timedelta(pd.tseries.frequencies.to_offset(value))
+        offset: Any = pd.tseries.frequencies.to_offset(value)  # pandas' types know no Timedelta of an offset
+        length = pd.Timedelta(offset)
+        if not length > pd.Timedelta(0):
+            raise ValueError
     except (ValueError, TypeError):
-        length = pd.NaT
-    if length is pd.NaT or not length > pd.Timedelta(0):
-        raise InputError(f"{name}: wanted a length of time above 0, such as '40D' or '12h'; got {shown(value)}")
+        raise InputError(
+            f"{name}: wanted a length of time above 0, such as '40D' or '12h'; got {shown(value)}"
+        ) from None
     return length

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import is_finite
+from ..checks import is_finite, usd_text
 from ..errors import InputError
 from ..model.density import Density
 from ..model.grid import Floats, half_bins
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..simulation.result import Simulation
 
-_MOMENT = np.timedelta64(1, "h")  # asking for many addresses takes a while
+_MOMENT = np.timedelta64(1, "h")  # requesting many addresses takes a while
 SIDES = ("long", "short", "both")
 MEASURES = ("emd", "emd_share", "rank", "linear", "hit_rate", "hit_best", "false_alarm", "overlap", "mass_ratio")
 _NAMES = {
@@ -31,24 +31,24 @@ _NAMES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Score:
-    """How an estimated density compares with what truly stood.
+    """How an estimated density compares with the true positions.
 
     Attributes
     ----------
     frame : DataFrame
-        A line a moment and side ("long", "short", "both"): ``time`` (UTC), ``side``, then
+        A line per moment and side ("long", "short", "both"): ``time`` (UTC), ``side``, then
 
         ``emd``
-            Earth mover's distance of the two profiles, each scaled to 1 USD: how far a unit of the estimate has to
-            move on average, as a fraction of the close.
+            Earth mover's distance of the two profiles, each scaled to 1 USD: the mean distance that a unit of the
+            estimate has to move, as a fraction of the close.
         ``emd_share``
             The same over the mean distance between the true levels and the close: 0.1 is a tenth of the way.
         ``rank``, ``linear``
             Spearman's and Pearson's correlation over the cells in which either holds something.
         ``hit_rate``, ``hit_best``
-            Share of the true USD in the estimate's brightest cells; in as many of the truth's own: the best possible.
+            Share of the true USD in the estimate's brightest cells; in as many of the truth's own, the best possible.
         ``false_alarm``
-            Share of the USD estimated in these cells that is not there, both profiles scaled to the same total.
+            Share of the USD estimated in these cells that is not true, both profiles scaled to the same total.
         ``overlap``
             Share of these cells that are among the truth's own brightest.
         ``mass_ratio``
@@ -58,17 +58,17 @@ class Score:
     bright : float
         Share of the cells that counts as brightest.
     outside, unpriced : float
-        Known USD whose level has no row, and known USD without a liquidation price: they are in no measure.
+        Known USD whose level has no row, and known USD without a liquidation price: no measure includes them.
     """
 
-    frame: Any
+    frame: pd.DataFrame
     bright: float
     outside: float
     unpriced: float
 
     def __getattr__(self, name: str) -> float:
         if name in MEASURES:
-            return float(self.by_side().loc["both", name])
+            return float(self.by_side()[name].loc["both"])
         raise AttributeError(f"'Score' has no attribute {name!r}")
 
     def by_side(self) -> pd.DataFrame:
@@ -86,7 +86,7 @@ class Score:
         return pd.DataFrame.from_dict(lines, orient="index").rename_axis("side")
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one line a moment and side, as described above."""
+        """Return one line per moment and side, as described above."""
         frame: pd.DataFrame = self.frame.copy()
         return frame
 
@@ -109,7 +109,7 @@ class Score:
         ]
         if self.outside or self.unpriced:
             lines.append(
-                f"Not scored: {self.outside:,.0f} USD beyond the rows, {self.unpriced:,.0f} USD without a level."
+                f"Not scored: {usd_text(self.outside)} beyond the rows, {usd_text(self.unpriced)} without a level."
             )
         return "\n".join(lines)
 
@@ -120,17 +120,17 @@ def score(
     at: int | Sequence[int] | None = -1,
     bright: float = 0.1,
 ) -> Score:
-    """Compare the standing profile of a mixed density with positions that are known.
+    """Compare the standing profile of a mixed density with known positions.
 
     Parameters
     ----------
     density
         The estimate, mixed: ``ledger.replay(decay_rate, weights)``.
     truth
-        What stood: a `Simulation`, its ``density(ledger)``, any other mixed density on the same rows; or positions as
-        a DataFrame (or an object with a ``frame``, as `hyperliquid_positions` gives) with side, liquidation_price
+        The true positions: a `Simulation`, its ``density(ledger)``, any other mixed density on the same rows; or
+        a DataFrame (or an object with a ``frame``, as from `hyperliquid_positions`) with side, liquidation_price
         (or liquidation_px; NaN: counted, not scored) and notional (or notional_usd), of one moment. Of a simulation's
-        ``positions`` those that stand at the end count, with what is left of them, at entry.
+        ``positions`` those still open at the end count, with their remaining size, valued at entry.
     at
         Moment, as an index into ``density.time``; several; or None for all.
     bright
@@ -201,7 +201,7 @@ def _measure(e: Any, t: Floats, price: Floats, close: float, step: float, bright
 def _profiles(
     density: Density, truth: Any, moments: list[int]
 ) -> Iterator[tuple[int, tuple[Floats, Floats], float, float]]:
-    """Give each moment with the true USD a row of longs and of shorts, what lies outside, and what has no level."""
+    """Yield each moment with the true USD per row of longs and of shorts, the USD outside, and those without level."""
     from ..simulation.result import Simulation
 
     if isinstance(truth, Simulation):
@@ -225,7 +225,7 @@ def _profiles(
 
 
 def _placed(density: Density, frame: Any) -> tuple[tuple[Floats, Floats], float, float]:
-    """Put positions on the rows of a density."""
+    """Place positions on the rows of a density."""
     import pandas as pd
 
     columns = getattr(frame, "columns", ())
@@ -236,11 +236,8 @@ def _placed(density: Density, frame: Any) -> tuple[tuple[Floats, Floats], float,
             "truth: wanted a Simulation, a density, or a DataFrame with side, liquidation_price and notional; "
             f"{', '.join(missing)} is missing in {type(frame).__name__}"
         )
-    if (
-        "time" in columns
-        and len(frame)
-        and (span := frame["time"].pipe(pd.to_datetime, utc=True).agg(np.ptp)) > _MOMENT
-    ):
+    times = pd.to_datetime(frame["time"], utc=True) if "time" in columns and len(frame) else None
+    if times is not None and (span := times.max() - times.min()) > _MOMENT:
         raise InputError(f"truth: positions are of one moment; these span {span}. Keep the rows of one time.")
     side = frame[found["side"]].to_numpy()
     level, usd = (frame[found[name]].to_numpy(dtype=np.float64) for name in ("liquidation_price", "notional"))
@@ -256,7 +253,7 @@ def _placed(density: Density, frame: Any) -> tuple[tuple[Floats, Floats], float,
     row = np.floor(half_bins(np.clip(np.where(priced, level, 0.0), 0.0, 1e15), grid.bin_size) / 2) - grid.first
     inside = priced & (row >= 0) & (row < grid.rows)
     sides = [inside & (side == name) for name in SIDES[:2]]
-    long, short = (np.bincount(row[part].astype(np.int64), usd[part], grid.rows).astype(np.float64) for part in sides)
+    long, short = (np.bincount(row[part].astype(np.intp), usd[part], grid.rows).astype(np.float64) for part in sides)
     return (long, short), float(usd[priced & ~inside].sum()), float(usd[~priced].sum())
 
 
@@ -271,7 +268,7 @@ def _moments(at: Any, count: int) -> list[int]:
 
 
 def _matching(time: Any, among: Any) -> list[int]:
-    """Return the place of each time among others, increasing."""
+    """Return the index of each time among others, increasing."""
     place = np.minimum(np.searchsorted(among, time), len(among) - 1)
     lost = np.flatnonzero(among[place] != time)
     if lost.size:

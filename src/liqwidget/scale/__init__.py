@@ -1,1 +1,1 @@
-"""Histories too long for one pass: pieces that are computed apart and joined."""
+"""Histories too long for one pass: computed in chunks, then joined."""

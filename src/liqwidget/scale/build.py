@@ -1,14 +1,14 @@
-"""One chunk of a history made into what the history keeps of it, and the scan that joins the chunks.
+"""What a history stores of each chunk, and the scan that joins the chunks.
 
-A chunk is computed from its own file alone, on any worker, in any order. What it leaves is
+A chunk is computed from its own file only, on any worker, in any order. It writes
 
-- ``samples``: what stands at the display columns of what the chunk opened itself,
-- ``steps``: what the chunk makes of any state before it, and which rows it sweeps,
-- ``left``: the entries that stand at its end,
+- ``samples``: the density of its own entries at the display columns,
+- ``steps``: the linear map that it applies to the state before it, and which rows it sweeps,
+- ``left``: its entries that still stand at its end,
 - ``tiles/1``: its ledger in columns of four candles.
 
-The scan goes through the chunks once and adds ``states`` (what stands before each chunk) and ``openings`` (the same as
-entries). Coarser tiles are made of two finer ones, level by level.
+The scan visits the chunks once and adds ``states`` (the density before each chunk) and ``openings`` (the same as
+entries). A coarser tile is made of two finer ones, level by level.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ..market import Market
+from ..market.market import Market
+from ..market.units import IN_COINS
 from ..model.grid import Floats, Ints, PriceGrid
 from ..model.ledger import ledger_on
 from .chunks import Chunk, candles_of
@@ -31,14 +32,14 @@ from .store import Folder
 from .tiles import STRIDE, Tile, joined, table_of, tile_of
 
 TOP = 4_096  # columns of the coarsest level at most
-# Price spreads with the root of time: a column of four has about twice the entries of one. So tiles made of two, with
-# half as many columns, keep their size, however long the history is.
+# Price ranges grow with the root of time: a column of four candles has about twice the entries of one. So tiles made of
+# two tiles, with half as many columns, keep their size however long the history is.
 JOINED = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What a history is computed with: the same for all chunks.
+    """Settings of a history, the same for all chunks.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class Settings:
     total
         Candles in all.
     candles, plan
-        Plans of the candles' files, and of what is made of them.
+        Plan ids of the files of candles, and of the files computed from them.
     """
 
     grid: PriceGrid
@@ -72,7 +73,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A chunk to be made."""
+    """A chunk to compute."""
 
     folder: Folder
     settings: Settings
@@ -80,16 +81,20 @@ class Job:
 
 
 def tile_of_chunk(job: Job) -> Tile:
-    """Return the candles of a chunk and the ledger of them, a column a candle."""
+    """Return the candles of a chunk and their ledger, a column per candle."""
     candles = candles_of(job.folder, job.chunk, job.settings.candles)
     ledger = ledger_on(
-        Market.from_frame(candles), job.chunk.since, job.settings.grid, job.settings.leverage, job.settings.ledger
+        Market.from_frame(candles, **IN_COINS),
+        job.chunk.since,
+        job.settings.grid,
+        job.settings.leverage,
+        job.settings.ledger,
     )
     return Tile(candles.iloc[job.chunk.since :], ledger)
 
 
 def make(job: Job) -> int:
-    """Compute a chunk and write what the history keeps of it, unless it is there; return its number."""
+    """Compute a chunk and write its files, unless they exist; return its number."""
     folder, settings, name = job.folder, job.settings, job.chunk.name
     kinds = ("samples", "left", "tiles/1", "steps")
     if all(folder.whole(f"{kind}/{name}", settings.plan) is not None for kind in kinds):
@@ -109,7 +114,7 @@ def make(job: Job) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """Tiles of one level, by the numbers of their first chunks, that make one of the next."""
+    """Tiles of one level, by the numbers of their first chunks, that are merged into one of the next level."""
 
     folder: Folder
     settings: Settings
@@ -118,7 +123,7 @@ class Joint:
 
 
 def coarsen(joint: Joint) -> None:
-    """Merge tiles and write what they make, unless it is there."""
+    """Merge tiles and write the result, unless it exists."""
     folder, settings = joint.folder, joint.settings
     name = f"tiles/{joint.level + 1}/{joint.numbers[0]:06d}.parquet"
     if folder.whole(name, settings.plan) is None:
@@ -127,7 +132,7 @@ def coarsen(joint: Joint) -> None:
 
 
 def levels(settings: Settings, chunks: Sequence[Chunk]) -> list[list[tuple[int, ...]]]:
-    """Return which tiles each level from 1 on is made of: for each of its tiles, the chunks they begin with."""
+    """Return, for each level from 1 on and each of its tiles, the first chunks of the tiles that it is made of."""
     found: list[list[tuple[int, ...]]] = [[(chunk.number,) for chunk in chunks]]
     while settings.total > TOP * STRIDE ** len(found) and len(found[-1]) > 1:
         numbers = [one[0] for one in found[-1]]
@@ -136,7 +141,7 @@ def levels(settings: Settings, chunks: Sequence[Chunk]) -> list[list[tuple[int, 
 
 
 def scan(folder: Folder, settings: Settings, chunks: Sequence[Chunk], tell: Callable[[], None]) -> None:
-    """Join the chunks: write what stands before each of them, as planes and as entries."""
+    """Join the chunks: write the density before each of them, as planes and as entries."""
     tiers, rows, plan = len(settings.leverage), settings.grid.rows, settings.plan
     state, standing = np.zeros((tiers, rows)), Standing.none()
     for chunk in chunks:
@@ -150,26 +155,26 @@ def scan(folder: Folder, settings: Settings, chunks: Sequence[Chunk], tell: Call
 
 
 def tile_at(folder: Folder, settings: Settings, level: int, number: int) -> Tile:
-    """Return the tile of a level whose first chunk has that number."""
+    """Return the tile of a level whose first chunk has this number."""
     table, _ = folder.need(f"tiles/{level}/{number:06d}.parquet", settings.plan)
     return tile_of(table, settings.grid, settings.leverage, settings.ledger)
 
 
 def step_of(folder: Folder, chunk: Chunk, settings: Settings) -> tuple[Step, Ints, float]:
-    """Return what a chunk makes of a state, the first candle that sweeps each row, and the chunk's hours."""
+    """Return a chunk's map of a state, the first candle that sweeps each row, and the chunk's hours."""
     table, about = folder.need(f"steps/{chunk.name}", settings.plan)
     rest = np.stack([table[f"rest_{i}"].to_numpy() for i in range(len(settings.leverage))])
     return Step(table["gain"].to_numpy(), rest), table["swept"].to_numpy(), float(about)
 
 
 def state_of(folder: Folder, chunk: Chunk, settings: Settings) -> Floats:
-    """Return what stands before a chunk, USD, (L, P)."""
+    """Return the density before a chunk, USD, (L, P)."""
     table, _ = folder.need(f"states/{chunk.name}", settings.plan)
     return np.stack([table[name].to_numpy() for name in table.column_names])
 
 
 def sampled(folder: Folder, chunk: Chunk, settings: Settings, out: npt.NDArray[np.float32]) -> tuple[Any, Any]:
-    """Put what stands at the display columns of a chunk into ``out`` (K, L, P); return times (K,) and closes (K,)."""
+    """Write the density at the display columns of a chunk into ``out`` (K, L, P); return times and closes, (K,)."""
     table, _ = folder.need(f"samples/{chunk.name}", settings.plan)
     table = table.combine_chunks()
     time, close = (table[name].to_numpy() for name in ("time", "close"))

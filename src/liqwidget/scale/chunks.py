@@ -1,10 +1,10 @@
-"""Candles of a history cut into chunks, each checked and kept with the candle before it."""
+"""Candles of a history cut into chunks, each checked and stored with the candle before it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -12,32 +12,34 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..checks import stamp
 from ..errors import InputError
-from ..market import Market
-from ..market.columns import CANDLE_NAMES, stamp
-from ..model.density import turned_over
+from ..market.any_table import as_frame
+from ..market.columns import CANDLE_NAMES, read_table
+from ..market.market import Market
+from ..model.estimate import turned_over
 from .source import Source
 from .store import Folder
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of candles.
+    """Consecutive candles.
 
     Attributes
     ----------
     number, begin, rows
-        Which one; its first candle, counted from the history's first; how many.
+        Its number; its first candle, counted from the history's first; the number of its candles.
     since
-        1 where the file begins with the candle before, else 0.
+        1 if the file begins with the candle before, else 0.
     first, last
         Open times of the first and the last candle, ns.
     low, high
         Extremes of price, USD.
     missing
-        Candles that are not there, between these and the one before.
+        Candles that are missing between these and after the one before, by the commonest step of the whole history.
     closed, exposure
-        Coins that closed, and coin hours that stood: their ratio is the automatic decay rate.
+        Closed coins, and open interest in coin hours: their ratio is the automatic decay rate.
     """
 
     number: int
@@ -59,12 +61,12 @@ class Chunk:
 
     @property
     def end(self) -> int:
-        """The candle behind the last one."""
+        """The candle after the last one."""
         return self.begin + self.rows
 
     def about(self) -> bytes:
-        """Return it as bytes."""
-        return json.dumps(asdict(self)).encode()
+        """Return it as bytes, but for what is missing: that is known once all chunks are."""
+        return json.dumps(asdict(self) | {"missing": None}).encode()
 
 
 def cut(
@@ -77,13 +79,13 @@ def cut(
     source
         The candles.
     chunk
-        Candles a chunk, or the candles to cut before, ascending, counted from the first.
+        Candles per chunk, or the candles to cut before, ascending, counted from the first.
     folder, plan
-        Where they are written, and what plan they belong to.
+        Where they are written, and the plan that they belong to.
     turnover
         As for `build_ledger`; for the automatic decay rate.
     tell
-        Called with the candles so far.
+        Called with the number of candles so far.
 
     Raises
     ------
@@ -91,17 +93,20 @@ def cut(
         As `Market.from_frame`.
     """
     found: list[Chunk] = []
+    steps: list[tuple[Any, Any]] = []  # of each chunk: steps between candles, ns, and how often each comes
     tail: Market | None = None
     for frame in _sized(source.frames, chunk):
         if tail is None:
-            market, since = Market.from_frame(frame, source.symbol, source.exchange, simulated=source.simulated), 0
+            about: dict[str, Any] = {"symbol": source.symbol, "exchange": source.exchange}
+            market, since = Market.from_frame(frame, **about, simulated=source.simulated, **source.units), 0
         else:
             market, since = _with_columns_of(frame, tail).append(frame), 1
             if len(market) != len(frame) + 1:
                 raise InputError(
                     f"source: times must be unique; {stamp(int(market.candles.index[0].as_unit('ns').value))} (UTC) "
-                    "comes twice. Keep one of them."
+                    "occurs twice. Keep one of them."
                 )
+        source.notes = tuple(dict.fromkeys((*source.notes, *market.notes)))
         rows = len(market) - since
         candles = market.candles.iloc[since:]
         closed, exposure = turned_over(market, turnover)
@@ -114,21 +119,32 @@ def cut(
             int(candles.index[-1].as_unit("ns").value),
             float(candles["low"].min()),
             float(candles["high"].max()),
-            market.missing,
+            0,
             closed,
             exposure,
         )
         folder.write(f"candles/{part.name}", pa.Table.from_pandas(market.candles), plan, part.about())
         found.append(part)
+        steps.append(np.unique(np.diff(market.candles.index.as_unit("ns").asi8), return_counts=True))
         tail = market.tail(1)
         tell(part.end)
     if not found:
-        raise InputError("source: need at least one candle; got none.")
-    return found
+        raise InputError("source: wanted at least one candle; got none.")
+    return [replace(one, missing=missing) for one, missing in zip(found, _missing(steps), strict=True)]
+
+
+def _missing(steps: Sequence[tuple[Any, Any]]) -> list[int]:
+    """Return how many candles are missing in each chunk, as `Market.missing` counts them in all of them together."""
+    sizes, place = np.unique(np.concatenate([sizes for sizes, _ in steps]), return_inverse=True)
+    if not len(sizes):
+        return [0] * len(steps)
+    counts = np.bincount(place, np.concatenate([counts for _, counts in steps]))
+    interval = int(sizes[np.argmax(counts)])
+    return [int((np.maximum(np.rint(sizes / interval) - 1, 0) * counts).sum()) for sizes, counts in steps]
 
 
 def candles_of(folder: Folder, chunk: Chunk, plan: str) -> Any:
-    """Return a chunk's candles as they were written, with the one before them first if there is one."""
+    """Return a chunk's candles as stored, the candle before them first if there is one."""
     table, _ = folder.need(f"candles/{chunk.name}", plan)
     return pd.DataFrame(
         {name: table[name].to_numpy() for name in table.column_names if name != "time"},
@@ -138,11 +154,8 @@ def candles_of(folder: Folder, chunk: Chunk, plan: str) -> Any:
 
 def _with_columns_of(frame: Any, tail: Market) -> Market:
     """Return the candle before a frame with the optional columns that begin there, empty."""
-    new = [name for name in CANDLE_NAMES if name in frame and name not in tail.candles and name != "time"]
-    if not new:
-        return tail
-    candles = tail.candles.assign(**dict.fromkeys(new, np.nan))
-    return Market.from_frame(candles, tail.symbol, tail.exchange, simulated=tail.simulated)
+    there = read_table(as_frame(frame), "candles", CANDLE_NAMES, (), sort=False).cells
+    return tail.with_empty([name for name in there if name not in tail.candles])
 
 
 def _sized(frames: Any, chunk: int | Sequence[int]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""`history`: the density of any span of candles, built chunk by chunk, out of core, on one core or many."""
+"""`history`: the density of any span of candles, built in chunks out of core, on one core or many."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import moment, shown, stamp, whole
 from ..errors import DataError, InputError, ParseError
-from ..market import Market
-from ..market.columns import shown, stamp
-from ..market.market import moment
-from ..model.density import Density, check_decay_rate, decay_of
+from ..market.market import Market
+from ..market.units import IN_COINS
+from ..model.density import Density
+from ..model.estimate import decay_of
 from ..model.grid import Floats, PriceGrid, auto_bin_size
-from ..model.ledger import SPAN, Ledger, check_settings
+from ..model.ledger import Ledger
+from ..model.opening import SPAN, check_settings
+from ..model.settings import check_decay_rate
 from ..run.cluster import Cluster
 from ..run.progress import Bar, Progress, Told
 from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan
@@ -38,7 +41,7 @@ def history(
     source: Any = None,
     store: str | os.PathLike[str] = "",
     *,
-    leverage: Sequence[float] = (3, 5, 10, 20, 50, 100),
+    leverage: Sequence[float] = (3, 5, 10, 20, 50, 100, 150),
     decay_rate: float | str = "auto",
     bin_size: float | None = None,
     columns: int = COLUMNS,
@@ -54,36 +57,36 @@ def history(
     progress: bool | Told | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> History:
-    """Build the density of a span of any length, or open what was built.
+    """Build the density of a span of any length, or open one that was built.
 
-    The replay is linear in what stood before: a chunk of candles takes each row from ``state`` to ``gain * state +
-    rest``, with gain 0 once the row was swept. So chunks are computed apart and joined by one scan, and the result is
-    that of one pass over all candles to 1e-6. Memory is that of a few chunks, however many there are.
+    The replay is linear in the state before: a chunk of candles takes each row from ``state`` to ``gain * state +
+    rest``, with gain 0 once the row was swept. So chunks are computed independently and joined by one scan, and the
+    result equals that of one pass over all candles to 1e-6. Memory is that of a few chunks, however many there are.
 
-    What is done is kept: after a kill or a cancel the same call goes on where it was. A chunk's file is whole or not
-    there, and each of its pages has a checksum.
+    Finished chunks are kept: after a kill or a cancel the same call resumes. A chunk's file is complete or absent, and
+    each of its pages has a checksum.
 
     Parameters
     ----------
     source
         A Market, a DataFrame, Parquet files, or files of a public archive (see `read_archive`), as a path or a list of
-        paths. None: open what the store holds.
+        paths. None: open the history in the store.
     store
-        Where the history is kept: a folder, or an address for fsspec such as ``s3://bucket/btc``. Workers on other
-        machines must see it under the same name.
+        Where the history is stored: a folder, or an fsspec address such as ``s3://bucket/btc``. Workers on other
+        machines must reach it under the same name.
     leverage, bin_size, maintenance_rate, fee_rate, turnover, span
         As for `build_ledger`.
     decay_rate
         Per hour; "auto": as `auto_decay_rate` of all the candles.
     columns
-        Display columns: closes at which the density is kept, evenly many candles apart, and the last one.
+        Display columns: closes at which the density is stored, evenly spaced in candles, and the last one.
     symbol, interval
-        Which one of an archive; the label of Parquet files.
+        Symbol and interval to read from an archive; the label of Parquet files.
     chunk
-        Candles a chunk; or the candles to cut before.
+        Candles per chunk; or the candles to cut before.
     workers, client
-        Compute in so many processes of this machine, or on a ``dask.distributed.Client``; else in this process. In a
-        script, call it with `workers` below ``if __name__ == "__main__"``: new processes read the script first.
+        Compute in this many processes of this machine, or on a ``dask.distributed.Client``; else in this process. In a
+        script, call it with `workers` below ``if __name__ == "__main__"``: new processes import the script first.
     progress
         As for `fetch`: None shows a bar in notebooks and terminals, with the address of Dask's dashboard.
     storage_options
@@ -96,28 +99,34 @@ def history(
     Raises
     ------
     InputError
-        An argument is wrong, candles are (as `Market.from_frame`), or Dask or fsspec is not installed.
+        An argument or a candle is not usable (as in `Market.from_frame`), or Dask or fsspec is not installed.
     DataError
-        The store cannot be written, or holds no history.
+        The store cannot be written, or contains no history.
 
     Examples
     --------
-    >>> from tempfile import mkdtemp
+    >>> from tempfile import TemporaryDirectory
     >>> import liqwidget as lw
-    >>> years = lw.history(lw.load_sample(), mkdtemp(), columns=200, progress=False)
-    >>> years.density().values.shape[-1] <= 200
+    >>> with TemporaryDirectory() as store:
+    ...     years = lw.history(lw.load_sample(), store, columns=200, progress=False)
+    ...     years.density().values.shape[-1] <= 200
     True
     """
     if not isinstance(store, str | os.PathLike) or not os.fspath(store):
-        raise InputError(f"store: need a folder or an address such as 's3://bucket/btc'; got {shown(store)}.")
+        raise InputError(f"store: wanted a folder or an address such as 's3://bucket/btc'; got {shown(store)}.")
     folder = Folder(store, dict(storage_options or {}))
     if source is None:
         return _opened(folder)
     tiers, of_ledger = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)
+    if isinstance(of_ledger["turnover"], str):
+        raise InputError(
+            "turnover: wanted a share in (0, 1]; got 'auto', which needs the whole history first. "
+            "Pass lw.calibrate(...).turnover of a part of it, or 1.0."
+        )
     _check_numbers(columns, chunk)
     rate = decay_rate if decay_rate == "auto" else check_decay_rate(decay_rate)
     found = find_source(source, symbol, interval)
-    told = Progress(f"history of {found.symbol}", "chunks")
+    told = Progress(f"history of {found.symbol}".removesuffix(" of "), "chunks")
     with Bar(told, progress) as bar, Cluster(workers, client) as cluster:
         if cluster.dashboard:
             told.what += f" ({cluster.dashboard})"
@@ -146,6 +155,7 @@ def history(
             "symbol": found.symbol,
             "exchange": found.exchange,
             "simulated": found.simulated,
+            "notes": list(found.notes),
             "interval": _interval(folder, chunks, of_candles),
             "grid": [grid.bin_size, grid.first, grid.rows],
             "leverage": tiers.tolist(),
@@ -183,19 +193,20 @@ class History:
     grid, leverage, decay_rate
         Price rows; tiers (L,); per hour.
     candles, missing
-        How many there are, and how many are not there between the first and the last.
+        Number of candles, and of candles missing between the first and the last.
     settings
         Of its ledger: maintenance_rate, fee_rate, turnover, span.
     first, last
         Times of the first and the last candle, ns.
     windows
-        What the widget takes its columns from.
+        Source of the widget's columns.
     """
 
     def __init__(self, folder: Folder, facts: dict[str, Any]) -> None:
         self._folder, self._settings = folder, _settings(facts)
         self._chunks = [Chunk(**one) for one in facts["chunks"]]
         self.symbol: str = facts["symbol"]
+        self.notes = tuple(str(note) for note in facts.get("notes", ()))
         self.exchange: str = facts["exchange"]
         self.simulated: bool = facts["simulated"]
         self.interval_label: str = facts["interval"]
@@ -220,25 +231,24 @@ class History:
         return self.candles
 
     def density(self, start: Any = None, end: Any = None) -> Density:
-        """Return what stands at the display columns, a plane a tier.
+        """Return the density at the display columns, a plane per tier.
 
         Parameters
         ----------
         start, end
-            Times of the first and the last column wanted, as `Market.between` takes them; None leaves that end open.
+            Times of the first and the last column, as `Market.between` takes them; None leaves that end open.
 
         Returns
         -------
         Density
-            `mix` it with weights. It has what stands and not what flowed: `liquidated_long` and the like raise
-            InputError.
+            `mix` it with weights. It has no flows: `liquidated_long` and the like raise InputError.
 
         Raises
         ------
         InputError
             No display column lies between.
         ParseError
-            A file of the store is damaged or gone.
+            A file of the store is damaged or missing.
         """
         first, last = _moments(start, end)
         chunks = [chunk for chunk in self._chunks if chunk.last >= first and chunk.first <= last]
@@ -253,27 +263,27 @@ class History:
         )
         inside = slice(*np.searchsorted(time.view(np.int64), [first, last + 1]))
         time, close = time[inside], close[inside]
-        if len(time) < len(values):  # a few columns do not hold the chunks that they are of
+        if len(time) < len(values):  # do not keep whole chunks in memory for a few columns
             values = values[inside].copy()
         if not len(time):
             raise InputError(
-                f"density: no display column from {shown(start)} to {shown(end)}; the history has "
+                f"density: wanted display columns from {shown(start)} to {shown(end)}; got none. The history has "
                 f"{stamp(self._chunks[0].first)} to {stamp(self._chunks[-1].last)} (UTC)."
             )
         return _Samples(self._frame(time, close), self.decay_rate, values)
 
     def market(self, start: Any = None, end: Any = None) -> Market:
-        """Return the candles of a span, all in memory, to do anything with that a Market allows.
+        """Return the candles of a span as a Market, in memory.
 
         Raises
         ------
         InputError
-            There are none.
+            There is no candle in the span.
         """
         frames = candles_between(self._folder, self._settings, self._chunks, *_moments(start, end))
         if not frames:
-            raise InputError(f"market: no candle from {shown(start)} to {shown(end)}.")
-        return Market.from_frame(pd.concat(frames), self.symbol, self.exchange, simulated=self.simulated)
+            raise InputError(f"market: wanted candles from {shown(start)} to {shown(end)}; got none. Widen the range.")
+        return Market.from_frame(pd.concat(frames), self.symbol, self.exchange, simulated=self.simulated, **IN_COINS)
 
     def _frame(self, time: Any, close: Any) -> Ledger:
         """Return a ledger without entries: the grid, tiers and times of a density."""
@@ -286,7 +296,7 @@ class History:
             close=close,
             hours=np.zeros(T),
             opened=np.zeros(T),
-            start=np.zeros(T + 1, np.int64),
+            start=np.zeros(T + 1, np.intp),
             row=nothing.astype(np.uint16),
             tier=nothing.astype(np.uint8),
             side=nothing.astype(np.uint8),
@@ -299,7 +309,7 @@ class History:
 
 
 class _Samples(Density):
-    """What stands at some columns; the flows between them were not kept."""
+    """The density at some columns; flows between them are not stored."""
 
     def __init__(self, ledger: Ledger, rate: float, values: Any) -> None:
         super().__init__(ledger, rate, None, np.arange(len(ledger)), values.transpose(1, 2, 0))
@@ -307,25 +317,29 @@ class _Samples(Density):
     @property
     def _flows(self) -> dict[str, Floats]:
         raise InputError(
-            "density: a history keeps what stands, not what flowed. Replay the ledger of a market for that."
+            "density: wanted flows; got a history, which stores only what stands. Replay a market's ledger instead."
         )
 
 
 def _opened(folder: Folder) -> History:
     data = folder.read_bytes(_MANIFEST)
     if data is None:
-        raise DataError(f"store: {shown(folder.url)} holds no finished history. Pass the source to build it.")
+        raise DataError(
+            f"store: wanted a finished history; got none in {shown(folder.url)}. Pass the source to build it."
+        )
     try:
         facts = json.loads(data)
         if facts["version"] != VERSION:
             raise ValueError
         return History(folder, facts)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ParseError(f"store: {_MANIFEST} is damaged or of another version. Build the history again.") from None
+        raise ParseError(
+            f"store: wanted {_MANIFEST} of version {VERSION}; got damage or another version. Build the history again."
+        ) from None
 
 
 def _kept_chunks(folder: Folder, plan: str) -> list[Chunk] | None:
-    """Return the chunks whose candles are all there, None where they have to be cut."""
+    """Return the chunks if all their candles are stored; None if they have to be cut."""
     try:
         facts = json.loads(folder.read_bytes(_CANDLES) or b"{}")
         chunks = [Chunk(**one) for one in facts["chunks"]] if facts["plan"] == plan else []
@@ -337,7 +351,7 @@ def _kept_chunks(folder: Folder, plan: str) -> list[Chunk] | None:
 
 def _interval(folder: Folder, chunks: Sequence[Chunk], plan: str) -> str:
     longest = max(chunks, key=lambda chunk: chunk.rows)
-    return Market.from_frame(candles_of(folder, longest, plan)).interval_label
+    return Market.from_frame(candles_of(folder, longest, plan), **IN_COINS).interval_label
 
 
 def _settings(facts: Mapping[str, Any]) -> Settings:
@@ -368,16 +382,15 @@ def _moments(start: Any, end: Any) -> tuple[int, int]:
 def _check_cells(tiers: int, rows: int, columns: int) -> None:
     if tiers * rows * columns > MAX_CELLS:
         raise InputError(
-            f"history: {tiers} tiers x {rows:,} rows x {columns:,} display columns is more than {MAX_CELLS:,} cells. "
+            f"history: wanted at most {MAX_CELLS:,} cells; got {tiers} tiers x {rows:,} rows x {columns:,} columns. "
             "Use a larger bin_size or fewer columns."
         )
 
 
 def _check_numbers(columns: Any, chunk: Any) -> None:
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise InputError(f"columns: need a whole number from 1 on; got {shown(columns)}.")
+    whole("columns", columns, 1)
     cuts = [0, chunk] if isinstance(chunk, int) else [0, *chunk]
     if isinstance(chunk, bool) or not all(isinstance(c, int | np.integer) for c in cuts) or (np.diff(cuts) < 1).any():
         raise InputError(
-            f"chunk: need candles a chunk from 1 on, or ascending candles to cut before; got {shown(chunk)}."
+            f"chunk: wanted a number of candles from 1 on, or ascending candles to cut before; got {shown(chunk)}."
         )

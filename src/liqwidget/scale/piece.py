@@ -1,9 +1,9 @@
-"""What a run of candles makes of any state before it: pieces of a history, computed apart and joined.
+"""Consecutive candles as a linear map of the state before them: pieces of a history, computed independently.
 
-The replay is linear in what stood before. Over a piece of candles each row and tier goes from ``state`` to
-``gain * state + rest``: gain is 0 where the piece sweeps the row and what decay leaves where it does not; rest is what
-stands of what the piece opened itself. Such maps compose, in any grouping, so that pieces can be made in any order and
-on any machine.
+The replay is linear in the state before. Over a piece of candles each row and tier goes from ``state`` to
+``gain * state + rest``: gain is 0 where the piece sweeps the row, and the decay factor elsewhere; rest is the density
+of the entries that the piece opened. Such maps compose associatively, so pieces can be computed in any order and on
+any machine.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from ..model.grid import Floats, Ints
 from ..model.ledger import Ledger
 from ..model.replay import few_standing_columns, standing_columns
 
-_FEW = 8  # candles a kept close, from which on they are taken together
+_FEW = 8  # candles per kept close, from which on they are replayed together
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a piece makes of a state.
+    """The linear map of a piece.
 
     Attributes
     ----------
     gain
         Of each row, (P,).
     rest
-        USD that stand in the end of what was opened within, (planes, P): tiers, or one for a mix.
+        USD standing at the end that were opened within, (planes, P): a plane per tier, or one for a mix.
     """
 
     gain: Floats
     rest: Floats
 
     def after(self, state: Floats) -> Floats:
-        """Return the state behind the piece, (planes, P), from the one before it."""
+        """Return the state after the piece, (planes, P), given the one before it."""
         return self.gain * state + self.rest
 
     def then(self, later: Step) -> Step:
-        """Return both as one."""
+        """Return this map followed by a later one."""
         return Step(later.gain * self.gain, later.gain * self.rest + later.rest)
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A run of candles, replayed as if nothing stood before.
+    """Consecutive candles, replayed as if nothing stood before.
 
     Attributes
     ----------
@@ -57,9 +57,9 @@ class Piece:
     hours
         From the close before the piece to the kept closes, (K,).
     swept
-        First candle that sweeps each row, (P,); the number of candles where none does.
+        First candle that sweeps each row, (P,); the number of candles if none does.
     step
-        What the whole piece makes of a state.
+        The map of the whole piece.
     rate
         Decay per hour.
     """
@@ -78,11 +78,11 @@ class Piece:
         Parameters
         ----------
         ledger
-            Of the piece's candles, which knew the candle before them, on the grid of the whole history.
+            Of the piece's candles, built with the candle before them, on the grid of the whole history.
         rate, weights
-            Decay per hour; shares of the tiers (L,), or None for a plane a tier.
+            Decay per hour; shares of the tiers (L,), or None for a plane per tier.
         kept
-            Candles whose closes are wanted, counted from the piece's first, ascending, (K,).
+            Candles whose closes are kept, counted from the piece's first, ascending, (K,).
         """
         T, rows = len(ledger), ledger.grid.rows
         planes = len(ledger.leverage) if weights is None else 1
@@ -101,10 +101,10 @@ class Piece:
     def on(self, state: Floats, out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
         """Return what stands at the kept closes, (K, planes, P), if ``state`` (planes, P) stood before the piece.
 
-        It is put into ``out``, which may be `own` itself.
+        The result is written into ``out``, which may be `own` itself.
         """
         whole = np.empty_like(self.own) if out is None else out
         left = np.exp(-self.rate * self.hours)
-        for i, kept in enumerate(self.kept.tolist()):  # one by one: nothing of the size of all is made on the way
+        for i, kept in enumerate(self.kept.tolist()):  # one by one, to avoid a temporary array of the full size
             whole[i] = self.own[i] + np.where(self.swept > kept, left[i], 0.0) * state
         return whole

@@ -1,9 +1,9 @@
-"""Where the candles of a history come from: frames by time, few at a time."""
+"""Sources of a history's candles: frames in order of time, few in memory at a time."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import shown
 from ..errors import InputError
-from ..market import Market
-from ..market.columns import shown
+from ..market.market import Market
+from ..market.units import IN_COINS
 from ..sources.archive.file_names import Dump, find_dumps
 from ..sources.archive.read_archive import read_archive
 
-_ROWS = 65_536  # of a frame
+_ROWS = 65_536  # per frame
 
 
 class Source:
@@ -28,16 +29,29 @@ class Source:
     symbol, exchange, simulated
         As in a `Market`.
     mark
-        What tells this source from another one, and from itself when it has changed.
+        Identifies the source and its content: it changes when the source changes.
+    units
+        Arguments of `Market.from_frame`: empty where the tables have to tell.
+    notes
+        As `Market.notes`.
     """
 
-    def __init__(self, symbol: str, exchange: str, simulated: bool, mark: str, frames: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        exchange: str,
+        simulated: bool,
+        mark: str,
+        frames: Iterable[Any],
+        units: Mapping[str, Any] = IN_COINS,
+    ) -> None:
         self.symbol, self.exchange, self.simulated, self.mark = symbol, exchange, simulated, mark
-        self.frames = frames
+        self.frames, self.units = frames, units
+        self.notes: tuple[str, ...] = ()
 
 
 def find_source(source: Any, symbol: str | None = None, interval: str | None = None) -> Source:
-    """Return the source that was meant.
+    """Return the source for an argument of `history`.
 
     Parameters
     ----------
@@ -50,21 +64,23 @@ def find_source(source: Any, symbol: str | None = None, interval: str | None = N
     Raises
     ------
     InputError
-        It is none of these, or there are no files.
+        It is none of these, or no file was found.
     """
     if isinstance(source, Market):
-        return Source(source.symbol, source.exchange, source.simulated, _mark_of(source), _Slices(source))
+        found = Source(source.symbol, source.exchange, source.simulated, _mark_of(source), _Slices(source))
+        found.notes = source.notes
+        return found
     if isinstance(source, pd.DataFrame):
-        return find_source(Market.from_frame(source, symbol or "BTCUSDT"))
+        return find_source(Market.from_frame(source, symbol or ""))
     paths = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(paths, list | tuple) or not paths or not all(isinstance(p, str | os.PathLike) for p in paths):
         raise InputError(
-            "source: need a Market, a DataFrame, Parquet files or files of an archive, as a path or a list of paths; "
+            "source: wanted a Market, a DataFrame, Parquet files or files of an archive, as a path or a list of paths; "
             f"got {shown(source)}."
         )
     files = [file for path in paths for file in _parquet_below(Path(path))]
     if files:
-        return Source(symbol or "BTCUSDT", "", False, _mark_of_files(files), _Tables(files))
+        return Source(symbol or "", "", False, _mark_of_files(files), _Tables(files), {})
     return _archive(paths, symbol, interval)
 
 
@@ -85,16 +101,18 @@ class _Tables:
 
         for file in self._files:
             try:
-                # Buffered ahead, all that was read would be held until the file is closed.
+                # With pre_buffer all data read would stay in memory until the file is closed.
                 with pq.ParquetFile(file, pre_buffer=False) as table:
                     for batch in table.iter_batches(_ROWS):
                         yield batch.to_pandas()
             except (OSError, ValueError) as error:
-                raise InputError(f"source: {file.name} is no readable Parquet file: {str(error)[:100]}") from None
+                raise InputError(
+                    f"source: wanted a Parquet file; got {file.name}, which cannot be read: {str(error)[:100]}"
+                ) from None
 
 
 class _Months:
-    """Files of an archive, a month at a time."""
+    """Files of an archive, one month at a time."""
 
     def __init__(self, dumps: list[Dump], symbol: str, interval: str | None) -> None:
         self._symbol, self._interval = symbol, interval
@@ -113,7 +131,7 @@ def _archive(paths: Any, symbol: str | None, interval: str | None) -> Source:
     names = sorted({dump.symbol for dump in dumps if symbol is None or dump.symbol == symbol.strip().upper()})
     if len(names) != 1:
         raise InputError(
-            f"source: files of one symbol were wanted; found {', '.join(names[:10]) or 'none'}. "
+            f"source: wanted files of one symbol; got {', '.join(names[:10]) or 'none'}. "
             "Pass symbol=, or the folder that holds Parquet files, klines or trades."
         )
     mine = [dump for dump in dumps if dump.symbol == names[0]]

@@ -1,7 +1,7 @@
-"""Entries that stand at a moment, few enough to carry along a history, for any mix and any decay rate.
+"""Entries standing at one time, few enough to carry along a history, for any mix and any decay rate.
 
-Entries of one row and tier whose ages are within a factor of 1.02 share one, which has their mean age; what is left of
-them after decay is off by a ten-thousandth at the age at which 1 / e is left.
+Entries of one row and tier whose ages are within a factor of 1.02 are merged into one with their mean age; the error is
+1e-4 at the age at which decay leaves 1 / e of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from ..model.grid import Floats, Ints
 from ..model.ledger import Ledger
-from ..model.ordering import order_of
+from ..model.sweeps import order_of
 
 _YOUNGEST, _RATIO = 1 / 60, 1.02  # hours; ages of one bucket
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Entries that stand: row, tier, side, USD when opened, and age in hours, each (N,), by tier and row."""
+    """Standing entries: row, tier, side, USD when opened, and age in hours, each (N,), by tier and row."""
 
     row: Ints
     tier: Ints
@@ -30,13 +30,13 @@ class Standing:
 
     @classmethod
     def none(cls) -> Standing:
-        """Return what stands before the first candle."""
+        """Return no entries, as before the first candle."""
         nothing = np.zeros(0, np.int64)
         return cls(nothing, nothing, nothing, np.zeros(0), np.zeros(0))
 
     @classmethod
     def of(cls, ledger: Ledger) -> Standing:
-        """Return what a ledger opened and did not sweep."""
+        """Return the entries that a ledger opened and did not sweep."""
         still = ledger.stands
         clock = np.cumsum(ledger.hours)
         age = clock[-1] - clock[ledger.column[still]]
@@ -46,11 +46,11 @@ class Standing:
         return _gathered(row, tier, side, ledger.notional[still], age)
 
     def behind(self, ledger: Ledger) -> Standing:
-        """Return what stands at the end of a ledger that follows."""
+        """Return the entries standing at the end of a ledger that follows."""
         return self.then(ledger.first_sweep == len(ledger), float(ledger.hours.sum()), Standing.of(ledger))
 
     def then(self, kept: npt.NDArray[np.bool_], hours: float, left: Standing) -> Standing:
-        """Return what stands ``hours`` later, when the rows ``kept`` (P,) were not swept and ``left`` came to it."""
+        """Return the entries standing ``hours`` later: those in unswept rows ``kept`` (P,), and new ones, ``left``."""
         mine = kept[self.row]
         return _gathered(
             np.concatenate([self.row[mine], left.row]),
@@ -62,7 +62,7 @@ class Standing:
 
 
 def _gathered(row: Ints, tier: Ints, side: Ints, notional: Floats, age: Floats) -> Standing:
-    """Let entries of one row and tier, and of about one age, share one."""
+    """Merge entries of one row and tier that have about the same age."""
     bucket = np.rint(np.log(np.maximum(age, _YOUNGEST) / _YOUNGEST) / np.log(_RATIO)).astype(np.int64)
     key = (tier << 32) | (row << 16) | bucket
     order = order_of(key)

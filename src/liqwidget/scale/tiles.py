@@ -1,4 +1,4 @@
-"""Ledgers and candles as tables, and coarser ones made of finer ones: what a window of a history is cut from."""
+"""Tiles: ledgers and candles as tables, and coarser ones made of finer ones. Windows of a history are cut from them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
 from .standing_entries import Standing
 
-STRIDE = 4  # columns of one level that make one of the next
+STRIDE = 4  # columns of one level that are merged into one of the next
 _LISTS = {"row": np.uint16, "tier": np.uint8, "side": np.uint8, "notional": np.float32, "age": np.float32}
 _NUMBERS = ("hours", "opened")
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """Columns in a row: their candles, and the ledger of them.
+    """Consecutive columns: their candles and ledger.
 
     Attributes
     ----------
     candles
-        A row a column, as in a Market.
+        A row per column, as in a Market.
     ledger
-        Its columns.
+        The ledger of these columns.
     """
 
     candles: Any
@@ -40,7 +40,7 @@ class Tile:
         return len(self.ledger)
 
     def merged(self, width: int) -> Tile:
-        """Return runs of ``width`` columns as one."""
+        """Return the tile with each ``width`` columns merged into one."""
         return Tile(merged_candles(self.candles, width), self.ledger.merged(width)) if width > 1 else self
 
     def cut(self, a: int, b: int) -> Tile:
@@ -48,12 +48,12 @@ class Tile:
         return Tile(self.candles.iloc[a:b], _cut(self.ledger, a, b))
 
     def behind(self, standing: Standing, before: Any) -> Tile:
-        """Return the tile with a first column for what stood: at the close of ``before``, a row of candles."""
+        """Return the tile with a first column of the entries standing at the close of ``before``, a row of candles."""
         return Tile(pd.concat([before, self.candles]), _with_first(self.ledger, standing, before))
 
 
 def joined(tiles: Sequence[Tile]) -> Tile:
-    """Return tiles that follow each other as one."""
+    """Return consecutive tiles as one."""
     if len(tiles) == 1:
         return tiles[0]
     ledgers = [tile.ledger for tile in tiles]
@@ -61,7 +61,7 @@ def joined(tiles: Sequence[Tile]) -> Tile:
 
 
 def table_of(tile: Tile) -> pa.Table:
-    """Return a tile as a table: a row a column, its entries in lists."""
+    """Return a tile as a table: a row per column, its entries in lists."""
     ledger = tile.ledger
     age = np.zeros(len(ledger.row)) if ledger.age is None else ledger.age
     start = pa.array(ledger.start.astype(np.int32))
@@ -93,7 +93,7 @@ def tile_of(table: pa.Table, grid: PriceGrid, leverage: Floats, settings: dict[s
         grid=grid,
         leverage=leverage,
         close=candles["close"],
-        start=lists["row"].offsets.to_numpy().astype(np.int64),
+        start=lists["row"].offsets.to_numpy().astype(np.intp),
         sweep=np.stack([table[name].to_numpy() for name in ("sweep_from", "sweep_to")], axis=1).astype(np.int64),
         settings=settings,
         **numbers,

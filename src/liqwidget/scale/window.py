@@ -1,4 +1,4 @@
-"""A window of a history: what stood before it, and its columns, as fine as the span allows."""
+"""A window of a history: the entries standing before it, and its columns, as fine as the span allows."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _KEPT = 8_000_000  # entries of tiles in memory: about 160 MB
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Some columns of a history.
+    """Consecutive columns of a history.
 
     Attributes
     ----------
     tile
-        Candles and ledger. Where there is a past, the first column is the candle before the window: its entries are all
-        that stood at its close, with their ages.
+        Candles and ledger. Unless the window begins with the history, the first column is the candle before the window:
+        its entries are all that stood at its close, with their ages.
     width
-        Candles a column; the first and the last may hold fewer.
+        Candles per column; the first and the last may have fewer.
     level
-        Candles a column of the tiles that it was cut from.
+        Candles per column of the tiles that it was cut from.
     first, last
         Times of the first and the last column, ns.
     """
@@ -43,7 +43,7 @@ class Window:
 
 
 class Windows:
-    """Cuts windows out of a store, and keeps the tiles used last."""
+    """Cuts windows out of a store, and caches the most recently used tiles."""
 
     def __init__(self, folder: Folder, settings: Settings, chunks: Sequence[Chunk], levels: list[list[int]]) -> None:
         self._folder, self._settings, self._chunks, self._levels = folder, settings, chunks, levels
@@ -51,14 +51,14 @@ class Windows:
         self._lock, self._making = threading.Lock(), dict[tuple[int, int], threading.Lock]()
 
     def count(self, first: int, last: int) -> int:
-        """Return about how many candles there are between two times, ns."""
+        """Return approximately how many candles lie between two times, ns."""
         edges = np.array([time for chunk in self._chunks for time in (chunk.first, chunk.last)])
         rows = np.array([row for chunk in self._chunks for row in (chunk.begin, chunk.end - 1)])
         a, b = np.interp([first, last], edges, rows)
         return int(b - a) + 1
 
     def width(self, candles: int, most: int) -> int:
-        """Return how many candles a column has where so many candles take at most ``most`` columns."""
+        """Return the candles per column for which this many candles take at most ``most`` columns."""
         level = 0
         while level < len(self._levels) and candles > most * STRIDE**level:
             level += 1
@@ -67,7 +67,7 @@ class Windows:
     def cut(self, first: int, last: int, most: int) -> Window:
         """Return the columns from one time to another, ns, at most ``most`` of them and three at the edges.
 
-        What opened in the window is exact where columns are single candles; what stood before is to a ten-thousandth.
+        Entries opened in the window are exact where columns are single candles; those from before are accurate to 1e-4.
         """
         level = self._level(first, last, most)
         numbers = self._between(level, first, last)
@@ -91,14 +91,14 @@ class Windows:
         return Window(whole, width * more, width, int(time[a]), int(time[b - 1]))
 
     def prefetch(self, first: int, last: int, most: int, wanted: Callable[[], bool]) -> None:
-        """Load what the windows beside, below and above the one from ``first`` to ``last`` are cut from, while wanted.
+        """Load the tiles of the windows beside, below and above the one from ``first`` to ``last``, while ``wanted()``.
 
-        The middle first, and no more than there is room for beside the window's own.
+        Tiles in the middle come first; no more are loaded than the cache can hold beside the window's own.
 
         Raises
         ------
         ParseError, DataError
-            A file is damaged or gone, or cannot be read.
+            A file is damaged, missing, or cannot be read.
         """
         span, level = last - first, self._level(first, last, most)
         beside = level, first - span // 2, last + span // 2
@@ -114,12 +114,12 @@ class Windows:
             loaded += len(self.tile(*key).ledger.row)
 
     def tile(self, level: int, number: int) -> Tile:
-        """Return a tile: of a level, or of level 0 a chunk's candles one by one."""
+        """Return a tile of a level; of level 0, a chunk with a column per candle."""
         key = level, number
         with self._lock:
             alone = self._making.setdefault(key, threading.Lock())
         try:
-            with alone:  # who wants a tile that is being made waits for it
+            with alone:  # a tile that another thread is making is waited for
                 with self._lock:
                     if key in self._tiles:
                         self._tiles.move_to_end(key)
@@ -136,7 +136,7 @@ class Windows:
 
     @property
     def held(self) -> int:
-        """Entries of the tiles in memory."""
+        """Number of entries in the cached tiles."""
         return sum(len(tile.ledger.row) for tile in self._tiles.values())
 
     def _made(self, level: int, number: int) -> Tile:
@@ -149,7 +149,7 @@ class Windows:
         return (width.bit_length() - 1) // (STRIDE.bit_length() - 1)
 
     def _between(self, level: int, first: int, last: int) -> list[int]:
-        """Return the tiles of a level that hold the columns from one time to another, ns, at least one."""
+        """Return the tiles of a level that contain the columns from one time to another, ns, at least one."""
         numbers = self._numbers(level)
         starts = np.array([self._chunks[number].first for number in numbers])
         i = max(int(np.searchsorted(starts, first, "right")) - 1, 0)

@@ -2,7 +2,7 @@
 
 Given the path of price, the density says how much each tier would have had liquidated in each interval, and the
 estimate is their mixture. The mix is a non-negative fit (`fit_mix.py`) for each decay rate and turnover; these two are
-searched on what the fit says of intervals after those that it was made on.
+chosen by how well the fit predicts intervals after those that it was fitted on.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pandas as pd
 
 from ...checks import is_finite
 from ...errors import InputError
-from ...model.density import check_decay_rate
-from ...model.grid import Floats, Ints, nice_step
-from ...model.ledger import SPAN
+from ...model.grid import Floats, Ints, model_rows, nice_step
 from ...model.margin import SIDES, level_factors
-from ...model.settings import check_mix, shares
+from ...model.opening import SPAN
+from ...model.settings import check_decay_rate, check_mix, shares
+from ...model.turnover import AUTO
 from ..stats.bootstrap import block_counts, percentile_interval
 from ..stats.flows import Flows, natural_every, realised
 from ..stats.intervals import interval_length
@@ -29,17 +29,15 @@ from .result import Calibration, notes_on
 from .search import Search, correlations
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
 
-#: What venues offer, about evenly on a log scale; nobody trades at 150x, but stops sit as near to the price.
+#: Leverages that venues offer, about evenly on a log scale; 150x stands for stops, which are that near to the price.
 TIERS = (3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 100, 125, 150)
-PRIOR_SLOPE = -0.5  # of the USD a unit of log leverage, on a log-log scale: between even (0) and the presets (-0.7)
+PRIOR_SLOPE = -0.5  # of USD per unit of log leverage, on a log-log scale: between even (0) and the presets (-0.7)
 PRIOR_SPREAD = 0.3
 DECAY_RATES = (0.002, 0.003, 0.004, 0.006, 0.008, 0.011, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.18, 0.25)
-TURNOVERS = (1.0, 0.5, 0.25)
 WARM_UP = "4D"  # at most; a tenth of a shorter market
 LEAST = 72  # intervals
-MOST_ROWS = 20_000
 MOST_ENTRIES = 20_000_000
 
 
@@ -47,10 +45,10 @@ def calibrate(
     market: Market,
     leverage: Sequence[float] | None = None,
     *,
-    prior: Mapping[float, float] | str | None = None,
+    prior: Mapping[int, float] | Mapping[float, float] | str | None = None,
     prior_spread: float = PRIOR_SPREAD,
     decay_rates: Sequence[float] = DECAY_RATES,
-    turnovers: Sequence[float] = TURNOVERS,
+    turnovers: Sequence[float] | str = AUTO,
     every: str | None = None,
     bin_size: float | None = None,
     maintenance_rate: float = 0.004,
@@ -64,20 +62,23 @@ def calibrate(
     ----------
     market
         Candles with ``market.liquidations``: single ones or sums by interval and side. Only shape and rank are used:
-        they may be of more or fewer venues than the candles.
+        they may cover more or fewer venues than the candles.
     leverage
         Tiers, shape (L,); None: 3x to 150x (see ``Calibration.leverage_mix``), or those of ``prior``.
     prior
-        Mix that tiers keep of which the data say little: tier -> weight > 0, or a preset's name. None: the USD of a
-        unit of log leverage fall with its square root.
+        Mix of tiers on which the data have little information: tier -> weight > 0, or a preset's name. None: USD per
+        unit of log leverage fall with the square root of the leverage.
     prior_spread
-        Standard deviation of each weight around the prior's, as a fraction of it, before any data; in [0.01, 100].
-    decay_rates, turnovers
-        Candidates: per hour, and shares in (0, 1]. A turnover after the first has to be clearly better than it.
+        Standard deviation of each weight around the prior's, as a fraction of it, without data; in [0.01, 100].
+    decay_rates
+        Candidates, per hour.
+    turnovers
+        "auto": each decay rate has the turnover that keeps standing USD near open interest, as for
+        :func:`liqwidget.estimate`. Or candidates, shares in (0, 1]; later ones must be clearly better.
     every
         Length of an interval; None: that of the realised sums, or an hour for single liquidations.
     bin_size, maintenance_rate, fee_rate
-        As for :func:`liqwidget.build_ledger`; a bin_size of None is about 0.01 % of the price.
+        As for :func:`liqwidget.build_ledger`: rows of that size; None: the model's rows.
     draws, seed
         Resamples of days (stationary block bootstrap), and the seed of their generator.
 
@@ -92,26 +93,27 @@ def calibrate(
 
     Notes
     -----
-    Weights: :func:`liqwidget.analysis.calibration.fit_mix.fit_mixture`. Decay and turnover: rolling origin, five parts;
-    the sum of rank and linear correlation of what was predicted decides. Many decay rates do about as well as the best:
-    the geometric mean of those that are best on resampled days is taken.
+    Weights: `fit_mix.fit_mixture`. Decay and turnover: rolling origin, five parts; the sum of
+    rank and linear correlation of the predictions decides. Many decay rates are about as good as the best: the
+    geometric mean of those that are best on resampled days is used.
 
     Examples
     --------
     >>> import liqwidget as lw
-    >>> made = lw.simulate(candles=600, traders=20_000, seed=3)
+    >>> made = lw.simulate(candles=1_500, traders=20_000, seed=3)
     >>> fit = lw.calibrate(made.market, list(made.leverage_mix), draws=10)
-    >>> density = lw.estimate(
-    ...     made.market, leverage_mix=fit.leverage_mix, decay_rate=fit.decay_rate, turnover=fit.turnover
-    ... )
+    >>> density = lw.estimate(made.market, fit.leverage_mix, fit.decay_rate, turnover=fit.turnover)
     """
     shape = _prior(leverage, prior, maintenance_rate + fee_rate)
     level_factors(np.array(list(shape), dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
     if not (is_finite(prior_spread) and 0.01 <= prior_spread <= 100):
         raise InputError(f"prior_spread: wanted a fraction from 0.01 to 100; got {str(prior_spread)[:40]!r}")
     rates = sorted({check_decay_rate(rate) for rate in decay_rates})
-    if not rates or not len(turnovers) or not all(is_finite(share) and 0 < share <= 1 for share in turnovers):
-        raise InputError("decay_rates, turnovers: wanted at least one rate per hour and one share in (0, 1] each")
+    given: list[float | str] = [AUTO] if isinstance(turnovers, str) and turnovers == AUTO else list(turnovers)
+    if not rates or not given or not all(one == AUTO or (is_finite(one) and 0 < one <= 1) for one in given):
+        raise InputError(
+            "decay_rates, turnovers: wanted at least one rate per hour, and 'auto' or at least one share in (0, 1]"
+        )
     if market.liquidations is None or not len(market.liquidations):
         raise InputError(
             "market: has no realised liquidations to fit to. Give them with "
@@ -119,12 +121,12 @@ def calibrate(
         )
     every = every or natural_every(market)
     length = interval_length(market, every)
-    size = _fine(market, len(shape)) if bin_size is None else bin_size
+    size = rows_for(market, len(shape)) if bin_size is None else bin_size
     flows = Flows.of(market, list(shape), every, size, maintenance_rate, fee_rate)
     known = realised(market, flows.time, every)
     used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
-    used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too little stands yet
-    sides = np.flatnonzero(known[used].any(axis=0))  # one that is never there was not recorded
+    used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too few positions are open yet
+    sides = np.flatnonzero(known[used].any(axis=0))  # a side without any liquidation was not recorded
     search = Search(flows, used, sides, known[used][:, sides], list(shape), shares(shape), float(prior_spread))
     if (
         len(search.y) < LEAST
@@ -144,14 +146,14 @@ def calibrate(
         )
     block = float(min(max(1.0, pd.Timedelta("24h") / length), len(search.y)))
     count = block_counts(len(search.y), block, draws, seed)
-    chosen, tried, best = search.best(rates, [float(share) for share in turnovers], count)
-    x = search.flows_at(chosen.decay_rate, chosen.turnover)
+    chosen, tried, best = search.best(rates, [one if isinstance(one, str) else float(one) for one in given], count)
+    x = search.flows_at(chosen.decay_rate, chosen.candidate)
     fit = search.fit(x, search.y)
-    percent = search.resampled(fit, best, chosen.turnover, count, seed)
+    percent = search.resampled(fit, best, chosen.candidate, count, seed)
     tiers = _tiers(fit, x, search, percent)
     interval = percentile_interval(chosen.decay_rate, best, 0.9)
     return Calibration(
-        leverage_mix=tiers["weight"].to_dict(),
+        leverage_mix=dict(zip(tiers.index, tiers["weight"], strict=True)),
         decay_rate=chosen.decay_rate,
         turnover=chosen.turnover,
         maintenance_rate=float(maintenance_rate),
@@ -175,7 +177,9 @@ def calibrate(
     )
 
 
-def _prior(leverage: Sequence[float] | None, prior: Mapping[float, float] | str | None, least: float) -> dict[Any, Any]:
+def _prior(
+    leverage: Sequence[float] | None, prior: Mapping[int, float] | Mapping[float, float] | str | None, least: float
+) -> dict[Any, Any]:
     """Return the prior mix, sorted by tier: weights > 0."""
     if prior is not None:
         mix = check_mix(prior)
@@ -193,13 +197,13 @@ def _prior(leverage: Sequence[float] | None, prior: Mapping[float, float] | str 
     return mix
 
 
-def _fine(market: Market, tiers: int) -> float:
-    """Return a bin of about 0.01 % of the price, larger where rows or entries would be too many."""
-    low, high = market.candles["low"].to_numpy(), market.candles["high"].to_numpy()
-    fewest = (high.max() * (1 + SPAN) - low.min() * (1 - SPAN)) / MOST_ROWS
-    # A candle makes an entry in each row of its range, for each tier and side.
+def rows_for(market: Market, tiers: int) -> float:
+    """Return the model's row size, or a larger one if there would be too many entries."""
+    low, high, close = (market.candles[name].to_numpy() for name in ("low", "high", "close"))
+    # A candle has an entry in each row of its range, for each tier and side.
     entries = 2 * tiers * float((high - low).sum()) / max(MOST_ENTRIES - 4 * tiers * len(low), 1e6)
-    return nice_step(max(1e-4 * float(market.candles["close"].median()), fewest, entries))
+    size = model_rows(low, high, close, SPAN).bin_size
+    return size if entries <= size else nice_step(entries)
 
 
 def _score(predicted: Floats, known: Floats, sides: Ints) -> dict[str, float]:

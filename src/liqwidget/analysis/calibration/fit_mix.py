@@ -1,9 +1,8 @@
-"""Weights of the tiers that explain realised liquidations: a non-negative fit, held to a prior.
+"""Weights of the tiers that explain realised liquidations: a non-negative fit with a prior.
 
-What each tier would have had liquidated in each interval is known for any decay rate (`stats/flows.py`), and the
-estimate is their mixture: linear in the weights. Realised sums range over four powers of ten, the larger ones are less
-sure, and a few are far off: so it is a least-squares problem whose weights follow from its own solution, solved again
-and again.
+What each tier would have had liquidated in each interval is known for any decay rate (`flows.py`), and the estimate is
+their mixture: linear in the weights. Realised sums range over four powers of ten, larger ones are less certain, and a
+few are far off: so it is a least-squares problem whose weights depend on its own solution, solved iteratively.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ...model.grid import Floats
 
 POWER = 1.5  # variance of an interval grows with its mean to this power: 1 for chance alone, 2 for a factor alone
 FLOOR = 0.03  # of the mean interval, added to each mean in the variance
-BOUND = 3.0  # standard deviations, beyond which a miss counts no more than that (Huber)
+BOUND = 3.0  # standard deviations, to which larger residuals are limited (Huber)
 ABSURD = 20.0  # times the 99th percentile of the intervals above 0
 _STEPS = 60
 
@@ -34,7 +33,7 @@ class Fit:
     covariance
         Of ``weights / anchor``, given the data and the prior, (L, L).
     spread
-        Standard deviation of the misses of intervals above the floor, in units of ``(mean + floor) ** (POWER / 2)``.
+        Standard deviation of the residuals of intervals above the floor, in units of ``(mean + floor) ** (POWER / 2)``.
     """
 
     weights: Floats
@@ -55,9 +54,9 @@ def fit_mixture(
     """Return the weights w >= 0 that fit best: iteratively reweighted least squares with a ridge.
 
     Minimises ``sum((y - X w)**2 / v) + sum((w / q - 1)**2) / prior_spread**2`` with the variances
-    ``v = spread**2 * (X w + floor)**1.5`` of the solution itself; misses beyond three standard deviations count as
-    that far (Huber, "Robust estimation of a location parameter", 1964). A quasi-likelihood (Wedderburn 1974), so that
-    the data's say grows with how well they are explained: with exact data the prior has none.
+    ``v = spread**2 * (X w + floor)**1.5`` of the solution itself; residuals beyond three standard deviations count as
+    three (Huber, "Robust estimation of a location parameter", 1964). A quasi-likelihood (Wedderburn 1974), so
+    that better explained data get more influence: with exact data the prior has none.
 
     Parameters
     ----------
@@ -70,11 +69,11 @@ def fit_mixture(
     prior_spread
         Standard deviation of ``w / q`` around 1 in the prior.
     count
-        How often each interval counts, (N,): resamples.
+        How many times each interval counts, (N,), in resamples.
     start
-        An earlier fit to begin at; its anchor and spread are kept.
+        An earlier fit to start from; its anchor and spread are kept.
     centre
-        What takes the place of 1 in the prior, (L,): draws of it.
+        Replaces 1 in the prior, (L,), in draws from it.
 
     Notes
     -----
@@ -93,7 +92,7 @@ def fit_mixture(
         estimate = design @ v
         scale: Floats = (estimate + floor) ** (POWER / 2)
         miss = np.abs(realised - estimate) / scale
-        lively = np.maximum(realised, estimate) > floor  # the quiet ones are right without any merit
+        lively = np.maximum(realised, estimate) > floor  # quiet intervals are right without any skill
         spread = start.spread if start else max(_spread(miss[lively]), 1e-9 * floor ** (1 - POWER / 2))
         trust: Floats = times * np.minimum(1.0, BOUND * spread / np.maximum(miss, spread))
         trust /= (spread * scale) ** 2
@@ -101,7 +100,7 @@ def fit_mixture(
         matrix = design.T @ weighted + ridge
         goal = _non_negative(matrix, weighted.T @ realised + ridge @ middle, v)
         moved = float(np.abs(goal - v).max())
-        swing: Floats = (goal - v) / (1 if step < 4 else 2)  # the weights of the intervals may swing
+        swing: Floats = (goal - v) / (1 if step < 4 else 2)  # the weights of the intervals may oscillate
         v = v + swing
         if moved < 1e-6 * max(1.0, float(v.max())):
             break
@@ -110,19 +109,19 @@ def fit_mixture(
 
 
 def _most(realised: Floats) -> float:
-    """Return what an interval counts as at most in the total: a slip of the pen is not a crash."""
+    """Return the most that an interval may contribute to the total, so that an erroneous value has little influence."""
     above = realised[realised > 0]
     return ABSURD * float(np.quantile(above, 0.99)) if len(above) else 0.0
 
 
 def _spread(miss: Floats) -> float:
-    """Return the root mean square of misses (N,), those beyond the bound cut to it."""
+    """Return the root mean square of residuals (N,), clipped at the bound."""
     usual = 1.4826 * float(np.median(miss))
     return float(np.sqrt(np.mean(np.minimum(miss, BOUND * usual) ** 2)))
 
 
 def _non_negative(matrix: Floats, right: Floats, v: Floats) -> Floats:
-    """Return the v >= 0 that minimises ``v @ matrix @ v / 2 - right @ v``, from a first guess on."""
+    """Return the v >= 0 that minimises ``v @ matrix @ v / 2 - right @ v``, starting from a first guess."""
     v, free = v.copy(), v > 0
     tolerance = 1e-9 * float(np.abs(right).max())
     for _ in range(20 * len(v)):
@@ -136,7 +135,7 @@ def _non_negative(matrix: Floats, right: Floats, v: Floats) -> Floats:
             if not gain[best] > tolerance:
                 break
             free[best] = True
-        else:  # as far as the first weight that would fall below 0
+        else:  # until the first weight would fall below 0
             falls = free & (goal < 0)
             reach = np.where(falls, v / np.maximum(v - goal, 1e-300), np.inf)
             first = int(np.argmin(reach))

@@ -1,4 +1,4 @@
-"""What a fit to realised liquidations came to, and what it cannot tell."""
+"""The result of a fit to realised liquidations, and its limitations."""
 
 from __future__ import annotations
 
@@ -10,46 +10,50 @@ import pandas as pd
 
 from ...model.grid import Floats
 
-UNSEEN = 0.1  # of a tier's variance in the prior, what the data have to take away
+UNSEEN = 0.1  # the data must reduce a tier's prior variance by this share
 ALIKE = -0.5  # correlation of the weights of neighbours
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration:
-    """Settings fitted to realised liquidations; `build_ledger` and `replay` make the calibrated estimate of them.
+    """Settings fitted to realised liquidations; `estimate`, or `build_ledger` and `replay`, turn them into an estimate.
 
     Attributes
     ----------
     leverage_mix : dict
-        Tier -> weight in percent. A tier above what venues offer stands for stops and margin calls near the price.
+        Tier -> weight in percent. Tiers above those that venues offer stand for stops and margin calls near price.
     decay_rate
         Per hour.
-    turnover, maintenance_rate, fee_rate
-        For :func:`liqwidget.build_ledger`, as are the tiers.
+    turnover
+        Share of volume that opens positions, for :func:`liqwidget.build_ledger`: a
+        :class:`liqwidget.model.turnover.Turnover`, whose ``auto`` says whether it was tied to the decay rate. Then
+        ``turnover="auto"`` is the same on this market, and also correct on another.
+    maintenance_rate, fee_rate
+        For :func:`liqwidget.build_ledger`, like the tiers.
     bin_size
-        Rows that the fit was made on, USD. Coarser rows rank quiet intervals worse.
+        Row size of the fit, USD. Coarser rows rank quiet intervals worse.
     fitted : tuple of Timestamp
-        Open of the first candle and end of the last that was used, UTC. Validate on what comes later.
+        Open of the first candle and end of the last one used, UTC. Validate on later data.
     every
-        Length of the intervals, as pandas has it.
+        Length of the intervals, in pandas' notation.
     scale
-        Realised USD for each USD that the estimate liquidates: venues publish a part, the candles are of one venue.
+        Realised USD per USD that the estimate liquidates: venues publish only a part, and the candles are of one venue.
     tiers : DataFrame
-        A line a tier: ``weight``, ``low``, ``high`` (percent; 90 % of the resamples), ``prior`` (percent),
-        ``liquidated`` (share of the liquidations estimated that is this tier's), ``from_data`` (0: the prior decided,
-        1: the data did), ``like_next`` (correlation of its weight with the next tier's; near -1: cannot be told apart).
+        A line per tier: ``weight``, ``low``, ``high`` (percent; 90 % of the resamples), ``prior`` (percent),
+        ``liquidated`` (this tier's share of the estimated liquidations), ``from_data`` (0: the prior decided,
+        1: the data did), ``like_next`` (correlation of its weight with the next tier's; near -1: indistinguishable).
     scores : DataFrame
         Index ``in_sample``, ``out_of_sample``; ``rank`` and ``linear`` correlation over intervals and sides,
         ``rank_long``, ``rank_short``, ``linear_long``, ``linear_short``, ``intervals``. Out of sample: each fifth of
-        the time predicted from what came before, the first two excepted. Decay and turnover were chosen on it.
+        the time predicted from the earlier ones, except the first two. Decay and turnover were chosen on it.
     search : DataFrame
-        Every ``decay_rate`` and ``turnover`` that was tried, ``rank`` and ``linear`` out of sample.
+        Every ``decay_rate`` and ``turnover`` tried, with ``rank`` and ``linear`` out of sample.
     decay_interval : tuple
         90 % of the decay rates that are best on resampled days.
     draws : DataFrame
-        Resampled mixes, percent, a line a draw, a column a tier; ``decay_draws``: a decay rate for each, (draws,).
+        Resampled mixes, percent, a line per draw, a column per tier; ``decay_draws``: a decay rate for each, (draws,).
     notes : list of str
-        What the data cannot tell.
+        Questions that the data cannot answer.
     """
 
     leverage_mix: dict[float, float]
@@ -75,14 +79,15 @@ class Calibration:
             f"{tier:g}x {line.weight:.2g} [{line.low:.2g}-{line.high:.2g}]" for tier, line in self.tiers.iterrows()
         )
         low, high = self.decay_interval
-        out, inside = self.scores.loc["out_of_sample"], self.scores.loc["in_sample"]
+        scores = self.scores.to_dict("index")
+        out, inside = scores["out_of_sample"], scores["in_sample"]
         return "\n".join(
             [
                 f"Calibration on {int(inside['intervals']):,} intervals of {self.every}, "
                 f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
                 f"mix in percent [90 % of resamples]: {mix}",
                 f"decay {self.decay_rate:.3g} per hour [{low:.2g}-{high:.2g}], half-life "
-                f"{np.log(2) / self.decay_rate if self.decay_rate else np.inf:.1f} h; turnover {self.turnover:g}",
+                f"{np.log(2) / self.decay_rate if self.decay_rate else np.inf:.1f} h; turnover {self.turnover:.3g}",
                 f"against realised liquidations: rank {out['rank']:.3f}, linear {out['linear']:.3f} out of sample "
                 f"(in sample {inside['rank']:.3f}, {inside['linear']:.3f})",
                 *self.notes,
@@ -91,12 +96,13 @@ class Calibration:
 
 
 def notes_on(tiers: pd.DataFrame, decay: tuple[float, float], slowest: float, sides: list[str]) -> list[str]:
-    """Say what the data cannot tell; ``slowest`` is the slowest decay rate that was tried."""
+    """Return notes on what the data cannot tell; ``slowest`` is the slowest decay rate tried."""
     notes = [f"Only {sides[0]}s were recorded: fitted to them alone."] if len(sides) == 1 else []
     unseen = [f"{tier:g}x" for tier in tiers.index[tiers["from_data"] < UNSEEN]]
     if unseen:
         notes.append(f"The data say next to nothing of {', '.join(unseen)}: these weights are the prior's.")
-    pairs = [f"{a:g}x/{b:g}x" for a, b in pairwise(tiers.index) if tiers.at[a, "like_next"] < ALIKE]
+    alike = tiers["like_next"].to_numpy() < ALIKE
+    pairs = [f"{a:g}x/{b:g}x" for (a, b), same in zip(pairwise(tiers.index), alike, strict=False) if same]
     if pairs:
         notes.append(f"The data cannot tell these tiers apart well: {', '.join(pairs)}.")
     if decay[1] > 4 * decay[0]:

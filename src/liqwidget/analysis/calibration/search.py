@@ -1,7 +1,8 @@
-"""The search for decay rate and turnover: settings are judged by intervals after those that the mix was fitted on."""
+"""The search for decay rate and turnover: candidates are judged on intervals after those that the mix was fitted on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,22 +18,23 @@ from ..stats.measures import linear_correlation, rank_correlation
 from .fit_mix import Fit, fit_mixture
 
 SURE = 0.95  # share of the resamples
-FOLDS = 5  # the first two are only fitted on, the others predicted one by one
+FOLDS = 5  # the first two are only used for fitting, the others are predicted one by one
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """What one decay rate and turnover said of intervals after those that the mix was fitted on."""
+    """Predictions with one decay rate and turnover, for intervals after those that the mix was fitted on."""
 
     decay_rate: float
-    turnover: float
+    candidate: float | str  # the turnover as requested
+    turnover: float  # its value at this rate
     predicted: Floats  # (n, S)
     rank: float
     linear: float
 
     @property
     def merit(self) -> float:
-        """What decides: the sum of both correlations; -2 where there is none."""
+        """The criterion: the sum of both correlations; -2 if there is none."""
         both = self.rank + self.linear
         return both if np.isfinite(both) else -2.0
 
@@ -43,12 +45,12 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What is known, and fits of a mix to any part of it.
+    """The data, and fits of a mix to any part of them.
 
     Attributes
     ----------
     flows
-        Of the tiers.
+        Flows of the tiers.
     used
         Intervals of the flows that are used, (H,).
     sides
@@ -74,7 +76,7 @@ class Search:
         """Ends of the parts of the rolling origin, 0 first."""
         return [int(end) for end in np.linspace(0, len(self.y), FOLDS + 1)]
 
-    def flows_at(self, decay_rate: float, turnover: float) -> Floats:
+    def flows_at(self, decay_rate: float, turnover: float | str) -> Floats:
         """Return the flows of the intervals and sides that are used, (n, S, L)."""
         flows: Floats = self.flows.at(decay_rate, turnover)[self.used][:, self.sides]
         return flows
@@ -83,18 +85,21 @@ class Search:
         """Fit a mix to flows (n, S, L) and amounts (n, S); see :func:`fit_mixture` for the rest."""
         return fit_mixture(x.reshape(-1, x.shape[-1]), y.reshape(-1), self.prior, self.prior_spread, *how)
 
-    def tried(self, decay_rate: float, turnover: float) -> Tried:
-        """Predict each part after the second from a fit to what came before it."""
+    def tried(self, decay_rate: float, turnover: float | str) -> Tried:
+        """Predict each part after the second from a fit to the earlier ones."""
         x = self.flows_at(decay_rate, turnover)
         rest = pairwise(self.parts[2:])
         predicted = np.concatenate([x[a:b] @ self.fit(x[:a], self.y[:a]).weights for a, b in rest])
-        return Tried(decay_rate, turnover, predicted, *correlations(predicted, self.y[self.parts[2] :]))
+        found = self.flows.turnover(decay_rate, turnover)
+        return Tried(decay_rate, turnover, found, predicted, *correlations(predicted, self.y[self.parts[2] :]))
 
-    def best(self, rates: list[float], turnovers: list[float], count: Floats) -> tuple[Tried, list[Tried], Floats]:
-        """Return the settings to take, all that were tried, and the rate that is best on each resample, (draws,).
+    def best(
+        self, rates: list[float], turnovers: Sequence[float | str], count: Floats
+    ) -> tuple[Tried, list[Tried], Floats]:
+        """Return the settings to use, all that were tried, and the best rate on each resample, (draws,).
 
-        Turnovers after the first are tried at its best rate; one that is better on 19 resamples of 20 is tried at all
-        rates. The rate to take is the geometric mean of the best ones (0 counting as a tenth of the slowest above it).
+        Turnovers after the first are tried at its best rate; one that is better on 19 of 20 resamples is tried at all
+        rates. The rate to use is the geometric mean of the best ones (0 counts as a tenth of the slowest one above it).
         """
         count = count[:, self.parts[2] :]
         tried = row = [self.tried(rate, turnovers[0]) for rate in rates]
@@ -104,7 +109,7 @@ class Search:
         better = [
             one for one, merit in zip(others, compared[:, 1:].T, strict=True) if (merit > compared[:, 0]).mean() >= SURE
         ]
-        turnover = max(better, key=lambda one: one.merit).turnover if better else turnovers[0]
+        turnover = max(better, key=lambda one: one.merit).candidate if better else turnovers[0]
         if better:
             row = [self.tried(rate, turnover) for rate in rates]
         merits = self._merits(row, count)
@@ -115,16 +120,16 @@ class Search:
         return chosen, [*tried, *others, *(row if better else []), chosen], best
 
     def _merits(self, row: list[Tried], count: Floats) -> Floats:
-        """Return what each setting comes to on each resample of the predicted intervals, (draws, settings)."""
+        """Return the criterion of each setting on each resample of the predicted intervals, (draws, settings)."""
         known = self.y[self.parts[2] :]
         merits = np.empty((len(count), len(row)))
-        for i, times in enumerate(count.astype(int)):
+        for i, times in enumerate(count.astype(np.intp)):
             rows = np.repeat(np.arange(len(known)), times)
             merits[i] = [sum(correlations(one.predicted[rows], known[rows])) for one in row]
         return np.nan_to_num(merits, nan=-2.0)
 
-    def resampled(self, fit: Fit, decay: Floats, turnover: float, count: Floats, seed: int) -> pd.DataFrame:
-        """Return mixes in percent, (draws, L): other days, another prior within its spread, the decay of the draw."""
+    def resampled(self, fit: Fit, decay: Floats, turnover: float | str, count: Floats, seed: int) -> pd.DataFrame:
+        """Return mixes in percent, (draws, L): resampled days, a prior drawn from its spread, the draw's decay."""
         rng = np.random.default_rng(seed)
         centres = np.maximum(rng.normal(1.0, self.prior_spread, (len(count), len(self.prior))), 0.0)
         x = {rate: self.flows_at(rate, turnover) for rate in np.unique(decay)}

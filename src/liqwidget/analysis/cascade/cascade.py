@@ -1,7 +1,7 @@
-"""Cascades: a push of the price, what it liquidates, and how far that moves the price on.
+"""Cascades: a push of the price, what it liquidates, and how far that moves the price further.
 
-A mechanical what-if on an estimate, not a forecast: nobody else trades in it, nothing new opens, the book does not
-refill, and nothing says that the push will come.
+A mechanical what-if on an estimate, not a forecast: there are no other trades, nothing new opens, the book does not
+refill, and nothing implies that the push will happen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...checks import is_finite
+from ...checks import is_finite, usd_text
 from ...errors import InputError
 from ...model.grid import Floats
 from .fixed_point import Ladder
@@ -21,7 +21,7 @@ from .impact import Formula, Impact, SquareRoot, book_of, measured
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...market import Market
+    from ...market.market import Market
     from ...model.density import Density
 
 WHAT_IF = "Mechanical what-if on an estimate, not a forecast."
@@ -34,21 +34,21 @@ class Cascade:
     Attributes
     ----------
     time, close
-        Moment (UTC) and close (USD) that the push starts from.
+        Time (UTC) and close (USD) from which the push starts.
     shock
         The push, a signed fraction of the close.
     steps
-        DataFrame, one line a round: ``price`` (USD) and ``liquidated`` (USD up to there).
+        DataFrame, one line per round: ``price`` (USD) and ``liquidated`` (USD up to there).
     final_price, final_move
         Where it comes to rest: USD, and the signed fraction of the close.
     amplification
         ``final_move / shock``, >= 1; 1 for a push of 0.
     liquidated
-        USD in all.
+        USD in total.
     out_of_range
-        It reached the grid's edge, or the end of the given book: the numbers are lower bounds.
+        Whether it reached the grid's edge or the end of the given book: the numbers are then lower bounds.
     impact
-        What moved the price, with what was assumed or measured.
+        The price impact, with its assumed or measured parameters.
     """
 
     time: np.datetime64
@@ -67,7 +67,7 @@ class Cascade:
         rests = "leaves the known range at" if self.out_of_range else "comes to rest at"
         return (
             f"Cascade from {self.close:,.2f} at {str(self.time)[:16]} UTC: a push of {self.shock:+.2%} to "
-            f"{self.steps['price'].iloc[0]:,.2f} liquidates {self.liquidated:,.0f} USD in {rounds} and "
+            f"{self.steps['price'].iloc[0]:,.2f} liquidates {usd_text(self.liquidated)} in {rounds} and "
             f"{rests} {self.final_price:,.2f} ({self.final_move:+.2%}), {self.amplification:.2f} times the push; "
             f"{self.impact}. {WHAT_IF}"
         )
@@ -75,7 +75,7 @@ class Cascade:
 
 @dataclass(frozen=True, eq=False)
 class CascadeCurve:
-    """What each of many pushes would come to. Not a forecast.
+    """The outcome of each of many pushes. Not a forecast.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class CascadeCurve:
     shocks, final_move, final_price, amplification, liquidated, out_of_range
         As in :class:`Cascade`, arrays of shape (n,).
     cliffs
-        DataFrame of the pushes within the range of ``shocks`` at which a hair more makes the price jump over two rows
+        DataFrame of the pushes within the range of ``shocks`` beyond which the price jumps over two rows
         or more, largest jump first: ``shock``, ``price`` (USD, where the push ends), ``rests_before``, ``rests_after``
         (USD), ``jump`` (fraction of the close, unsigned), ``liquidated`` (USD more), ``out_of_range``.
     """
@@ -109,7 +109,7 @@ class CascadeCurve:
         return np.divide(self.final_move, self.shocks, out=np.ones_like(self.shocks), where=self.shocks != 0)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one line a push: shock, price, final_price, final_move, amplification, liquidated, out_of_range."""
+        """Return one line per push: shock, price, final_price, final_move, amplification, liquidated, out_of_range."""
         import pandas as pd
 
         columns = {"shock": self.shocks, "price": self.close * (1 + self.shocks)}
@@ -143,7 +143,7 @@ def cascade(
     volume: float | None = None,
     window_hours: float = 168.0,
 ) -> Cascade:
-    """Push the price, liquidate what it crosses, let that move the price, and so on to rest: a what-if, no forecast.
+    """Push the price, liquidate what it crosses, let that move the price, and so on until it rests: not a forecast.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def cascade(
     shock
         The push, a signed fraction of the close, > -1.
     impact
-        How far liquidated USD move the price. A number: the square-root law
+        Price impact of liquidated USD. A number: the square-root law
         ``impact * volatility * sqrt(usd / volume)`` (Donier and Bonart 2015) with that number as its coefficient Y, an
         assumption; None: Y = 1. Or a function of an array of USD that returns moves as fractions of the close.
     depth
@@ -162,9 +162,9 @@ def cascade(
         close and row 1, 2, ... away from it, on either side; or a function of such distances (array of signed USD,
         negative below the close) that returns them.
     market
-        The density's market, to measure volume in; None: volume is what the density's opened USD imply.
+        The density's market, to measure volume; None: volume is derived from the density's opened USD.
     volatility, volume
-        Of a day: fraction, and USD. None: measured over ``window_hours`` up to ``at``, so nothing later counts.
+        Daily: a fraction, and USD. None: measured over ``window_hours`` up to ``at``, so nothing later counts.
     window_hours
         Length of that window.
 
@@ -175,9 +175,9 @@ def cascade(
 
     Notes
     -----
-    The answer is the smallest resting place at or beyond the push; it does not fall when the push, Y or the density
-    grow. Rows count when the price reaches their centre, as in a replay. Left out: other traders, partial
-    liquidations, insurance funds, orders that refill the book, impact that fades.
+    The result is the smallest resting price at or beyond the push; it does not fall if the push, Y or the density
+    grow. Bins count once the price reaches their centre; of the bin of the close, only the part beyond it. Omitted:
+    other traders, partial liquidations, insurance funds, orders that refill the book, fading impact.
 
     Examples
     --------
@@ -222,14 +222,14 @@ def cascade_curve(
     volume: float | None = None,
     window_hours: float = 168.0,
 ) -> CascadeCurve:
-    """Return what many pushes would come to, and the cliff edges between them: a what-if, no forecast.
+    """Return the outcomes of many pushes, and the cliff edges between them: a what-if, not a forecast.
 
     Parameters
     ----------
     shocks
-        Signed fractions of the close, > -1, shape (n,). None: 60 to each side, to 15 %.
+        Signed fractions of the close, > -1, shape (n,). None: 60 on each side, up to 15 %.
     density, at, impact, depth, market, volatility, volume, window_hours
-        See :func:`cascade`; each push is answered as there.
+        See :func:`cascade`, which gives the result of each push.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def cascade_curve(
 
 
 class _Scene:
-    """A moment of a density with an impact: what a ladder is made of."""
+    """One candle of a density with an impact, from which ladders are built."""
 
     def __init__(
         self,
@@ -281,9 +281,10 @@ class _Scene:
         volume: float | None,
         window_hours: float,
     ) -> None:
-        self.column = density.column(at)
+        # On rows, as in the browser: the answer does not depend on the bin size.
+        self.cells, self.usd = density.sides_on_rows(at)
         at = int(at) % len(density.time)
-        self.grid, self.depth = density.grid, depth
+        self.grid, self.depth = density.rows, depth
         self.time, self.close = density.time[at], float(density.close[at])
         if depth is not None and impact is not None:
             raise InputError("depth: wanted either impact or depth, since both say how the price moves; got both")
@@ -297,10 +298,12 @@ class _Scene:
             self.law = SquareRoot(*measured(density, at, market, window_hours, volatility, volume), float(y))
 
     def ladder(self, sign: int) -> Ladder:
-        """Return the rows above (+1) or below (-1) the close, outwards."""
-        ahead = np.flatnonzero(sign * (self.grid.centres - self.close) > 0)[::sign]
-        distance = sign * (self.grid.centres[ahead] - self.close) / self.close
-        cumulative = np.concatenate([[0.0], np.cumsum(self.column[ahead])])
+        """Return the cells above (+1) or below (-1) the close, outwards."""
+        centres = self.cells.centres
+        ahead = np.flatnonzero(self.cells.is_long == (sign < 0))[::sign]
+        ahead = ahead[sign * (centres[ahead] - self.close) > 0]
+        distance = sign * (centres[ahead] - self.close) / self.close
+        cumulative = np.concatenate([[0.0], np.cumsum(self.usd[ahead])])
         edge = sign * float(self.grid.edges[-1 if sign > 0 else 0] - self.close) / self.close
         steps = max(int(np.ceil(edge * self.close / self.grid.bin_size)), 1)
         law = self.law or book_of(self.depth, steps, self.grid.bin_size, self.close, sign)

@@ -1,7 +1,7 @@
 """The fixed point of a cascade, on one side of a close.
 
-A push to a move ``s`` (a fraction of the close) liquidates every row whose centre lies between; what is liquidated
-moves the price on by the impact, counted from ``s``; and so forth. ``F(x) = s (+) impact(liquidated(x))`` does not fall
+A push to a move ``s`` (a fraction of the close) liquidates every row whose centre lies between; the liquidations
+move price further by their impact, counted from ``s``; and so on. ``F(x) = s (+) impact(liquidated(x))`` does not fall
 with x, so iterating from ``x = s`` climbs to the smallest fixed point ``>= s`` and stops there, since it can climb at
 most once a row. With rows at distances ``d[1] <= d[2] <= ...`` and ``Q[k]`` USD in the first k of them, k rows hold the
 price exactly if ``place(s) + push(Q[k]) < place(d[k + 1])``. The first such k is the answer for every s at once.
@@ -27,11 +27,11 @@ class Ladder:
     distance
         Of the rows' centres, increasing, shape (n,).
     cumulative
-        USD in the first k rows, shape (n+1,), from 0.
+        USD in the first k rows, shape (n+1,), starting with 0.
     edge
-        Move to the grid's edge, beyond which nothing is known.
+        Move to the grid's edge, beyond which the density is unknown.
     impact
-        How far USD move the price.
+        The price impact of USD.
     """
 
     distance: Floats
@@ -62,7 +62,7 @@ class Ladder:
 
     @property
     def _holds(self) -> Floats:
-        """Return, for each k but the last, below which coordinate k rows or fewer hold a push, shape (n,)."""
+        """Return, for each k but the last, the coordinate below which a push is held by k rows or fewer, shape (n,)."""
         holds = self.impact.place(self.distance) - self.impact.push(self.cumulative)[:-1]
         return np.maximum.accumulate(holds)
 
@@ -71,13 +71,13 @@ class Ladder:
         return np.maximum(starts, moved)
 
     def cut(self, starts: Floats, moves: Floats) -> Floats:
-        """Return moves that end at the grid's edge, or where the push itself went beyond."""
+        """Return moves cut at the grid's edge, unless the push itself went beyond."""
         return np.maximum(np.minimum(moves, self.edge), starts)
 
     def cliffs(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return pushes at which the resting place jumps, places just before and after, and USD more, shape (j,).
+        """Return pushes at which the resting price jumps, the moves just before and after, and the USD added, (j,).
 
-        Only jumps over at least two rows: one row at a time is how any price moves through rows.
+        Only jumps over at least two rows count: any price moves through rows one at a time.
         """
         holds = self._holds
         value, before = np.unique(holds, return_index=True)

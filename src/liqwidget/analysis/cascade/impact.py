@@ -1,7 +1,7 @@
 """Price impact: how far forced orders move the price. Amounts are USD, moves unsigned fractions of the close.
 
 An impact is three increasing functions. ``push`` turns USD into a displacement, ``place`` a move into the coordinate
-that pushes add up in, ``move`` turns a coordinate back. For a law without memory of place the coordinate is the move
+in which pushes add up, ``move`` turns a coordinate back. For a law that does not depend on the place it is the move
 itself; for an order book it is the USD between the close and the price.
 """
 
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...checks import is_finite
+from ...checks import is_finite, usd_text
 from ...errors import InputError
 from ...market.day import day_of
 from ...model.grid import Floats
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
     from ...model.density import Density
 
 
 class Impact(Protocol):
-    """What a cascade asks of an impact; arrays of any shape."""
+    """The interface of an impact for cascades; arrays of any shape."""
 
     def place(self, move: Floats) -> Floats: ...  # noqa: D102
     def push(self, usd: Floats) -> Floats: ...  # noqa: D102
@@ -37,17 +37,17 @@ class SquareRoot:
     """``coefficient * volatility * sqrt(usd / volume)``: Donier and Bonart, "A million metaorder analysis of market
     impact on the Bitcoin", Market Microstructure and Liquidity 1, 2015.
 
-    Measured there on orders of people who chose their time. That forced orders move the price alike, and that the
+    Measured there on orders whose senders chose the time. That forced orders move the price equally, and that the
     coefficient (Y) is about 1, are assumptions.
 
     Attributes
     ----------
     volatility
-        Of a day, as a fraction of the price.
+        Daily, as a fraction of the price.
     volume
-        USD traded in a day.
+        USD traded per day.
     coefficient
-        Y, without a unit; 0 for a price that nothing moves.
+        Y, dimensionless; 0 for a price that nothing moves.
     """  # noqa: D205
 
     volatility: float
@@ -69,13 +69,13 @@ class SquareRoot:
     def __str__(self) -> str:
         return (
             f"square-root impact with Y = {self.coefficient:g} (an assumption), "
-            f"volatility {self.volatility:.2%} and volume {self.volume:,.0f} USD a day"
+            f"volatility {self.volatility:.2%} and volume {usd_text(self.volume)} a day"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """An impact given as a function of USD that returns moves; it must not fall and be 0 at 0."""
+    """An impact given as a function of USD that returns moves; it must not decrease, and must be 0 at 0."""
 
     function: Callable[[Floats], npt.ArrayLike]
 
@@ -102,8 +102,8 @@ class Formula:
 
 
 @dataclass(frozen=True, eq=False)
-class Book:
-    """Resting orders: a push eats what stands beyond the price; behind the book's end nothing holds.
+class OrderBook:
+    """Resting orders: a push consumes the orders beyond the price; beyond the book's end nothing stops it.
 
     Attributes
     ----------
@@ -117,24 +117,24 @@ class Book:
     cumulative: Floats
 
     def place(self, move: Floats) -> Floats:
-        """Return the USD that rest between the close and each move."""
+        """Return the USD resting between the close and each move."""
         resting: Floats = np.interp(move, self.distance, self.cumulative)
         return resting
 
     def push(self, usd: Floats) -> Floats:
-        """Return the USD: they eat as many."""
+        """Return the USD, since they consume as many."""
         return usd
 
     def move(self, place: Floats) -> Floats:
-        """Return how far the price is when that many USD are eaten; infinite beyond the book's end."""
+        """Return the move at which that many USD are consumed; infinite beyond the book's end."""
         moves: Floats = np.interp(place, self.cumulative, self.distance, right=np.inf)
         return moves
 
     def __str__(self) -> str:
-        return f"a book of {self.cumulative[-1]:,.0f} USD within {self.distance[-1]:.1%} (given, and it stays as it is)"
+        return f"a book of {usd_text(self.cumulative[-1])} within {self.distance[-1]:.1%} (given; it stays as it is)"
 
 
-def book_of(depth: object, steps: int, bin_size: float, close: float, sign: int) -> Book:
+def book_of(depth: object, steps: int, bin_size: float, close: float, sign: int) -> OrderBook:
     """Return the book on one side of the close.
 
     Parameters
@@ -163,21 +163,21 @@ def book_of(depth: object, steps: int, bin_size: float, close: float, sign: int)
             f"of signed distances in USD; finite, each larger than the one before); got {str(depth)[:60]}"
         )
     distance: Floats = bin_size * np.arange(len(whole), dtype=np.float64) / close
-    return Book(distance, whole)
+    return OrderBook(distance, whole)
 
 
 def measured(
     density: Density, at: int, market: Market | None, window_hours: float, volatility: Any, volume: Any
 ) -> tuple[float, float]:
-    """Return volatility (fraction) and volume (USD) of a day, measured over the window up to a candle's close.
+    """Return daily volatility (fraction) and volume (USD), measured over the window up to a candle's close.
 
-    What is given is taken as it is. Volatility is the root of the summed squared log returns of closes a day; volume
-    is that of ``market``, or without one what the density's opened USD imply: both sides over the turnover.
+    Given values are used as is. Volatility is the root of the summed squared log returns of closes per day; volume
+    is that of ``market``, or without one both sides of what would open if all volume opened positions.
 
     Raises
     ------
     InputError
-        If a given value is not positive, or the window holds too little to measure.
+        If a given value is not positive, or the window has too few data.
     """
     for name, value in (("volatility", volatility), ("volume", volume)):
         if value is not None and not (is_finite(value) and value > 0):
@@ -189,9 +189,7 @@ def measured(
     moment = density.time[at]
     if market is None:
         time, close = density.time[: at + 1], density.close[: at + 1]
-        turned = density.opened[: at + 1] * 2 / density._ledger.settings.get("turnover", 1.0)
-        if density.weights is not None and density.weights.sum() > 0:
-            turned = turned / density.weights.sum()
+        turned = density.opened_by_all()[: at + 1] * 2
     else:
         candles = market.candles.loc[: str(moment) + "Z"]
         time = candles.index.as_unit("ns").asi8.view("datetime64[ns]")

@@ -1,6 +1,6 @@
-"""Support and resistance as charts teach them: nodes of the volume profile, and swing highs and lows.
+"""Support and resistance as in chart analysis: nodes of the volume profile, and swing highs and lows.
 
-All of it from candles up to a moment alone.
+All levels are computed only from candles up to a given time.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...model.grid import Floats, Ints
-from ...model.ledger import NS_PER_HOUR
+from ...model.opening import NS_PER_HOUR
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
 
 
 def volume_nodes(market: Market, at: Ints, hours: float, bin_size: float, reach: int = 5) -> list[Floats]:
-    """Return the nodes of the volume profile at each moment: USD, increasing, one array a moment.
+    """Return the nodes of the volume profile at each moment: USD, increasing, one array per moment.
 
     Each candle of the ``hours`` up to ``at`` spreads its volume evenly over the price rows that it touched; the sums
-    are smoothed over five rows. A node is a row with more than the mean of the rows traded in, and with no fuller row
+    are smoothed over five rows. A node is a row with more than the mean of all traded rows, and with no larger row
     within ``reach`` rows.
     """
     candles = market.candles
@@ -28,12 +28,13 @@ def volume_nodes(market: Market, at: Ints, hours: float, bin_size: float, reach:
     low = np.floor(candles["low"].to_numpy() / bin_size).astype(np.int64)
     high = np.floor(candles["high"].to_numpy() / bin_size).astype(np.int64)
     share = candles["volume"].to_numpy() / (high - low + 1)
-    first = np.searchsorted(time, time[at] - int(hours * NS_PER_HOUR), "right")
+    since = np.searchsorted(time, time[at] - int(hours * NS_PER_HOUR), "right")
     nodes = []
-    for a, b in zip(first, at + 1, strict=True):
+    for a, b in zip(since, at + 1, strict=True):
         base = low[a:b].min() - reach
         rows = int(high[a:b].max() - base) + reach + 2
-        change = np.bincount(low[a:b] - base, share[a:b], rows) - np.bincount(high[a:b] + 1 - base, share[a:b], rows)
+        first, beyond = ((edge - base).astype(np.intp) for edge in (low[a:b], high[a:b] + 1))
+        change = np.bincount(first, share[a:b], rows) - np.bincount(beyond, share[a:b], rows)
         profile = np.maximum(np.cumsum(change), 0.0)
         smooth = np.convolve(profile, np.full(5, 0.2), "same")
         around = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, reach), 2 * reach + 1).max(axis=1)
@@ -44,10 +45,10 @@ def volume_nodes(market: Market, at: Ints, hours: float, bin_size: float, reach:
 
 
 def swings(market: Market, at: Ints, hours: float, width_hours: float) -> list[Floats]:
-    """Return the swing highs and lows known at each moment: USD, increasing, one array a moment.
+    """Return the swing highs and lows known at each moment: USD, increasing, one array per moment.
 
-    A swing high is a candle whose high no candle within ``width_hours`` to either side exceeds; it is known once the
-    later ones are there. Those of the ``hours`` up to ``at`` count. Widths are counted in candles of the commonest
+    A swing high is a candle whose high no candle within ``width_hours`` on either side exceeds; it is known once the
+    later ones exist. Those of the ``hours`` up to ``at`` count. Widths are counted in candles of the most frequent
     early step.
     """
     candles = market.candles

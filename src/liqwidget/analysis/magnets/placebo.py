@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...model.grid import Floats, Ints
-from ...model.ledger import NS_PER_HOUR
+from ...model.opening import NS_PER_HOUR
 
-MATCH_HOURS = 14 * 24.0  # how far back a matched moment may lie
-COINCIDE = 0.1  # of a day's volatility: levels this near count as one
+MATCH_HOURS = 14 * 24.0  # maximum age of a matched moment
+COINCIDE = 0.1  # of the daily volatility: levels this near count as one
 
 
 def largest_clusters(
@@ -29,9 +29,9 @@ def largest_clusters(
     centres, close
         Row centres (P,) and closes (N,), USD.
     near, far
-        Nearest and farthest log distance from each close that is looked at, shape (N,).
+        Nearest and farthest log distance from each close that is considered, shape (N,).
     bright
-        A row belongs to a cluster from this share of the densest row of that side within reach on.
+        A row belongs to a cluster from this share of the densest row on that side within reach.
     """
     peak, notional = np.full((len(close), 2), np.nan), np.full((len(close), 2), np.nan)
     for n, price in enumerate(close):
@@ -64,8 +64,8 @@ def matched(
 ) -> tuple[Floats, Ints]:
     """Return levels at the same ``z`` at random earlier moments, and those moments' numbers, shape (N, 2, K).
 
-    Moments lie at least ``apart_hours`` and at most 14 days before. What is drawn depends on the seed and the
-    decision's own time, so that later candles change nothing.
+    Moments are at least ``apart_hours`` and at most 14 days earlier. The draws depend only on the seed and the
+    decision's own time, so later candles change nothing.
     """
     last = np.searchsorted(time, time - int(apart_hours * NS_PER_HOUR), "right")
     first = np.searchsorted(time, time - int(MATCH_HOURS * NS_PER_HOUR), "left")
@@ -91,9 +91,9 @@ def nearest(levels: Floats, marks: list[Floats]) -> Floats:
 def others(
     cluster: Floats, close: Floats, volatility: Floats, marks: list[Floats], near: Floats, far: Floats
 ) -> Floats:
-    """Return the mark on the cluster's side whose distance from the close is most like the cluster's, shape (N, 2).
+    """Return the mark on the cluster's side whose distance from the close is closest to the cluster's, shape (N, 2).
 
-    Marks that coincide with the cluster, or out of reach, do not count; NaN for none.
+    Marks that coincide with the cluster or are out of reach do not count; NaN for none.
     """
     out = np.full(cluster.shape, np.nan)
     for n, mine in enumerate(marks):

@@ -1,9 +1,9 @@
-"""Does price go to the clusters? A comparison with placebo levels, reported whatever it says.
+"""Does price go to the clusters? A comparison with placebo levels, reported whatever the result.
 
-What the placebos hold fixed: the *mirror* level has the cluster's distance on the other side of the price at the same
+What placebos control for: the *mirror* level has the cluster's distance on the other side of the price at the same
 moment; the *shifted* one is where an earlier moment's cluster would be now; the *matched* ones have the cluster's
-distance, in units of recent volatility, at random earlier moments. Where price moves without regard to the estimate,
-all of them are touched as often.
+distance, in units of recent volatility, at random earlier moments. If price moves independently of the estimate,
+all of them are touched equally often.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 
 from ...checks import is_finite
 from ...errors import InputError
-from ...model.density import auto_decay_rate, check_decay_rate
+from ...model.estimate import resolve_decay_rate
 from ...model.grid import Floats, nice_step
-from ...model.ledger import NS_PER_HOUR, build_ledger
+from ...model.ledger import build_ledger
+from ...model.opening import NS_PER_HOUR
 from ...model.settings import check_mix, shares
+from ...model.turnover import resolve_turnover
 from ..stats.bootstrap import block_counts, percentile_interval
 from .classical_levels import swings, volume_nodes
 from .placebo import COINCIDE, largest_clusters, matched, nearest, others, shifted
@@ -28,15 +30,15 @@ from .touches import MEASURES, Paths, decision_candles, volatility_of_a_day
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...market import Market
+    from ...market.market import Market
 
 LEVEL = 0.95
 VOLATILITY_HOURS = 24.0
 CLASSICAL_HOURS = 168.0
 SWING_HOURS = 4.0
 MATCHES = 8
-FARTHEST = 0.2  # log distance: inside the grid of any past, whatever price did since
-LEAST_LEVELS, LEAST_STRETCHES = 10, 8  # fewer are too little for an interval
+FARTHEST = 0.2  # log distance: inside the grid of any earlier time, whatever price did since
+LEAST_LEVELS, LEAST_STRETCHES = 10, 8  # with fewer there is no interval
 SIDES = ("below", "above")
 _WORDS = {
     "touched": ("share touched", "{:.1%}"),
@@ -58,17 +60,17 @@ _FACES = {
 
 @dataclass(frozen=True, eq=False)
 class MagnetStudy:
-    """What price did at the largest clusters, and at placebo levels.
+    """The behaviour of price at the largest clusters and at placebo levels.
 
     Attributes
     ----------
     decisions
-        DataFrame, one line a decision and side: ``time`` (UTC, open of the candle at whose close it falls), ``side``
+        DataFrame, one line per decision and side: ``time`` (UTC, open of the candle at whose close it falls), ``side``
         ("below" or "above" the price), ``close``, ``volatility`` (of a day, fraction), ``level`` (USD, the cluster's
         peak), ``notional`` (USD), ``mirror``, ``shifted``, ``classical`` (USD; all known at that moment); then what
         became of ``level``: ``touched``, ``hours``, ``range``, ``speed``, ``broke``, ``break_hours``.
     settings
-        What the study was made with, decay rate and bin size included.
+        Settings of the study, including decay rate and bin size.
     """
 
     decisions: pd.DataFrame
@@ -82,16 +84,16 @@ class MagnetStudy:
         Parameters
         ----------
         by_side
-            Also those of the clusters below and above the price alone. Against the mirror level these hold the
-            market's drift in the sample, which the pooled ones mostly cancel.
+            Also compare clusters below and above the price separately. Against the mirror level these contain the
+            market's drift in the sample, which mostly cancels in the pooled comparison.
 
         Returns
         -------
         DataFrame
             ``measure``; ``against``: mirror, shifted, matched or classical; ``clusters``: both, below or above;
             ``at_clusters`` and ``at_placebo``: means; ``difference`` with ``low`` and ``high`` of its 95 % block
-            bootstrap interval; ``decisions``: how many are in it; ``levels``: how many clusters the mean is over (for
-            what follows a touch, those touched).
+            bootstrap interval; ``decisions``: their number; ``levels``: the number of clusters in the mean (for
+            measures after a touch, those touched).
         """
         kept = self._table if by_side else self._table[self._table["clusters"] == "both"]
         return kept.reset_index(drop=True)
@@ -109,19 +111,20 @@ class MagnetStudy:
             f"(about {moments / s['block']:.0f} stretches that can count as separate; a level is waited for "
             f"{s['horizon_hours']:g} h, then watched {s['after_hours']:g} h)",
         ]
-        for row in table.itertuples():
-            words, form = _WORDS[row.measure]
-            if row.measure != measure:
+        for row in table.to_dict("records"):
+            words, form = _WORDS[row["measure"]]
+            against, low, high = _FACES[row["against"]], row["low"], row["high"]
+            if row["measure"] != measure:
                 lines.append(f"  {words}")
-            measure = row.measure
-            if np.isnan(row.low):
-                lines.append(f"    {_FACES[row.against]}: too little to tell")
+            measure = row["measure"]
+            if np.isnan(low):
+                lines.append(f"    {against}: too little to tell")
                 continue
-            says = "differs" if row.low > 0 or row.high < 0 else "no difference found"
-            here, there = form.format(row.at_clusters), form.format(row.at_placebo)
+            says = "differs" if low > 0 or high < 0 else "no difference found"
+            here, there = form.format(row["at_clusters"]), form.format(row["at_placebo"])
             lines.append(
-                f"    clusters {here}, {_FACES[row.against]} {there}: {says} "
-                f"(95 % interval of the difference {form.format(row.low)} to {form.format(row.high)})"
+                f"    clusters {here}, {against} {there}: {says} "
+                f"(95 % interval of the difference {form.format(low)} to {form.format(high)})"
             )
         lines.append(
             f"{len(apart)} of {len(known)} differences exclude 0; about {len(known) * (1 - LEVEL):.0f} would by chance "
@@ -133,7 +136,7 @@ class MagnetStudy:
 
 def magnet_study(
     market: Market,
-    leverage_mix: Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
     decay_rate: float | str = "auto",
     bin_size: float | None = None,
     *,
@@ -144,22 +147,22 @@ def magnet_study(
     shift_hours: float = 48.0,
     reach: tuple[float, float] = (0.2, 1.5),
     bright: float = 0.3,
-    turnover: float = 1.0,
+    turnover: float | str = "auto",
     maintenance_rate: float = 0.004,
     draws: int = 1000,
     seed: int = 0,
 ) -> MagnetStudy:
-    """Ask whether price goes to the estimate's largest clusters more than to placebo levels, and what it does there.
+    """Test whether price reaches the estimate's largest clusters more often than placebo levels, and what follows.
 
     At regular moments the largest cluster on each side of the price is taken from the estimate as it was then, and its
-    densest row followed over the candles after it; so are placebo levels (see the module). Also asked: how often
+    densest row followed over the candles after it; so are placebo levels (see the module). Also measured: how often
     clusters coincide with nodes of the volume profile and swing extremes of the week before, and whether price breaks
     clusters or such classical levels faster.
 
     Parameters
     ----------
     market
-        The candles; at least warm-up, horizon and watch, and better months.
+        The candles; at least warm-up, horizon and watch, preferably months.
     leverage_mix
         As in :func:`liqwidget.estimate`.
     decay_rate
@@ -167,21 +170,23 @@ def magnet_study(
     bin_size
         USD; None: the 1-2-5 number nearest to a thousandth of the warm-up's last close.
     horizon_hours, every_hours, after_hours
-        How long a level is waited for; step of the decisions on the UTC clock; how long price is watched from the
+        Maximum wait for a touch; step of the decisions on the UTC clock; how long price is watched from the
         touching candle on.
     warmup_hours
         Before the first decision, at least 24.
     shift_hours
         Age of the cluster that is the shifted placebo.
     reach
-        Nearest and farthest cluster that is looked for: log distance from the price in volatilities of the horizon as
-        last measured, and never beyond 0.2. What is farther is hardly ever touched and tells nothing.
+        Nearest and farthest cluster considered: log distance from the price in volatilities of the horizon as
+        last measured, and never beyond 0.2. Farther clusters are hardly ever touched and tell nothing.
     bright
-        A row belongs to a cluster from this share of the densest row of its side within reach on.
-    turnover, maintenance_rate
+        A row belongs to a cluster from this share of the densest row on its side within reach.
+    turnover
+        As for :func:`liqwidget.estimate`; "auto" is solved from the warm-up.
+    maintenance_rate
         See :func:`liqwidget.build_ledger`.
     draws, seed
-        Of the bootstrap; the seed also of the matched moments.
+        For the bootstrap; the seed also for the matched moments.
 
     Raises
     ------
@@ -190,12 +195,12 @@ def magnet_study(
 
     Notes
     -----
-    Decisions at t use candles up to t alone: more candles change nothing of earlier decisions. Intervals are stationary
+    Decisions at t use only candles up to t: more candles do not change earlier decisions. Intervals are stationary
     block bootstrap ones over the decisions in order of time (Politis and Romano 1994), blocks of twice horizon plus
     watch on average, since outcomes overlap. A touch is the first candle whose range reaches the level. Comparisons of
-    what follows a touch are of those levels that were touched.
+    what follows a touch include only levels that were touched.
 
-    A difference is no cause: clusters lie where volume was, and price dwells and returns there for reasons of its own.
+    A difference is no proof of a cause: clusters are where volume was, and price often stays or returns there anyway.
     """
     import pandas as pd
 
@@ -224,14 +229,12 @@ def magnet_study(
             f"{warmup_hours + horizon_hours + after_hours + every_hours:g}. Pass more candles or shorter hours."
         )
     warm = max(int(np.searchsorted(time, time[0] + int(warmup_hours * NS_PER_HOUR))), 2)
-    rate = (
-        auto_decay_rate(market.between(end=candles.index[warm - 1]), turnover)
-        if isinstance(decay_rate, str) and decay_rate == "auto"
-        else check_decay_rate(decay_rate)
-    )
+    before = market.between(end=candles.index[warm - 1])
+    rate = resolve_decay_rate(decay_rate, before, turnover)
+    share = resolve_turnover(before, turnover, rate)
     size = nice_step(float(candles["close"].iloc[warm - 1]) / 1000) if bin_size is None else bin_size
     mix = check_mix(leverage_mix)
-    ledger = build_ledger(market, list(mix), size, maintenance_rate, turnover=turnover)
+    ledger = build_ledger(market, list(mix), size, maintenance_rate, turnover=share)
     density = ledger.replay(rate, shares(mix), columns=at)
 
     when, close, sigma = time[at], density.close, volatility[at]
@@ -298,9 +301,9 @@ def magnet_study(
 def _compare(
     mine: Floats, theirs: Floats, level: Floats, places: Floats, counts: Floats, stretches: float
 ) -> dict[str, float]:
-    """Return means at clusters and placebos where both have a level, their difference and its interval.
+    """Return the means at clusters and placebos that both have a level, their difference and its interval.
 
-    ``mine`` and ``level`` have shape (N, sides); ``theirs`` and ``places`` that too, or one axis more of draws.
+    ``mine`` and ``level`` have shape (N, sides); ``theirs`` and ``places`` too, or with an additional axis of draws.
     """
     if theirs.ndim == 2:
         theirs, places = theirs[..., None], places[..., None]

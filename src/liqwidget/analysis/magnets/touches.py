@@ -1,4 +1,4 @@
-"""What price did after a moment: when it first reached a level, and what it did then."""
+"""The behaviour of price after a moment: when it first reached a level, and what followed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...market.day import day_volatility
 from ...model.grid import Floats, Ints
-from ...model.ledger import NS_PER_HOUR
+from ...model.opening import NS_PER_HOUR
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
 
 MEASURES = ("touched", "hours", "range", "speed", "broke", "break_hours")
 _BLOCK = 1_024  # levels at a time
-BREAK = 0.1  # of a day's volatility: a close this far beyond a level has broken it
+BREAK = 0.1  # of the daily volatility: a close this far beyond a level has broken it
 
 
 class Paths:
@@ -28,9 +29,9 @@ class Paths:
     at
         Candles at whose closes the decisions fall, shape (N,).
     volatility
-        Of a day as known at each decision, fractions, shape (N,).
+        Daily, as known at each decision, fractions, shape (N,).
     horizon_hours, after_hours
-        How long a level is waited for; how long price is watched once it is touched.
+        Maximum wait for a touch; how long price is watched after it.
     """
 
     def __init__(self, market: Market, at: Ints, volatility: Floats, horizon_hours: float, after_hours: float) -> None:
@@ -46,14 +47,14 @@ class Paths:
         self.lowest = np.minimum.accumulate(self.low[window], axis=1)
 
     def after_touch(self, level: Floats, decision: Ints | None = None) -> dict[str, Floats]:
-        """Return what became of levels.
+        """Return the outcomes of levels.
 
         Parameters
         ----------
         level
             USD, shape (N, ...); above or below the close of its decision; NaN for none.
         decision
-            Decision of each level, shape of ``level``; None: its row.
+            Decision of each level, shape as ``level``; None: its row.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class Paths:
         known = np.flatnonzero(~np.isnan(flat))
         price, i = flat[known], decision.reshape(-1)[known]
         upwards = price > self.close[self.at[i]]
-        before = np.empty(len(i), dtype=np.int64)  # candles after the decision that do not reach the level yet
+        before = np.empty(len(i), dtype=np.int64)  # number of candles after the decision before the first touch
         for first in range(0, len(i), _BLOCK):
             part = slice(first, first + _BLOCK)
             line, rows = price[part, None], i[part]
@@ -88,7 +89,7 @@ class Paths:
         end = self._reach(touch, self.after)
         day_share = np.sqrt(self.after / 24)
         scale = self.volatility[i] * day_share
-        pairs = np.stack([touch, end], axis=1).reshape(-1)
+        pairs = np.stack([touch, end], axis=1).reshape(-1).astype(np.intp)
         high, low = np.r_[self.high, -np.inf], np.r_[self.low, np.inf]
         if len(touch):
             top, bottom = np.maximum.reduceat(high, pairs)[::2], np.minimum.reduceat(low, pairs)[::2]
@@ -110,27 +111,17 @@ class Paths:
 
 
 def volatility_of_a_day(market: Market, hours: float) -> Floats:
-    """Return, for each candle, the root of the summed squared log returns a day over the hours up to it, shape (T,).
-
-    NaN where the candles do not reach back so far.
-    """
+    """Return the daily volatility at each candle over the hours up to it, (T,); NaN until that many have passed."""
     candles = market.candles
-    time, close = candles.index.as_unit("ns").asi8, candles["close"].to_numpy()
-    square = np.r_[0.0, np.diff(np.log(close)) ** 2]
-    first = np.searchsorted(time, time - int(hours * NS_PER_HOUR), "left")
-    days = (time - time[first]) / NS_PER_HOUR / 24
-    known = (time - time[0] >= int(hours * NS_PER_HOUR)) & (days > 0)
-    # Summed over each window by itself, so that what came long before leaves no rounding behind.
-    out = np.full(len(close), np.nan)
-    for t in np.flatnonzero(known):
-        out[t] = np.sqrt(square[first[t] + 1 : t + 1].sum() / days[t])
-    return out
+    time = candles.index.as_unit("ns").asi8
+    out = day_volatility(time, candles["close"].to_numpy(), hours, np.arange(len(time)))
+    return np.where(time - time[0] >= int(hours * NS_PER_HOUR), out, np.nan)
 
 
 def decision_candles(market: Market, every_hours: float, from_hours: float) -> Ints:
-    """Return the candles at whose closes decisions fall: every so many hours of the UTC clock, increasing, shape (N,).
+    """Return the candles at whose closes decisions are made: at fixed hours of the UTC clock, increasing, shape (N,).
 
-    A moment in a gap of the candles has none.
+    Moments in a gap of the candles are omitted.
     """
     time = market.candles.index.as_unit("ns").asi8
     step = int(every_hours * NS_PER_HOUR)

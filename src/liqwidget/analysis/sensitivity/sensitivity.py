@@ -1,7 +1,7 @@
 """How the picture of one moment depends on the mix, the decay rate and the bin size.
 
-That is not its error against the truth: what every setting has in common, such as where in a candle positions opened,
-or that they have no stops, is not in it.
+That is not its error against the truth: it excludes what all settings have in common, such as where in a candle
+positions opened, or that there are no stops.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...checks import is_finite
+from ...checks import is_finite, usd_text
 from ...errors import InputError
-from ...model.density import check_decay_rate, resolve_decay_rate
-from ...model.grid import MAX_ROWS, Floats, check_bin_size
+from ...model.estimate import resolve_decay_rate, shown_bin
+from ...model.grid import Floats, PriceGrid, bins_on_offer, check_bin_size
 from ...model.ledger import build_ledger
-from ...model.settings import check_mix, shares
-from .draws import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, on_rows, span_of, with_ranges
+from ...model.settings import check_decay_rate, check_mix, shares
+from .draws import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, span_of, with_ranges
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
 
 MOST_DRAWS = 10_000
 NOT_THE_ERROR = "How the picture depends on these settings, not its error against the truth."
@@ -32,28 +32,28 @@ NOT_THE_ERROR = "How the picture depends on these settings, not its error agains
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """What one moment looks like under settings drawn around the given ones.
+    """The picture of one moment under settings drawn around the given ones.
 
     Attributes
     ----------
     time, close
         Open time (UTC) of the candle at whose close it is, and that close (USD).
     level
-        Share of the draws that lies between a low and its high.
+        Share of the draws between a low and its high.
     profile
-        DataFrame, one line a row of the grid: ``price`` (centre), ``long``, ``short`` (USD, the estimate), ``low``,
-        ``high`` (USD, of both sides together). Draws of other bin sizes are spread evenly over these rows.
+        DataFrame, one line per bin: ``price`` (centre), ``long``, ``short`` (USD, the estimate), ``low``,
+        ``high`` (USD, of both sides together). Draws of other bin sizes are spread evenly over these bins.
     clusters
-        DataFrame, what :meth:`Density.clusters` says, and of the draws, each in its own bins: ``notional_low``,
+        DataFrame, :meth:`Density.clusters`, and for the draws, each in its own bins: ``notional_low``,
         ``notional_high`` (USD between the cluster's edges); ``found``, the share of the draws that have a cluster on
-        the same side overlapping it; ``peak_low``, ``peak_high``, where that one's peak lies (USD; NaN where none is).
-        Of several, the one with most USD between the edges counts; two clusters that are one in a draw both find it.
+        the same side overlapping it; ``peak_low``, ``peak_high``, where its peak lies (USD; NaN if there is none).
+        Of several, the one with most USD between the edges counts; two clusters that merge in a draw both match it.
     matters
-        DataFrame, what each setting does while the others stay as given; index ``leverage mix``, ``decay rate``,
-        ``bin size``. ``band``: width of the band over the estimate, each summed over the rows. ``shape``: the same once
-        every draw is scaled to the estimate's sum, so that only what moved from row to row counts.
+        DataFrame, the effect of each setting alone; index ``leverage mix``, ``decay rate``,
+        ``bin size``. ``band``: width of the band over the estimate, both summed over the rows. ``shape``: the same with
+        every draw scaled to the estimate's sum, so that only shifts between rows count.
     draws
-        DataFrame, one line a draw: the share of each tier, ``decay_rate``, ``bin_size``.
+        DataFrame, one line per draw: the share of each tier, ``decay_rate``, ``bin_size``.
     """
 
     time: pd.Timestamp
@@ -76,7 +76,7 @@ class Sensitivity:
             top = self.clusters.iloc[0]
             lines.append(
                 f"Largest cluster: {top['side']}s from {top['price_low']:,.10g} to {top['price_high']:,.10g}, "
-                f"{top['notional']:,.0f} USD ({top['notional_low']:,.0f} to {top['notional_high']:,.0f}), "
+                f"{usd_text(top['notional'])} ({usd_text(top['notional_low'])} to {usd_text(top['notional_high'])}), "
                 f"peak at {top['peak_low']:,.10g} to {top['peak_high']:,.10g}, "
                 f"found in {top['found']:.1%} of the draws."
             )
@@ -89,9 +89,9 @@ class Sensitivity:
 
 def sensitivity(
     market: Market,
-    leverage_mix: Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
     decay_rate: float | str = "auto",
-    turnover: float = 1.0,
+    turnover: float | str = "auto",
     bin_size: float | None = None,
     *,
     at: int = -1,
@@ -103,14 +103,14 @@ def sensitivity(
     top: int = 10,
     level: float = LEVEL,
 ) -> Sensitivity:
-    """Return how the profile and the clusters of one moment move under other settings.
+    """Return how the profile and the clusters of one moment change under other settings.
 
-    What is not given is drawn by assumptions, for how well these settings are known is not known: mixes as 30 traders
-    asked at random would leave them open (see :func:`liqwidget.analysis.sensitivity.draws.drawn_mixes`), decay rates
-    from half to twice the given one, bin sizes of half, one and two times the given one. Draw d takes the mix, the
-    decay rate and the bin size d of their lists, each list from its start again once it is through. The widget's band
-    and the application's table of clusters are the same draws in the bins that are shown: ``bin_sizes=hm.bin_size``
-    gives their numbers.
+    Settings that are not given are drawn under assumptions, since their uncertainty is unknown: mixes as uncertain as
+    a sample of 30 traders would leave them (see `draws.drawn_mixes`), decay rates from half to twice the given
+    one, and the given bin size with its neighbours on offer. Draw d takes the mix, the decay rate and the bin size d of
+    their lists; shorter lists are repeated. With ``turnover="auto"`` each decay rate has its own turnover, as it has
+    under the widget's slider. The widget's band and the application's table of clusters are the same draws in the bins
+    that are shown: ``bin_sizes=hm.bin_size`` gives their numbers.
 
     Parameters
     ----------
@@ -119,21 +119,21 @@ def sensitivity(
     at
         Candle, as an index into the market's candles.
     mixes
-        Mixes to take instead: a DataFrame whose columns are tiers, or an array (draws, L) with the tiers of
+        Mixes to use instead: a DataFrame whose columns are tiers, or an array (draws, L) with the tiers of
         ``leverage_mix`` in ascending order. Weights >= 0; each row is scaled to sum to 1.
     decay_rates
-        Rates per hour to take instead. Given together with ``mixes`` of the same length, pairs stay pairs: of a
-        calibration take ``mixes=fit.draws, decay_rates=fit.decay_draws``.
+        Rates per hour to use instead. Given together with ``mixes`` of the same length, pairs stay pairs: for a
+        calibration pass ``mixes=fit.draws, decay_rates=fit.decay_draws``.
     bin_sizes
-        USD; one alone leaves the bins out of it.
+        USD, as ``bin_size``; a single one excludes the effect of the bins.
     draws
-        How many; where mixes or decay rates are given, as many as the longer one of them has.
+        Number of draws; if mixes or decay rates are given, the length of the longer of them.
     seed
-        Of the mixes drawn. The same arguments give the same numbers.
+        Seed of the drawn mixes. The same arguments give the same numbers.
     top
-        How many clusters at most.
+        Maximum number of clusters.
     level
-        Share of the draws that a range holds at least.
+        Minimum share of the draws within a range.
 
     Raises
     ------
@@ -178,34 +178,33 @@ def sensitivity(
         of_mix[:, [list(mix).index(tier) for tier in tiers]] = np.resize(given, (draws, len(tiers)))
     of_rate = drawn_rates(rate, draws) if rates is None else np.resize(rates, draws)
 
-    ledger = build_ledger(market, list(mix), bin_size, turnover=turnover)
-    clusters = ledger.replay(rate, weights, columns=[at]).clusters(0, top)
-    base = Moment(ledger, at)
-    size = base.grid.bin_size
-    if bin_sizes is None:
-        fits = 2 * base.grid.rows + 2 <= MAX_ROWS
-        sizes = np.array([size / 2, size, size * 2] if fits else [size, size * 2])
-    else:
-        sizes = _numbers("bin_sizes", bin_sizes, check_bin_size)
-    of_size = np.resize(sizes, draws)
+    ledger = build_ledger(market, list(mix), turnover=turnover)
+    size = shown_bin(ledger, bin_size)
+    clusters = ledger.replay(rate, weights, [at], size).clusters(0, top)
+    base = Moment(ledger, at, size)
+    sizes = _around(ledger.grid, size) if bin_sizes is None else _numbers("bin_sizes", bin_sizes, check_bin_size)
+    of_size = np.resize([shown_bin(ledger, one, "bin_sizes") for one in sizes], draws)
+
+    def on_base(columns: Floats) -> Floats:
+        return base.on_bins(columns, base.grid)
 
     usual = np.broadcast_to(weights, of_mix.shape)
     estimate = base.columns(weights[None], np.array([rate]))
-    by_mix = base.columns(of_mix, np.full(draws, rate))
-    by_rate = base.columns(usual, of_rate)
+    by_mix = on_base(base.columns(of_mix, np.full(draws, rate)))
+    by_rate = on_base(base.columns(usual, of_rate))
     every, by_size = np.empty((draws, base.grid.rows)), np.empty((draws, base.grid.rows))
     usd, peak = np.empty((draws, len(clusters))), np.empty((draws, len(clusters)))
     for one in set(of_size.tolist()):
         of = of_size == one
-        moment = base if one == size else Moment(build_ledger(market, list(mix), one, turnover=turnover), at)
+        moment = base if one == size else Moment(ledger, at, one)
         columns = moment.columns(of_mix[of], of_rate[of])
         usd[of], peak[of] = matched(clusters, moment, columns)
-        every[of] = on_rows(columns, moment.grid, base.grid)
-        by_size[of] = on_rows(moment.columns(weights[None], np.array([rate])), moment.grid, base.grid)
+        every[of] = moment.on_bins(columns, base.grid)
+        by_size[of] = moment.on_bins(moment.columns(weights[None], np.array([rate])), base.grid)
 
     low, high = span_of(every, level)
-    centre, column = base.grid.centres, estimate[0]
-    profile = {"price": centre, "long": column * (centre < base.close), "short": column * (centre > base.close)}
+    long, short = base.cells.by_bin(estimate[0])
+    column, profile = long + short, {"price": base.grid.centres, "long": long, "short": short}
     by = {"leverage mix": by_mix, "decay rate": by_rate, "bin size": by_size}
     return Sensitivity(
         time=market.candles.index[at],
@@ -218,8 +217,15 @@ def sensitivity(
     )
 
 
+def _around(rows: PriceGrid, size: float) -> list[float]:
+    """Return a bin size with its existing neighbours on offer."""
+    offered = bins_on_offer(rows.bin_size, rows.rows)
+    below, above = [one for one in offered if one < size][-1:], [one for one in offered if one > size][:1]
+    return [*below, size, *above]
+
+
 def _widths(estimate: Floats, columns: Floats, level: float) -> dict[str, float]:
-    """Return the width of a band over the estimate, as it is and with draws of the estimate's own sum."""
+    """Return the width of a band over the estimate, as it is and with draws scaled to the estimate's sum."""
     total, sums = estimate.sum(), columns.sum(axis=1, keepdims=True)
     scaled = np.divide(columns * total, sums, out=np.zeros_like(columns), where=sums > 0)
     widths = {}
@@ -232,7 +238,8 @@ def _widths(estimate: Floats, columns: Floats, level: float) -> dict[str, float]
 def _given_mixes(mixes: object, tiers: list[float]) -> tuple[list[float], Floats]:
     """Return the tiers of given mixes, and the mixes: (draws, L), rows that sum to 1."""
     if isinstance(mixes, pd.DataFrame):
-        named = [next(iter(check_mix({name: 1.0}))) for name in mixes.columns]  # refuses what is no tier
+        labels: list[Any] = list(mixes.columns)
+        named = [next(iter(check_mix({label: 1.0}))) for label in labels]  # refuses invalid tiers
         tiers = list(check_mix(dict.fromkeys(named, 1.0)))
         mixes = mixes.set_axis(named, axis=1)[tiers]
     try:

@@ -1,6 +1,6 @@
-"""Block bootstrap: how sure a number from a time series is, where neighbours in time are not independent.
+"""Block bootstrap: the uncertainty of a number from a time series whose neighbouring values are not independent.
 
-Resampling single rows of such a series pretends to more evidence than there is. Blocks of neighbours are drawn instead,
+Resampling single rows of such a series overstates the evidence. Blocks of neighbours are drawn instead,
 at least as long as the dependence lasts (for overlapping outcomes: longer than their horizon).
 """
 
@@ -25,9 +25,9 @@ class Interval:
     Attributes
     ----------
     estimate
-        The number from the series as it is; NaN where it cannot be formed.
+        The number from the original series; NaN if it cannot be computed.
     low, high
-        Percentile interval of the resampled numbers; NaN where fewer than half could be formed.
+        Percentile interval of the resampled numbers; NaN if fewer than half could be computed.
     level
         Nominal coverage, such as 0.95. With few blocks the real one is lower.
     """
@@ -38,7 +38,7 @@ class Interval:
     level: float = 0.95
 
     def covers(self, value: float) -> bool:
-        """Tell whether ``value`` lies in the interval, ends included."""
+        """Return whether ``value`` lies in the interval, ends included."""
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -53,14 +53,14 @@ def block_indices(n: int, block: float, draws: int = 1000, seed: int = 0, kind: 
     n
         Rows of the series, in order of time.
     block
-        Rows in a block, in [1, n]: the mean of geometric lengths ("stationary"), or each one's ("moving").
+        Rows in a block, in [1, n]: the mean of geometric lengths ("stationary"), or the fixed length ("moving").
     draws
         Number of resamples.
     seed
-        Of ``numpy.random.default_rng``; the same arguments give the same rows.
+        Seed of ``numpy.random.default_rng``; the same arguments give the same rows.
     kind
-        "stationary": blocks of random length that run on from the last row to the first (Politis and Romano,
-        "The stationary bootstrap", JASA 89, 1994). "moving": blocks of one length from anywhere (Künsch,
+        "stationary": blocks of random length that wrap around from the last row to the first (Politis and Romano,
+        "The stationary bootstrap", JASA 89, 1994). "moving": blocks of fixed length from anywhere (Künsch,
         "The jackknife and the bootstrap for general stationary observations", Annals of Statistics 17, 1989).
 
     Raises
@@ -91,15 +91,15 @@ def block_indices(n: int, block: float, draws: int = 1000, seed: int = 0, kind: 
 def block_counts(n: int, block: float, draws: int = 1000, seed: int = 0, kind: str = "stationary") -> Floats:
     """Return how often each resample of :func:`block_indices` takes each row, shape (draws, n).
 
-    ``counts @ columns`` is every resample's column sums at once: enough for means and ratios.
+    ``counts @ columns`` gives every resample's column sums at once: enough for means and ratios.
     """
     index = block_indices(n, block, draws, seed, kind)
-    flat = (index + n * np.arange(draws)[:, None]).reshape(-1)
+    flat = (index + n * np.arange(draws)[:, None]).reshape(-1).astype(np.intp)
     return np.bincount(flat, minlength=draws * n).reshape(draws, n).astype(np.float64)
 
 
 def percentile_interval(estimate: float, replicates: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """Return the percentile interval of resampled numbers; those that are NaN could not be formed and are left out."""
+    """Return the percentile interval of resampled numbers; NaN could not be computed and are omitted."""
     if not is_finite(level) or not 0 < level < 1:
         raise InputError(f"level: wanted a share in (0, 1); got {str(level)[:40]!r}")
     values = np.asarray(replicates, dtype=np.float64)
@@ -124,12 +124,12 @@ def block_bootstrap(
     Parameters
     ----------
     statistic
-        Takes arrays with the rows of ``series`` and returns a number, NaN where it cannot.
+        Takes arrays with the rows of ``series`` and returns a number, NaN if it cannot be computed.
     series
         Arrays of n rows each, in order of time; resampled together, so that pairs stay pairs.
     block, draws, seed, kind
         See :func:`block_indices`. A block of None is ``n ** (1 / 3)``, the rate that is best for means of weakly
-        dependent series; give the reach of the dependence where it is known.
+        dependent series; give the length of the dependence if it is known.
     level
         Nominal coverage.
 

@@ -1,7 +1,7 @@
 """Measures of resampled series, all resamples at once.
 
-A resample is how often it takes each cell: ``counts``, shape (B, n), whole numbers. What comes out has shape (B,), or
-(B, n) for ranks; a line of ones is the series itself.
+A resample is given by how often it takes each cell: ``counts``, shape (B, n), integers. Results have shape (B,), or
+(B, n) for ranks; a line of ones is the original series.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 from ...model.grid import Floats, Ints
 from .bootstrap import block_counts
 
-_AT_ONCE = 1_000_000  # numbers, so that they stay in the cache
-_MOST = 20_000_000  # numbers in all; beyond it fewer resamples are measured, but at least
+_AT_ONCE = 1_000_000  # numbers at a time, so that they stay in the cache
+_MOST = 20_000_000  # numbers in total; beyond it fewer resamples are measured, but at least
 _LEAST = 100
 
 
 def day_counts(days: int, draws: int, block: float, seed: int) -> Floats:
-    """Return how often each resample takes each day, (1 + draws, days); line 0 is the series itself."""
+    """Return how often each resample takes each day, (1 + draws, days); line 0 is the original series."""
     return np.concatenate([np.ones((1, days)), block_counts(days, min(block, days), draws, seed)])
 
 
 def replicates(statistic: Callable[[Floats], dict[str, Floats]], counts: Floats, day: Ints) -> dict[str, Floats]:
-    """Return measures of the resamples, (B,) each; of so many cells that it would take long, of the first (b,) alone.
+    """Return measures of the resamples, (B,) each; with very many cells, only of the first ones, (b,) each.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def linear_correlations(x: Floats, y: Floats, counts: Floats, day: Ints) -> Floa
 
     ``counts``, (B, D), and ``day``, (n,), as for `replicates`: sums over days are enough.
     """
-    # About 0 and within 1, so that sums of squares neither overflow nor cancel.
+    # Centred and scaled to 1, so that sums of squares neither overflow nor cancel.
     x, y = (values / (np.abs(values).max() or 1.0) for values in (x, y))
     x, y = x - x.mean(), y - y.mean()
     by_day = [np.bincount(day, each, counts.shape[1]) for each in (np.ones(len(x)), x, y, x * x, y * y, x * y)]
@@ -60,7 +60,7 @@ def linear_correlations(x: Floats, y: Floats, counts: Floats, day: Ints) -> Floa
 
 
 def mean_ranks(values: Floats, counts: Floats) -> Floats:
-    """Return the ranks of values (n,) in each resample, (B, n); equal ones share their mean rank."""
+    """Return the ranks of values (n,) in each resample, (B, n); equal values share their mean rank."""
     order = np.argsort(values, kind="stable")
     fresh = np.r_[True, np.diff(values[order]) != 0]
     sizes = np.add.reduceat(counts[:, order], np.flatnonzero(fresh), axis=1)
@@ -82,7 +82,7 @@ def rank_correlations(x: Floats, y: Floats, counts: Floats) -> Floats:
 
 
 def bright_cells(estimate: Floats, realised: Floats, counts: Floats, bright: float) -> dict[str, Floats]:
-    """Return what became of the brightest cells, as `liqwidget.Validation` names it."""
+    """Return the measures of the brightest cells, named as in `liqwidget.Validation`."""
     size = np.ceil(bright * counts.sum(axis=1) - 1e-9)
     with np.errstate(invalid="ignore", divide="ignore"):
         e, y = (values / (counts * values).sum(axis=1, keepdims=True) for values in (estimate, realised))
@@ -96,7 +96,7 @@ def bright_cells(estimate: Floats, realised: Floats, counts: Floats, bright: flo
 
 
 def _top(values: Floats, counts: Floats, size: Floats) -> Floats:
-    """Return how often each cell is among the ``size`` (B,) largest, (B, n); of equal ones the first are."""
+    """Return how often each cell is among the ``size`` (B,) largest, (B, n); of equal values the first count."""
     order = np.argsort(-values, kind="stable")
     there = counts[:, order]
     before = np.cumsum(there, axis=1) - there
@@ -106,7 +106,7 @@ def _top(values: Floats, counts: Floats, size: Floats) -> Floats:
 
 
 def _little(values: Floats, counts: Floats) -> Floats:
-    """Tell which cells hold nothing, or less than the median of their resample, (B, n)."""
+    """Return which cells are empty, or below the median of their resample, (B, n)."""
     order = np.argsort(values, kind="stable")
     passed = np.cumsum(counts[:, order], axis=1)
     middle = (passed < passed[:, -1:] / 2).sum(axis=1)

@@ -1,7 +1,7 @@
-"""What each tier of a ledger would have had liquidated, interval by interval, for any decay rate and turnover.
+"""The liquidations of each tier of a ledger, interval by interval, for any decay rate and turnover.
 
-Sweeps depend on neither, so each entry has its end once and for all (`Ledger.end`). An entry opened in candle s and
-swept in candle t gives ``notional * exp(-rate * hours from s to t)``; another turnover scales what candle s opened.
+Sweeps depend on neither, so the end of each entry is computed once (`Ledger.end`). An entry opened in candle s and
+swept in candle t gives ``notional * exp(-rate * hours from s to t)``; another turnover scales the openings of candle s.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...market import Market
-from ...model.ledger import Ledger, build_ledger, opened_coins
+from ...market.market import Market
+from ...model.ledger import Ledger, build_ledger
+from ...model.turnover import Opening, Turnover
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,18 +28,18 @@ class Flows:
     Attributes
     ----------
     time
-        Starts of the intervals, datetime64[ns] UTC, shape (H,): all that hold a candle.
+        Starts of all intervals that contain a candle, datetime64[ns] UTC, shape (H,).
     leverage
         Tiers, shape (L,).
     """
 
     time: npt.NDArray[np.datetime64]
     leverage: Floats
-    _market: Market
+    _opening: Opening
     _turnover: float  # of the ledger
     _interval: Ints  # of each candle, (T,)
     _crossed: Floats  # USD liquidated inside its own candle, (T, L, 2)
-    _column: Ints  # candle that opened what is swept later, (N,)
+    _column: Ints  # candle that opened each entry that is swept later, (N,)
     _hours: Floats  # from there to the sweep, (N,)
     _notional: Floats  # (N,)
     _cell: Ints  # (interval * 2 + side) * L + tier of the sweep, (N,)
@@ -60,7 +61,7 @@ class Flows:
         market, leverage, bin_size, maintenance_rate, fee_rate
             As for :func:`liqwidget.build_ledger`.
         every
-            Length of an interval, as pandas has it; at least that of a candle.
+            Length of an interval, in pandas' notation; at least that of a candle.
         """
         return cls.on(build_ledger(market, leverage, bin_size, maintenance_rate, fee_rate), market, every)
 
@@ -77,19 +78,19 @@ class Flows:
         return cls(
             time=time,
             leverage=ledger.leverage,
-            _market=market,
+            _opening=Opening.of(market),
             _turnover=ledger.settings["turnover"],
             _interval=interval,
             _crossed=ledger.crossed,
             _column=column,
             _hours=clock[end] - clock[column],
             _notional=ledger.notional[swept],
-            _cell=(interval[end] * 2 + ledger.side[swept]) * L + ledger.tier[swept],
+            _cell=((interval[end] * 2 + ledger.side[swept]) * L + ledger.tier[swept]).astype(np.intp),
         )
 
-    def at(self, decay_rate: float, turnover: float = 1.0) -> Floats:
-        """Return the USD that each tier would have had liquidated at weight 1, shape (H, 2, L): longs, shorts."""
-        share = self._opened(turnover)
+    def at(self, decay_rate: float, turnover: float | str = 1.0) -> Floats:
+        """Return the USD liquidated in each tier at weight 1, shape (H, 2, L): longs, shorts."""
+        share = self._opened(self.turnover(decay_rate, turnover))
         amount = self._notional * np.exp(-decay_rate * self._hours) * share[self._column]
         H, L = len(self.time), len(self.leverage)
         swept = np.bincount(self._cell, amount, H * 2 * L).reshape(H, 2, L)
@@ -98,19 +99,22 @@ class Flows:
         flows: Floats = swept + crossed.transpose(0, 2, 1)
         return flows
 
+    def turnover(self, decay_rate: float, turnover: float | str) -> Turnover | float:
+        """Return the turnover in force at a decay rate: "auto" is solved from the market."""
+        return self._opening.turnover(decay_rate) if isinstance(turnover, str) else turnover
+
     def _opened(self, turnover: float) -> Floats:
-        """Return what each candle opens at a turnover, as a share of what it opens at the ledger's, shape (T,)."""
-        whole = opened_coins(self._market, self._turnover)[0]
-        share: Floats = np.divide(
-            opened_coins(self._market, turnover)[0], whole, out=np.zeros_like(whole), where=whole > 0
-        )
+        """Return what each candle opens at a turnover, as a share of that at the ledger's turnover, shape (T,)."""
+        whole = self._opening.opened(self._turnover)
+        opened = self._opening.opened(turnover)
+        share: Floats = np.divide(opened, whole, out=np.zeros_like(whole), where=whole > 0)
         return share
 
 
 def realised(market: Market, time: npt.NDArray[np.datetime64], every: str) -> Floats:
-    """Return the realised USD of each interval, shape (H, 2): longs, shorts; NaN where none could be known.
+    """Return the realised USD of each interval, shape (H, 2): longs, shorts; NaN if unknown.
 
-    Known are the intervals from the first to the last that has a realised liquidation; within them nothing means 0.
+    Known are the intervals from the first to the last that has a realised liquidation; those without any are 0.
     """
     found = np.full((len(time), 2), np.nan)
     events = market.liquidations
@@ -122,15 +126,15 @@ def realised(market: Market, time: npt.NDArray[np.datetime64], every: str) -> Fl
     if not inside.any():
         return found
     found[at[inside].min() : at[inside].max() + 1] = 0.0
-    side = (events["side"] == "short").to_numpy().astype(int)
+    side = (events["side"] == "short").to_numpy().astype(np.intp)
     np.add.at(found, (at[inside], side[inside]), events["notional"].to_numpy()[inside])
     return found
 
 
 def natural_every(market: Market) -> str:
-    """Return the length of an interval that suits a market's realised liquidations, as pandas has it.
+    """Return the length of an interval that suits a market's realised liquidations, in pandas' notation.
 
-    That of the sums, where only sums are known (no prices); an hour for single ones; never less than a candle.
+    That of the sums, if only sums are known (no prices); an hour for single ones; never less than a candle.
     """
     length = pd.Timedelta("1h")
     events = market.liquidations

@@ -1,15 +1,16 @@
-"""Candles cut into intervals: what is compared with realised liquidations, one line an interval."""
+"""Candles grouped into intervals, which are compared with realised liquidations, one line per interval."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ...errors import InputError
-from ...market import Market
+from ...market.market import Market
 from ...model.grid import Floats, Ints
 
 _NS_PER_HOUR = 3_600 * 10**9
@@ -17,9 +18,10 @@ _NS_PER_DAY = 24 * _NS_PER_HOUR
 
 
 def interval_length(market: Market, every: str) -> pd.Timedelta:
-    """Return an interval's length, given as pandas has it: a whole number of candles, or InputError."""
+    """Return an interval's length, given in pandas' notation: a whole number of candles, or InputError."""
     try:
-        length = pd.Timedelta(pd.tseries.frequencies.to_offset(every))
+        offset: Any = pd.tseries.frequencies.to_offset(every)  # pandas' types know no Timedelta of an offset
+        length = pd.Timedelta(offset)
     except (ValueError, TypeError):
         raise InputError(f"every: wanted a length of time such as '1h' or '4h'; got {str(every)[:40]!r}") from None
     step = market.interval
@@ -32,24 +34,24 @@ def interval_length(market: Market, every: str) -> pd.Timedelta:
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Intervals of equal length that hold a candle, in order of time.
+    """Intervals of equal length that contain a candle, in order of time.
 
     Attributes
     ----------
     length
-        Of an interval, ns.
+        Length of an interval, ns.
     time
         Starts, datetime64[ns] UTC, shape (H,).
     first, last
         First and last candle of each, shape (H,).
     before
-        Close of the candle before each; of the first: its own open. USD, (H,).
+        Close of the candle before each; for the first, its own open. USD, (H,).
     low, high
-        Lowest and highest price that could trigger (mark prices where they are known), ``before`` included, USD, (H,).
+        Lowest and highest price that could trigger (mark prices if known), ``before`` included, USD, (H,).
     volume
         Coins, (H,).
     complete
-        Whether all its candles are there, bool, (H,).
+        Whether all its candles exist, bool, (H,).
     """
 
     length: int
@@ -64,7 +66,7 @@ class Intervals:
 
     @classmethod
     def of(cls, market: Market, every: str) -> Intervals:
-        """Cut the candles of a market; ``every`` as pandas has it, a whole number of candles."""
+        """Group the candles of a market; ``every`` in pandas' notation, a whole number of candles."""
         length = int(interval_length(market, every).value)
         step = int(market.interval.value)
         candles = market.candles
@@ -108,19 +110,19 @@ class Intervals:
         return self.time.astype("datetime64[D]")
 
     def misplaced(self, estimate: Floats, realised: Floats, scored: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Return how many hours estimated USD lie away from realised ones within each UTC day, weighted; the weights.
+        """Return the distance in hours of estimated from realised USD within each UTC day, weighted; and the weights.
 
         Parameters
         ----------
         estimate, realised
-            USD by interval and side, (H, 2). Where a day's estimate has nothing at all, an even spread stands for it.
+            USD by interval and side, (H, 2). If a day's estimate is empty, an even spread replaces it.
         scored
             Which intervals count, (H,), S of them.
 
         Returns
         -------
         moved, weight
-            Shape (days that are scored, 2): the earth mover's distance of the day's two profiles, each scaled to 1
+            Shape (scored days, 2): the earth mover's distance of the day's two profiles, each scaled to 1
             USD, times the realised USD of the day; those USD. Intervals of a day or longer: all weights are 0.
         """
         days, day = np.unique(self.day[scored], return_inverse=True)

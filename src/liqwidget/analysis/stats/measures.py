@@ -1,4 +1,4 @@
-"""Measures of how alike two rows of numbers are; arrays in, floats out. NaN where a measure has no meaning."""
+"""Measures of similarity of two arrays; arrays in, floats out. NaN if a measure is undefined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...model.grid import Floats
 
 
 def linear_correlation(a: Floats, b: Floats) -> float:
-    """Return Pearson's correlation of two arrays (N,); NaN where one of them is constant."""
+    """Return Pearson's correlation of two arrays (N,); NaN if one of them is constant."""
     x, y = (_centred(values) for values in (a, b))
     return float(x @ y)
 
@@ -19,7 +19,7 @@ def rank_correlation(a: Floats, b: Floats) -> float:
 
 
 def ranks(values: Floats) -> Floats:
-    """Return ranks from 1 on, (N,); equal values share their mean rank."""
+    """Return ranks, starting with 1, (N,); equal values share their mean rank."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     shared: Floats = (last - (count - 1) / 2)[place.reshape(-1)]
@@ -27,7 +27,7 @@ def ranks(values: Floats) -> Floats:
 
 
 def earth_mover(a: Floats, b: Floats, step: float = 1.0) -> float:
-    """Return how far a unit of mass has to move on average to make ``a`` of ``b``: the Wasserstein-1 distance.
+    """Return how far a unit of mass has to move on average to turn ``b`` into ``a``: the Wasserstein-1 distance.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def earth_mover(a: Floats, b: Floats, step: float = 1.0) -> float:
     Notes
     -----
     On a line it is the area between the cumulative shares (Vallender 1974; Rubner, Tomasi and Guibas 2000). Mass counts
-    as sitting at its row's centre. NaN where one of them is empty.
+    as located at its row's centre. NaN if one of them is empty.
     """
     total_a, total_b = a.sum(), b.sum()
     if not (total_a > 0 and total_b > 0):

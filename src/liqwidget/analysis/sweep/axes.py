@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from ...checks import is_finite
+from ...checks import is_finite, moment, shown
 from ...errors import InputError
-from ...market import Market
-from ...market.columns import shown
-from ...model.grid import PriceGrid, auto_bin_size, check_bin_size
-from ...model.ledger import SPAN
+from ...market.market import Market
+from ...model.estimate import shown_bin
+from ...model.grid import check_bin_size, model_rows
+from ...model.opening import SPAN
 from ...model.settings import MAX_TIERS, check_mix, shares
 
 
 def check_mixes(mixes: object) -> pd.DataFrame:
-    """Return shares, a line a mix, a column a tier of any of them."""
+    """Return shares, a line per mix, a column per tier of any of them."""
     if isinstance(mixes, pd.DataFrame):
         given = dict(zip(mixes.index, mixes.to_dict("records"), strict=True))
         if len(given) != len(mixes):
@@ -50,7 +50,7 @@ def check_mixes(mixes: object) -> pd.DataFrame:
 
 
 def several(name: str, values: object) -> list[Any]:
-    """Return one thing, or several in a list or array, as a list; not an empty one."""
+    """Return one value, or several in a list or array, as a non-empty list."""
     listed = [values] if isinstance(values, str) or not hasattr(values, "__iter__") else list(values)
     if not listed:
         raise InputError(f"{name}: wanted at least one; got none")
@@ -67,18 +67,13 @@ def check_rates(decay_rates: object) -> list[float]:
 
 
 def candles_at(name: str, market: Market, at: object) -> list[int]:
-    """Return the last candles that were over by the moments, from 0 on."""
+    """Return the last candles that had closed by the moments, counted from 0."""
     if at is None:
         return [len(market) - 1]
     over = market.candles.index + market.interval
     found = []
-    for moment in several("at", at):
-        try:
-            if is_finite(moment) or (time := pd.Timestamp(moment)) is pd.NaT:
-                raise TypeError
-        except (TypeError, ValueError):
-            raise InputError(f"at: wanted dates or times; got {shown(moment)}") from None
-        time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    for one in several("at", at):
+        time = pd.Timestamp(moment("at", one), tz="UTC")
         if time < over[0]:
             raise InputError(f"at: {name} has its first close at {over[0]:%Y-%m-%d %H:%M} UTC; got {time}")
         found.append(int(over.searchsorted(time, "right")) - 1)
@@ -86,15 +81,12 @@ def candles_at(name: str, market: Market, at: object) -> list[int]:
 
 
 def check_sizes(name: str, market: Market, bin_sizes: object) -> list[float]:
-    """Return the bin sizes of a market, USD; each gives a grid that is not too large."""
+    """Return the bin sizes of a market, USD, as for `estimate`."""
     if isinstance(bin_sizes, Mapping):
         if name not in bin_sizes:
             raise InputError(f"bin_sizes: wanted those of each market; {name} has none")
         bin_sizes = bin_sizes[name]
-    low, high = market.candles["low"].min(), market.candles["high"].max()
-    if bin_sizes is None:
-        return [auto_bin_size(low, high, SPAN)]
-    sizes = [check_bin_size(size) for size in several("bin_sizes", bin_sizes)]
-    for size in sizes:
-        PriceGrid.covering(float(low), float(high), size, SPAN)
-    return sizes
+    low, high, close = (market.candles[name].to_numpy() for name in ("low", "high", "close"))
+    rows = model_rows(low, high, close, SPAN)
+    sizes = [None] if bin_sizes is None else [check_bin_size(size) for size in several("bin_sizes", bin_sizes)]
+    return [shown_bin(rows, size, "bin_sizes") for size in sizes]

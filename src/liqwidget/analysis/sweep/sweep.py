@@ -1,4 +1,4 @@
-"""One estimate under a thousand settings, at the cost of a few: what does not change is computed once."""
+"""One estimate under a thousand settings, at the cost of a few: whatever does not change is computed once."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...checks import is_finite
+from ...checks import is_finite, shown, usd_text
 from ...errors import InputError
-from ...market.columns import shown
 from ...model.margin import level_factors
+from ...model.turnover import check_turnover
 from ...run.cluster import Cluster
 from ..markets import Markets, counting, named
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .one_market import ESTIMATES, SCORES, Found, Task
 
 MOST = 5_000_000  # lines
-_LINES = 6  # markets that a summary has words for
+_LINES = 6  # markets that a summary describes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
-    """What :func:`liqwidget.sweep` found.
+    """The result of :func:`liqwidget.sweep`.
 
     Attributes
     ----------
     table : DataFrame
-        A line a setting and moment, in the order of the arguments whatever did the work: markets, bin sizes, mixes,
+        A line per setting and moment, in the order of the arguments for any workers: markets, bin sizes, mixes,
         decay rates, moments, the last one fastest. Columns:
 
         ``market``, ``bin_size`` (USD), ``mix`` (a line of `mixes`), ``decay_rate`` (per hour)
             The setting.
         ``time``, ``close``
-            Open time (UTC) of the candle at whose close it is looked, and that close (USD).
+            Open time (UTC) of the candle at whose close the estimate is taken, and that close (USD).
         ``long_usd``, ``short_usd``
-            USD that stand below and above the close.
+            USD standing below and above the close.
         ``below_price``, ``below_distance``, ``below_usd``, ``above_price``, ``above_distance``, ``above_usd``
             The nearest large cluster on each side: its densest row (USD), that row's distance from the close as a
-            signed fraction of it, and its USD. NaN where there is none.
+            signed fraction of it, and its USD. NaN if there is none.
         ``rank``, ``linear``, and both with ``_long`` and ``_short``
-            Correlations with realised liquidations, those of :func:`liqwidget.validate`. Only where a market was
+            Correlations with realised liquidations, as in :func:`liqwidget.validate`. Only if a market was
             scored; NaN for the others.
     mixes : DataFrame
-        Shares of the tiers, a line a mix, a column a tier.
+        Shares of the tiers, a line per mix, a column per tier.
     notes : list of str
-        What could not be scored, and why.
+        Markets that could not be scored, and why.
     """
 
     table: pd.DataFrame
@@ -61,9 +61,9 @@ class Sweep:
         return len(self.table)
 
     def best(self, by: str = "rank") -> pd.DataFrame:
-        """Return the line of each market whose score is highest, a DataFrame like `table`; without scores it is empty.
+        """Return the line of each market with the highest score, a DataFrame like `table`; empty without scores.
 
-        The best of many has been chosen on what it is scored on: validate it on later data.
+        The best of many is chosen on the data that it is scored on: validate it on later data.
         """
         if by not in SCORES:
             raise InputError(f"by: wanted one of {', '.join(SCORES)}; got {shown(by)}")
@@ -87,8 +87,8 @@ class Sweep:
         for name, part in list(per_market)[:_LINES]:
             low, high = (part[list(ESTIMATES)].min(), part[list(ESTIMATES)].max())
             lines.append(
-                f"{name}: standing long {low['long_usd']:,.0f} to {high['long_usd']:,.0f} USD, "
-                f"short {low['short_usd']:,.0f} to {high['short_usd']:,.0f}; nearest large cluster below at "
+                f"{name}: standing long {usd_text(low['long_usd'])} to {usd_text(high['long_usd'])}, "
+                f"short {usd_text(low['short_usd'])} to {usd_text(high['short_usd'])}; nearest large cluster below at "
                 f"{_span(part['below_distance'])}, above at {_span(part['above_distance'])}"
             )
         if counts["market"] > _LINES:
@@ -96,7 +96,7 @@ class Sweep:
         for _, line in self.best().head(_LINES).iterrows():
             lines.append(
                 f"{line['market']}: ranks of realised liquidations best, {line['rank']:.3f}, with mix {line['mix']}, "
-                f"decay {line['decay_rate']:.3g} per hour, rows of {line['bin_size']:g} USD; median setting "
+                f"decay {line['decay_rate']:.3g} per hour; median setting "
                 f"{table.loc[table['market'] == line['market'], 'rank'].median():.3f}"
             )
         if "rank" in table:
@@ -106,12 +106,12 @@ class Sweep:
 
 def sweep(
     markets: Markets,
-    mixes: Mapping[Any, Any] | Sequence[Mapping[float, float] | str] | pd.DataFrame | str,
+    mixes: Mapping[Any, Any] | Sequence[Mapping[int, float] | Mapping[float, float] | str] | pd.DataFrame | str,
     decay_rates: Sequence[float] | float,
     *,
     bin_sizes: Sequence[float] | Mapping[str, Sequence[float]] | float | None = None,
     at: Any = None,
-    turnover: float = 1.0,
+    turnover: float | str = "auto",
     maintenance_rate: float = 0.004,
     fee_rate: float = 0.0,
     large: float = 0.5,
@@ -130,23 +130,23 @@ def sweep(
         One, a list, or a dict of names.
     mixes
         A list of mixes (dicts of tier -> weight, or names of presets), a dict that gives them names, or a DataFrame
-        with a line a mix and a column a tier, such as ``calibration.draws``. Together at most 32 tiers.
+        with a line per mix and a column per tier, such as ``calibration.draws``. Together at most 32 tiers.
     decay_rates
         Per hour, >= 0.
     bin_sizes
-        USD; a dict gives each market its own by name. None: for each market that of :func:`liqwidget.estimate`.
-        Finer rows score better.
+        USD, as for :func:`liqwidget.estimate`; a dict gives each market its own by name. Scores are those of the
+        model's rows: they do not depend on it.
     at
-        A moment or several (UTC): what stands at the close of the last candle that was over by then. None: the last.
+        One or more moments (UTC): the estimate at the close of the last candle that had closed by then. None: the last.
     turnover, maintenance_rate, fee_rate
-        As for :func:`liqwidget.build_ledger`.
+        As for :func:`liqwidget.estimate`; with "auto" each decay rate has its own turnover.
     large
         A cluster (see :meth:`liqwidget.Density.clusters`) is large from this share of the USD of its side's largest
-        one on, in (0, 1].
+        one, in (0, 1].
     score
         None: score markets that have realised liquidations; True: all, and refuse those without; False: none.
     every, start
-        Length of the scored intervals and the first moment scored, as for :func:`liqwidget.validate`.
+        Length of the scored intervals and the first scored moment, as for :func:`liqwidget.validate`.
     workers, client
         Processes of this machine, or a ``dask.distributed.Client``, that do the work; neither: this process.
     progress
@@ -155,7 +155,7 @@ def sweep(
     Returns
     -------
     Sweep
-        The same to the last digits whatever does the work.
+        The same up to rounding on any number of workers.
 
     Raises
     ------
@@ -166,13 +166,13 @@ def sweep(
     -----
     A ledger depends on neither mix nor decay, and both what stands and what is liquidated are linear in the mix. So
 
-    - a market and bin size costs one ledger, of the tiers of all mixes together;
-    - a decay rate costs one pass over the entries that still stand at the moments (a plane a tier) and one over those
-      that were swept (a sum an interval, side and tier): no replay of the candles;
-    - a mix costs the product of its shares with these: the rows of the grid and the intervals, times the tiers.
+    - a market costs one ledger, of the tiers of all mixes together;
+    - a decay rate costs, for each bin size, one pass over the entries still standing at the moments (a plane per tier),
+      and one over those that were swept (a sum per interval, side and tier): no replay of the candles;
+    - a mix costs the product of its shares with these: the bins of the grid and the intervals, times the tiers.
 
-    A cluster gets one piece of work a market and bin size. Where there are fewer of these than threads, the decay rates
-    are split as well, and each part builds the ledger for itself: the others would only wait for the one that did.
+    A cluster gets one piece of work per market. If there are fewer of these than threads, the decay rates are split as
+    well, and each part builds its own ledger: otherwise the others would only wait for it.
 
     Examples
     --------
@@ -183,22 +183,21 @@ def sweep(
     """
     every_market = named(markets)
     mixed = check_mixes(mixes)
-    tiers = list(mixed.columns)
+    tiers = [float(tier) for tier in mixed.columns]
     level_factors(np.array(tiers, dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
     rates = check_rates(decay_rates)
-    for name, value in (("turnover", turnover), ("large", large)):
-        if not (is_finite(value) and 0 < value <= 1):
-            raise InputError(f"{name}: wanted a share in (0, 1]; got {shown(value)}")
+    turnover = check_turnover(turnover)
+    if not (is_finite(large) and 0 < large <= 1):
+        raise InputError(f"large: wanted a share in (0, 1]; got {shown(large)}")
     settings = {"turnover": turnover, "maintenance_rate": maintenance_rate, "fee_rate": fee_rate}
     tasks = []
     for name, market in every_market.items():
         if score and market.liquidations is None:
             raise InputError(f"score: {name} has no realised liquidations; leave score out to score those that have")
         moments = candles_at(name, market, at)
-        for size in check_sizes(name, market, bin_sizes):
-            on = (name, market, tiers, size, settings)
-            tasks.append(Task(*on, mixed.to_numpy(), rates, moments, float(large), every, start, score))
-    lines = sum(len(mixed) * len(rates) * len(task.moments) for task in tasks)
+        on = (name, market, tiers, check_sizes(name, market, bin_sizes), settings)
+        tasks.append(Task(*on, mixed.to_numpy(), rates, moments, float(large), every, start, score))
+    lines = sum(len(mixed) * len(rates) * len(task.moments) * len(task.bin_sizes) for task in tasks)
     if lines > MOST:
         raise InputError(f"sweep: wanted at most {MOST:,} lines; these settings make {lines:,}. Sweep a part of them.")
     with Cluster(workers, client) as cluster:
@@ -208,7 +207,7 @@ def sweep(
         found: dict[tuple[int, int], Found] = {}
         total = len(work) if threads else len(tasks) * len(rates)
         with counting(" ".join(["sweep", cluster.dashboard]).strip(), "parts", total, progress) as count:
-            alone = None if threads else count  # each decay rate is told of here, each piece on a cluster
+            alone = None if threads else count  # reports each decay rate here, each piece on a cluster
             for (i, k, _), result in cluster.computed(partial(_done, alone), work):
                 found[i, k] = result
                 if threads:
@@ -229,29 +228,30 @@ def _done(told: Callable[[int], object] | None, work: tuple[int, int, Task]) -> 
 
 
 def _lines(task: Task, parts: list[Found], labels: pd.Index, scored: bool) -> pd.DataFrame:
-    """Return the lines of a market and bin size."""
-    estimates = np.concatenate([part.estimates for part in parts], axis=1)
-    M, R, A = estimates.shape[:3]
+    """Return the lines of a market."""
+    estimates = np.concatenate([part.estimates for part in parts], axis=2)
+    B, M, R, A = estimates.shape[:4]
     candles = task.market.candles
     table = pd.DataFrame(
         {
-            "market": np.repeat(np.array([task.name], dtype=object), M * R * A),
-            "bin_size": task.bin_size,
-            "mix": np.repeat(labels.to_numpy(), R * A),
-            "decay_rate": np.tile(np.repeat(task.rates, A), M),
-            "time": candles.index[np.tile(task.moments, M * R)],
-            "close": np.tile(candles["close"].to_numpy()[task.moments], M * R),
+            "market": np.repeat(np.array([task.name], dtype=object), B * M * R * A),
+            "bin_size": np.repeat(task.bin_sizes, M * R * A),
+            "mix": np.tile(np.repeat(labels.to_numpy(), R * A), B),
+            "decay_rate": np.tile(np.repeat(task.rates, A), B * M),
+            "time": candles.index[np.tile(task.moments, B * M * R)],
+            "close": np.tile(candles["close"].to_numpy()[task.moments], B * M * R),
         }
     )
     table[list(ESTIMATES)] = estimates.reshape(-1, len(ESTIMATES))
     if scored:
-        known = [np.full((M, len(part.estimates[0]), len(SCORES)), np.nan) if part.scores is None else part.scores
+        known = [np.full((M, part.estimates.shape[2], len(SCORES)), np.nan) if part.scores is None else part.scores
                  for part in parts]  # fmt: skip
-        table[list(SCORES)] = np.repeat(np.concatenate(known, axis=1).reshape(-1, len(SCORES)), A, axis=0)
+        once = np.repeat(np.concatenate(known, axis=1).reshape(-1, len(SCORES)), A, axis=0)
+        table[list(SCORES)] = np.tile(once, (B, 1))
     return table
 
 
 def _span(distance: pd.Series) -> str:
-    """Return the range of distances in words."""
+    """Return the range of distances as text."""
     low, high = distance.min(), distance.max()
     return "none" if np.isnan(low) else f"{low:+.1%} to {high:+.1%}"

@@ -1,6 +1,6 @@
-"""What an estimate of liquidations has to beat: rules that know the same path of price, and no leverage.
+"""Baselines for an estimate of liquidations: rules that know the same path of price, but no leverage mix.
 
-All give USD-like amounts of arbitrary scale, shape (H, 2): longs, shorts. Each interval uses its own candles as the
+All give amounts like USD, of arbitrary scale, shape (H, 2): longs, shorts. Each interval uses its own candles, as the
 estimate does, and nothing later.
 """
 
@@ -9,24 +9,29 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ...market.market import Market
 from ...model.grid import Floats, Ints, PriceGrid
-from ...model.ledger import SPAN, Ledger
+from ...model.ledger import Ledger, ledger_on
+from ...model.opening import SPAN
+from ...model.replay import flows_of
 from ..stats.intervals import Intervals
 
 BASELINES = {
     "range_volume": "range x volume",
     "fresh_range": "fresh range x volume",
     "uniform": "uniform in distance",
+    "even": "even in 1/leverage",
     "yesterday": "yesterday's profile",
 }
 DAY = np.timedelta64(24, "h")
+EVEN = 1 / np.linspace(1 / 150, 1 / 3, 32)  # leverages, as many tiers as a ledger may have
 
 
 def range_volume(intervals: Intervals) -> Floats:
-    """Return how far price fell below (longs) and rose above (shorts) the close before, times the volume.
+    """Return how far price fell below (longs) and rose above (shorts) the previous close, times the volume.
 
-    The strongest of the plain forms: high to low, the sum over candles, the close, and the steepest fall within the
-    interval all rank worse on real hours.
+    The strongest of the simple forms: high to low, the sum over candles, the close, and the steepest fall within the
+    interval all rank worse on real data.
     """
     fall, rise = intervals.before - intervals.low, intervals.high - intervals.before
     moves: Floats = np.stack([fall, rise], axis=1) * intervals.volume[:, None]
@@ -34,7 +39,7 @@ def range_volume(intervals: Intervals) -> Floats:
 
 
 def fresh_range(intervals: Intervals) -> Floats:
-    """Return the same with the part beyond the last interval's low or high counted twice: nobody has been there yet."""
+    """Return the same with what lies beyond the last interval's low or high counted twice, as new ground."""
     floor = np.minimum(intervals.before, np.r_[intervals.low[:1], intervals.low[:-1]])
     roof = np.maximum(intervals.before, np.r_[intervals.high[:1], intervals.high[:-1]])
     beyond = np.stack([np.maximum(floor - intervals.low, 0.0), np.maximum(intervals.high - roof, 0.0)], axis=1)
@@ -43,10 +48,10 @@ def fresh_range(intervals: Intervals) -> Floats:
 
 
 def uniform(ledger: Ledger, decay_rate: float, intervals: Intervals) -> tuple[npt.NDArray[np.float32], Floats]:
-    """Return what stands at the end of each interval, (P, H), and what was swept in it, (H, 2), in USD.
+    """Return the USD standing at the end of each interval, (P, H), and those swept in it, (H, 2).
 
-    Each candle opens what the ledger says, spread evenly over the rows from its close to 25 % below (longs) and above
-    (shorts), the same USD in each row; it decays and is swept by the same rule as the estimate.
+    Each candle opens as much as in the ledger, evenly over the rows from its close to 25 % below (longs) or above
+    (shorts), the same USD in each row; decay and sweeps follow the same rules as the estimate.
     """
     grid, T = ledger.grid, len(ledger)
     kept = np.exp(-decay_rate * ledger.hours).tolist()
@@ -73,14 +78,30 @@ def uniform(ledger: Ledger, decay_rate: float, intervals: Intervals) -> tuple[np
     return standing.T, swept
 
 
+def even(market: Market, ledger: Ledger, decay_rate: float, intervals: Intervals) -> Floats:
+    """Return what each interval sweeps if opened USD go to levels spread evenly in 1/leverage, 3x to 150x, (H, 2).
+
+    The model itself with another mix, 32 tiers of equal weight: it knows leverage, but not how much it is used.
+    """
+    least = 1.05 * (ledger.settings["maintenance_rate"] + ledger.settings["fee_rate"])
+    tiers = EVEN[least < 1 / EVEN]
+    swept = np.zeros((len(intervals), 2))
+    for part in np.array_split(tiers, max(len(tiers) // 8, 1)):  # so that not all entries are in memory at once
+        of_part = ledger_on(market, 0, ledger.grid, part, ledger.settings)
+        flows = flows_of(of_part, decay_rate, np.full(len(part), 1 / len(tiers)))
+        for side, name in enumerate(("liquidated_long", "liquidated_short")):
+            swept[:, side] += np.add.reduceat(flows[name], intervals.first)
+    return swept
+
+
 def a_day_before(intervals: Intervals) -> Ints:
-    """Return the last interval that had ended 24 h before each began, shape (H,); -1 where there is none."""
+    """Return the last interval that had ended 24 h before each began, shape (H,); -1 if there is none."""
     place: Ints = np.searchsorted(intervals.end, intervals.time - DAY, side="right") - 1
     return place
 
 
 def yesterday(standing: npt.NDArray[np.float32], grid: PriceGrid, intervals: Intervals) -> Floats:
-    """Return what each interval's path would have swept of the estimate's profile of a day before.
+    """Return what each interval's path would have swept of the estimate's profile of the previous day.
 
     Parameters
     ----------
@@ -91,7 +112,7 @@ def yesterday(standing: npt.NDArray[np.float32], grid: PriceGrid, intervals: Int
 
     Notes
     -----
-    Price rows stay where they were, whatever price has done to them since. A row below the price at the interval's
+    Price rows are unchanged, whatever price has done to them since. A row below the price at the interval's
     start counts as longs, one above it as shorts.
     """
     a, b = grid.rows_with_centre_in(intervals.low, intervals.high)

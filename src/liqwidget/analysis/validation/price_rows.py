@@ -1,4 +1,4 @@
-"""Price rows against realised liquidations that have a price; and which bright rows price never came to."""
+"""Price rows against realised liquidations that have a price; and bright rows that price never reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...model.grid import Floats, Ints, PriceGrid, half_bins
-from ...model.ledger import SPAN
+from ...model.opening import SPAN
 from ..stats.intervals import Intervals
 
 REACH = np.timedelta64(24, "h")
@@ -27,8 +27,8 @@ class RowCells:
     realised
         USD of the liquidations of that side at that row's prices in the interval, (N,).
     covered
-        Share of the realised USD with a price that lies in these cells. The rest is of positions opened since the
-        start on the way back, or was not reached by this venue's prices.
+        Share of the priced realised USD that lies in these cells. The rest is of positions opened since the
+        start, hit on the way back, or was not reached by this venue's prices.
     """
 
     interval: Ints
@@ -39,14 +39,14 @@ class RowCells:
 
     @classmethod
     def of(cls, events: Any, intervals: Intervals, scored: npt.NDArray[np.bool_], grid: PriceGrid) -> RowCells:
-        """Put realised liquidations (the frame of a `Market`) on the rows touched in the scored intervals."""
+        """Place realised liquidations (the frame of a `Market`) on the rows touched in the scored intervals."""
         a, b = (np.floor(half_bins(price, grid.bin_size) / 2).astype(np.int64) - grid.first for price in
                 (intervals.low, intervals.high))  # fmt: skip
-        count = np.where(scored, b + 1 - a, 0)
+        count = np.where(scored, b + 1 - a, 0).astype(np.intp)
         offset = np.cumsum(count) - count
         interval = np.repeat(np.arange(len(intervals)), count)
         row = np.arange(len(interval)) - offset[interval] + a[interval]
-        side = (grid.centres[row] > intervals.before[interval]).astype(np.int64)
+        side = (grid.centres[row] > intervals.before[interval]).astype(np.intp)
 
         price = events["price"].to_numpy(dtype=np.float64)
         when = events["time"].dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
@@ -55,14 +55,14 @@ class RowCells:
         h, usd = h[used], events["notional"].to_numpy(dtype=np.float64)[used]
         at = np.floor(half_bins(np.minimum(price[used], 1e15), grid.bin_size) / 2) - grid.first
         inside = (at >= a[h]) & (at <= b[h])
-        place = (offset[h[inside]] + at[inside] - a[h[inside]]).astype(np.int64)
+        place = (offset[h[inside]] + at[inside] - a[h[inside]]).astype(np.intp)
         same = side[place] == (events["side"].to_numpy()[used] == "short")[inside]
         realised = np.bincount(place[same], usd[inside][same], len(row)).astype(np.float64)
         total = float(usd.sum())
         return cls(interval, side, row, realised, float(realised.sum()) / total if total > 0 else np.nan)
 
     def standing(self, planes: Planes, column: Ints) -> Floats:
-        """Return what stood in each cell at its interval's column of (P, H) planes; 0 where that is -1."""
+        """Return the amount in each cell at its interval's column of (P, H) planes; 0 where the column is -1."""
         column = column[self.interval]
         stood: Floats = np.where(column >= 0, planes[self.row, column], 0.0).astype(np.float64)
         return stood
@@ -80,7 +80,7 @@ class RowCells:
         Parameters
         ----------
         estimate
-            Of each cell, (N,). Where it has nothing at all, an even spread stands for it.
+            Amount of each cell, (N,). If all are 0, an even spread replaces them.
         step
             Height of a row in the unit of the distance, (H,).
 
@@ -94,7 +94,7 @@ class RowCells:
         rows = np.bincount(group, minlength=size)
         share = np.where((total > 0)[group], estimate, 1.0) / np.where(total > 0, total, rows)[group]
         true = self.realised / np.where(weight > 0, weight, 1.0)[group]
-        # Longs come first in an interval, so each of its sides is one run; a run's differences add up to 0.
+        # Longs come first in an interval, so each of its sides is one run; a run's differences sum to 0.
         apart = np.abs(np.cumsum(np.where((weight > 0)[group], share - true, 0.0)))
         moved: Floats = np.bincount(group, apart, size) * weight * np.repeat(step, 2)
         return moved.reshape(-1, 2), weight.reshape(-1, 2)
@@ -107,18 +107,18 @@ class RowCells:
 def brightest_unreached(
     planes: Planes, grid: PriceGrid, intervals: Intervals, scored: npt.NDArray[np.bool_], bright: float
 ) -> tuple[Floats, Floats]:
-    """Return how many of the brightest rows price did not come to within 24 h, and how many there were.
+    """Return how many of the brightest rows price did not reach within 24 h, and how many there were.
 
     Parameters
     ----------
     planes
-        What stood at the end of each interval, USD, (P, H).
+        USD standing at the end of each interval, (P, H).
     grid, intervals
         Rows and columns.
     scored
-        Which intervals' starts count; those whose 24 h have not ended do not.
+        Intervals whose starts count, except those whose 24 h have not ended.
     bright
-        Share of the rows within 25 % of the price that hold something, of each side.
+        Share of the non-empty rows within 25 % of the price, on each side.
 
     Returns
     -------

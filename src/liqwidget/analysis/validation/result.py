@@ -1,4 +1,4 @@
-"""What `validate` returns: tables with intervals, and a summary in words."""
+"""The result of `validate`: tables with confidence intervals, and a summary as text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIDES = ("long", "short", "both")
-#: Of sums by interval; then of price rows, where realised liquidations have prices.
-MEASURES = ("rank", "linear", "hit_rate", "hit_best", "false_alarm", "quiet", "hours_off", "usd_ratio", "unreached")
+#: Measures of sums by interval; then of price rows, if realised liquidations have prices.
+MEASURES = (
+    "rank",
+    "linear",
+    "gain",
+    "hit_rate",
+    "hit_best",
+    "false_alarm",
+    "quiet",
+    "hours_off",
+    "usd_ratio",
+    "unreached",
+)
 ROW_MEASURES = ("row_rank", "row_linear", "row_hit_rate", "row_hit_best", "row_false_alarm", "row_quiet", "price_off")
-#: Those that baselines are compared by: a difference, or for distances what is saved of the baseline's.
-DIFFERENCES = ("rank", "linear", "row_rank", "row_linear")
+#: Measures for the comparison with baselines: a difference, or for distances the share of the baseline's that is saved.
+DIFFERENCES = ("rank", "linear", "gain", "row_rank", "row_linear")
 DISTANCES = ("hours_off", "price_off")
-LEAST_DAYS = 5  # with fewer blocks an interval says nothing
+LEAST_DAYS = 5  # with fewer blocks an interval is meaningless
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,54 +42,60 @@ class Validation:
     Attributes
     ----------
     frame : DataFrame
-        A line an interval and side: ``time`` (start, UTC), ``side``, ``estimated``, ``realised`` (USD), and each
-        baseline in units of its own: ``range_volume``, ``fresh_range``, ``uniform``, ``yesterday``.
+        A line per interval and side: ``time`` (start, UTC), ``side``, ``estimated``, ``realised`` (USD), and each
+        baseline in its own units: ``range_volume``, ``fresh_range``, ``uniform``, ``even``, ``yesterday``.
     bright : float
         Share of the cells that counts as brightest.
     settings : dict
-        What was estimated with: leverage_mix, decay_rate (per hour), turnover, bin_size (USD), maintenance_rate,
+        Settings of the estimate: leverage_mix, decay_rate (per hour), turnover, bin_size (USD), maintenance_rate,
         fee_rate, every, and ``fitted`` (the calibration's, or None: fixed beforehand).
     days : int
-        UTC days with a scored interval: what is resampled.
+        UTC days with a scored interval, which are resampled.
     left_out : int
-        Intervals from the first scored one on that lack a candle or a known realised value.
+        Intervals since the first scored one that lack a candle or a known realised value.
     priced : float
         Share of the realised USD that has a price; 0: the measures of rows are NaN.
     covered : float
-        Share of the priced USD that lies on rows price came to, on the side it came from.
+        Share of the priced USD on rows that price reached, on the side it came from.
 
     Notes
     -----
     The measures, of `by_side` and as attributes (of both sides pooled):
 
     ``rank``, ``linear``
-        Spearman's and Pearson's correlation over the intervals; "both" has a cell an interval and side.
+        Spearman's and Pearson's correlation over the intervals; "both" has a cell per interval and side.
+    ``gain``
+        What the estimate adds to the path of price. In intervals that moved 0.3 % or more against a side, log realised
+        USD are regressed on side, log move and log volume, then on the log of the estimate as well; both are fitted on
+        the intervals before the scored ones. The share of the squared error that the estimate removes; NaN where fewer
+        than 40 such cells are known before or after. Its difference to the baseline ``even`` is the value of the
+        mix.
     ``hit_rate``, ``hit_best``
-        Share of the realised USD in the brightest cells of the estimate; in as many of the realised's own: the best
+        Share of the realised USD in the brightest cells of the estimate; in as many brightest realised cells, the best
         possible.
     ``false_alarm``
         Share of the USD estimated in these cells that was not realised, both scaled to the same total.
     ``quiet``
         Share of these cells in which nothing was realised, or less than in the median cell.
     ``hours_off``
-        Earth mover's distance in time: by how many hours estimated USD lie away from realised ones within their UTC
-        day, mean over the days, weighted by what was realised. Sums have no prices, so there is no other profile; and
-        over more than a day it would show the drift of the level alone. NaN for intervals of a day and more.
+        Earth mover's distance in time: the distance in hours of estimated from realised USD within their UTC
+        day, mean over the days, weighted by realised USD. Sums have no prices, so there is no other profile; and
+        over more than a day it would only show the drift of the level. NaN for intervals of a day or longer.
     ``usd_ratio``
         Estimated over realised USD. Volume and open interest of one venue against liquidations of several, or of a
-        feed that shows a few, is no error of the estimate.
+        feed that shows only a few, is not an error of the estimate.
     ``unreached``
-        Of the brightest rows standing when an interval begins (each side), the share price did not come to within
+        Of the brightest rows standing when an interval begins (each side), the share that price did not reach within
         24 h: alarms without an event. Needs no realised liquidations.
     ``row_...``
-        The same with a cell a price row that price touched in an interval, and what stood there when it began. Given
-        the rows price went to: which of them were full?
+        The same with a cell per price row touched in an interval, and the USD standing there when it began. Given
+        the rows that price reached: which of them were full?
     ``price_off``
         Earth mover's distance of the two profiles over these rows, as a fraction of the price; mean over intervals and
-        sides, weighted by what was realised.
+        sides, weighted by realised USD.
     """
 
-    frame: Any
+    frame: pd.DataFrame
     bright: float
     settings: dict[str, Any]
     days: int
@@ -111,14 +128,15 @@ class Validation:
         )
 
     def skill(self) -> pd.DataFrame:
-        """Return what the estimate adds to each baseline, on the same intervals.
+        """Return the improvement of the estimate over each baseline, on the same intervals.
 
         Returns
         -------
         DataFrame
-            Index side, baseline and measure; columns ``baseline`` (its own measure), ``value`` (correlations: estimate
-            minus baseline; hours_off and price_off: 1 - estimate / baseline, the share of the distance that is saved),
-            ``low``, ``high`` (95 % interval of ``value`` over paired resamples: above 0, the estimate is better).
+            Index side, baseline and measure; columns ``baseline`` (its measure), ``value`` (correlations
+            and gain: estimate minus baseline; hours_off and price_off: 1 - estimate / baseline, the share of the
+            distance that is saved), ``low``, ``high`` (95 % interval of ``value`` over paired resamples: above 0, the
+            estimate is better).
         """
         gains, own = {}, []
         for (side, who, name), theirs in self._replicates.items():
@@ -133,21 +151,21 @@ class Validation:
         return table
 
     def curve(self) -> pd.DataFrame:
-        """Return the calibration curve: what was realised where so much was estimated.
+        """Return the calibration curve: realised USD by estimated USD.
 
         Returns
         -------
         DataFrame
-            Index side and bin: 0 where nothing was estimated, then ten of equal count by the estimate; columns
+            Index side and bin: bin 0 where nothing was estimated, then ten bins of equal count by the estimate; columns
             ``cells``, ``estimated`` (mean USD),
-            ``scaled`` (the same times realised over estimated USD of all: the curve is about shape), ``realised``
+            ``scaled`` (the same, scaled to the realised total, since the curve is about shape), ``realised``
             (mean USD), ``low``, ``high`` (its 95 % interval). On the line realised = scaled the estimate is right.
         """
         curve: pd.DataFrame = self._curve.copy()
         return curve
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one line an interval and side, as described above."""
+        """Return one line per interval and side, as described above."""
         frame: pd.DataFrame = self.frame.copy()
         return frame
 
@@ -179,14 +197,20 @@ class Validation:
                 f"{side:5}  {_span(m.loc['rank']):17}  {_span(m.loc['linear']):17}  {found:>41}  "
                 f"{_text(v['false_alarm'], '.0%'):>12}  {_text(v['hours_off'], '.1f'):>9}"
             )
-        lines.append(
-            "Beside rules that know no leverage, both sides (+: ahead; not clearly so if the interval holds 0):"
-        )
+        if not np.isnan(self.gain):
+            of = ("both", "even", "gain")
+            lead = "-" if of not in skill.index else _span(skill.loc[of, :], "+.3f")
+            lines.append(
+                f"Gain over move and volume, in intervals that moved 0.3 %: {_span(table.loc[('both', 'gain')])}; "
+                f"lead over levels even in 1/leverage {lead}."
+            )
+        lines.append("Compared with rules that know no mix, both sides (+: ahead; unclear if the interval holds 0):")
         for who, name in BASELINES.items():
             part = skill.loc["both"].loc[who]
-            rank, linear = (_span(part.loc[measure], "+.3f") for measure in ("rank", "linear"))
-            profile = f", price profile {_span(part.loc['price_off'], '+.0%')}" if self.priced else ""
-            lines.append(f"  {name:21} ranks {rank}, USD correlation {linear}{profile}")
+            told = {"rank": "ranks", "linear": "USD correlation", "price_off": "price profile"}
+            forms = {"price_off": "+.0%"}
+            known = [f"{told[m]} {_span(part.loc[m], forms.get(m, '+.3f'))}" for m in told if m in part.index]
+            lines.append(f"  {name:21} {', '.join(known)}")
         if self.priced:
             shares = ("covered", "row_hit_rate", "row_hit_best", "row_false_alarm")
             covered, found, best, alarms = (_text(getattr(self, name), ".0%") for name in shares)
@@ -207,7 +231,7 @@ class Validation:
 
 
 def spread(values: Floats, days: int) -> tuple[float, float, float]:
-    """Return a number and its 95 % interval, from the series' own (first) and the resamples'."""
+    """Return a number and its 95 % interval, from the value of the series (first) and of the resamples."""
     if days < LEAST_DAYS:
         return float(values[0]), np.nan, np.nan
     found = percentile_interval(float(values[0]), values[1:])

@@ -1,8 +1,8 @@
-"""Measures of an estimate and its baselines against what was realised, for the series and each of its resamples.
+"""Measures of an estimate and its baselines against realised liquidations, for the series and each resample.
 
 All return replicates: ``{(side, who, measure): (1 + draws,)}``, the series' own value first. ``who`` is "estimated" or
-a baseline. ``counts``, (1 + draws, D), says how often each resample takes each of the D days; ``day``, (S,), to which
-day each of the S scored intervals belongs.
+a baseline. ``counts``, (1 + draws, D), is how often each resample takes each of the D days; ``day``, (S,), is the
+day of each of the S scored intervals.
 """
 
 from __future__ import annotations
@@ -49,12 +49,21 @@ def of_sums(
     return found
 
 
+def of_gain(plain: Floats, added: Mapping[str, Floats], counts: Floats) -> Replicates:
+    """Return the share of squared errors, (D, 2) by day and side, that each estimate removes."""
+    found: Replicates = {}
+    for who, errors in added.items():
+        left = _by_side(who, "gain", errors, plain, counts)
+        found |= {key: 1.0 - values for key, values in left.items()}
+    return found
+
+
 def of_rows(
     cells: RowCells, stood: Mapping[str, Floats], step: Floats, counts: Floats, day: Ints, bright: float
 ) -> Replicates:
-    """Compare price rows: ``stood`` in each cell, (N,); ``step``, (H,), the height of a row as a fraction of the price.
+    """Compare price rows: ``stood`` by cell, (N,); ``step``, (H,), the height of a row as a fraction of the price.
 
-    ``day`` is that of each interval, scored or not, (H,).
+    ``day`` is the day of each interval, scored or not, (H,).
     """
     found: Replicates = {}
     for side, number in _PARTS.items():
@@ -68,7 +77,7 @@ def of_rows(
 
 
 def of_reach(missed: Floats, flagged: Floats, counts: Floats, day: Ints) -> Replicates:
-    """Return the share of bright rows, (H, 2) each, that price did not come to; ``day`` of each interval, (H,)."""
+    """Return the share of bright rows, (H, 2) each, that price did not reach; ``day`` of each interval, (H,)."""
     missed, flagged = (_daily(each, day, counts.shape[1]) for each in (missed, flagged))
     return _by_side("estimated", "unreached", missed, flagged, counts)
 
@@ -112,7 +121,7 @@ def _compared(
 
 
 def _by_side(who: str, name: str, above: Floats, below: Floats, counts: Floats) -> Replicates:
-    """Return ratios of sums over days, (D, 2) each, by side and of both."""
+    """Return ratios of sums over days, (D, 2) each, by side and for both."""
     return {
         (side, who, name): _ratio(*(counts @ np.atleast_2d(each[:, part].T).sum(axis=0) for each in (above, below)))
         for side, part in _PARTS.items()

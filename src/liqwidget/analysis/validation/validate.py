@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from ...checks import is_finite
 from ...errors import InputError
-from ...market import Market
+from ...market.market import Market
 from ...model.ledger import build_ledger
 from ...model.settings import shares
 from ..stats.day_resamples import day_counts
-from .baselines import BASELINES, a_day_before, fresh_range, range_volume, uniform, yesterday
+from .baselines import BASELINES, a_day_before, even, fresh_range, range_volume, uniform, yesterday
+from .gain import squared_errors
 from .held_out import SETTINGS, TICK, given_settings, held_out, settings_before
 from .price_rows import RowCells, brightest_unreached
 from .result import SIDES, Validation
-from .scores import curve, of_reach, of_rows, of_sums
+from .scores import curve, of_gain, of_reach, of_rows, of_sums
 
 if TYPE_CHECKING:
     from ..calibration.result import Calibration
@@ -28,9 +29,9 @@ def validate(
     market: Market,
     calibration: Calibration | None = None,
     *,
-    leverage_mix: Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
     decay_rate: float | str | None = None,
-    turnover: float | None = None,
+    turnover: float | str | None = None,
     every: str | None = None,
     start: Any = None,
     bin_size: float | None = None,
@@ -41,45 +42,45 @@ def validate(
     draws: int = 500,
     seed: int = 0,
 ) -> Validation:
-    """Hold the estimate against realised liquidations it has not seen, and against rules that know no leverage.
+    """Compare the estimate with realised liquidations it has not seen, and with rules that know no leverage mix.
 
-    Two questions are answered. Of each interval: price having gone where it went, how much was liquidated of each
-    side? The estimate knows the interval's own candles, as do the baselines; so this is conditional on the path, and
-    no prediction of direction. Of each price row, where realised liquidations have prices: of the rows that price came
-    to, were those liquidated that stood bright *before* the interval? Nothing uses anything later than the interval.
+    Two questions are answered. For each interval: given the path of price, how much was liquidated on each
+    side? The estimate uses the interval's own candles, as do the baselines; so this is conditional on the path, and
+    not a prediction of direction. For price rows, if realised liquidations have prices: of the rows that price
+    reached, were those liquidated that were bright *before* the interval? No data after the interval are used.
 
     Parameters
     ----------
     market
         Candles with realised liquidations: single events with or without price, or sums by interval.
     calibration
-        From :func:`liqwidget.calibrate`: its settings are used, and only intervals after the end of what it was fitted
+        From :func:`liqwidget.calibrate`: its settings are used, and only intervals after the data that it was fitted
         on are scored.
     leverage_mix
-        As for :func:`liqwidget.estimate`, fixed beforehand; None: "balanced". Neither this nor the next two nor the
-        rates below go with a calibration.
+        As for :func:`liqwidget.estimate`, fixed beforehand; None: "balanced". This, the next two and the
+        rates below exclude a calibration.
     decay_rate
-        Per hour; None or "auto": :func:`liqwidget.auto_decay_rate` of the candles before `start` alone.
+        Per hour; None or "auto": :func:`liqwidget.auto_decay_rate` of the candles before `start` only.
     turnover
-        None: 1.
+        As for :func:`liqwidget.estimate`; None or "auto": solved from the candles before `start` only.
     every
-        Length of an interval, as pandas has it: a whole number of candles, and of the realised sums' own steps. None:
+        Length of an interval, in pandas' notation: a whole number of candles, and of the realised sums' steps. None:
         the calibration's, else the step of the sums, or an hour for single liquidations.
     start
-        First moment that may be scored (UTC); what is before only feeds the ledger. None: after a third of the
-        market's time; with a calibration the end of what it was fitted on, but a day for the ledger to fill.
+        First moment that may be scored (UTC); earlier candles only feed the ledger. None: after a third of the
+        market's time; with a calibration the end of its data, but at least a day for the ledger to fill.
     bin_size
-        USD; None: the calibration's, else about 0.02 % of the price before `start`. The picture's default is coarser:
-        rows higher than what a candle sweeps cost correlation.
+        Height of the rows, USD; None: the calibration's, else that of the model (the largest 1-2-5 number that is at
+        most 0.03 % of the median close before `start`). Coarser rows cost rank and gain.
     maintenance_rate, fee_rate
         As for :func:`liqwidget.build_ledger`; None: 0.004 and 0.
     bright
         Share of the cells that counts as brightest, in (0, 1].
     block_days
-        Mean length of the blocks of UTC days that are resampled. An interval says how much days like these scatter:
-        few blocks, and what lasts longer than one, understate it. Under five days there is none.
+        Mean length of the resampled blocks of UTC days. An interval shows how much days like these vary:
+        few blocks, or effects longer than a block, understate it. With fewer than five days there is none.
     draws, seed
-        Resamples, and their seed. Of more than about 40,000 price rows fewer are ranked, at least 100.
+        Resamples, and their seed. With more than about 40,000 price rows fewer are ranked, at least 100.
 
     Returns
     -------
@@ -92,11 +93,12 @@ def validate(
 
     Notes
     -----
-    An interval is scored if all its candles are there and it lies between the first and the last realised liquidation
-    (within, none means 0). Baselines: ``range_volume``: the fall below the close before (longs), the rise above it
+    An interval is scored if all its candles exist and it lies between the first and the last realised liquidation
+    (empty ones count as 0). Baselines: ``range_volume``: the fall below the previous close (longs), the rise above it
     (shorts), times volume. ``fresh_range``: the part beyond the last interval's low or high counted twice. ``uniform``:
-    what opens, spread evenly in distance up to 25 % on each side, standing, decaying and swept like the estimate.
-    ``yesterday``: the estimate's profile of 24 h before, on its price rows, swept by this interval. On price rows the
+    what opens, spread evenly in distance up to 25 % on each side, which decays and is swept like the estimate.
+    ``even``: the model with 32 tiers of equal weight, evenly spaced in 1/leverage from 3x to 150x.
+    ``yesterday``: the estimate's profile of 24 h earlier, on its price rows, swept by this interval. On price rows the
     first two spread their amount evenly over the rows of their side.
 
     Examples
@@ -130,15 +132,18 @@ def validate(
         "range_volume": range_volume(intervals),
         "fresh_range": fresh_range(intervals),
         "uniform": evenly_swept,
+        "even": even(market, ledger, rate, intervals),
         "yesterday": yesterday(standing, grid, intervals),
     }
 
     days = np.unique(intervals.day[scored])
     counts = day_counts(len(days), draws, block_days, seed)
-    day = np.minimum(np.searchsorted(days, intervals.day), len(days) - 1)  # means something where scored
+    day = np.minimum(np.searchsorted(days, intervals.day), len(days) - 1)  # only valid where scored
     found = of_sums(amounts, true, intervals, scored, counts, day[scored], bright)
+    if errors := squared_errors(amounts, true, intervals, scored, day, len(days)):
+        found |= of_gain(*errors, counts)
     found |= of_reach(*brightest_unreached(standing, grid, intervals, scored, bright), counts, day)
-    events, priced, covered = market.liquidations, 0.0, np.nan
+    events, priced, covered = cast("pd.DataFrame", market.liquidations), 0.0, np.nan  # held_out refuses None
     when = events["time"].dt.tz_localize(None).to_numpy()
     events = events[(when >= intervals.time[scored][0]) & (when < intervals.end[scored][-1])]
     with_price = events[events["price"].notna()]
