@@ -1,4 +1,4 @@
-"""Tables as files: they are what density, profile, clusters and selected() say, and what a view may ask for."""
+"""Tables as files: they equal density, profile, clusters and selected(); and the requests that a view may make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import queue
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.market import Origin
+from liqwidget.market.origin import Origin
 from liqwidget.widget import tables
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 ROWS = ["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd"]
+LEVELS_OF_A_BOX = ["symbol", "price_low", "price_high", "long_usd", "short_usd", "first_utc", "last_utc"]
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +32,14 @@ def market():
 
 @pytest.fixture
 def hm(market):
-    widget = lw.LiquidationHeatmap(market, decay_rate=0.05)
+    widget = lw.LiquidationHeatmap(market, decay_rate=0.05, turnover=1.0)
     yield widget
     widget.close()
 
 
 @pytest.fixture
 def answers(hm, monkeypatch):
-    """What the widget sends, as (content, bytes or None)."""
+    """The widget's messages, as (content, bytes or None)."""
     sent: queue.Queue = queue.Queue()
     monkeypatch.setattr(hm, "send", lambda content, buffers=None: sent.put((content, buffers and buffers[0])))
     return sent
@@ -94,25 +96,42 @@ def test_a_grid_is_every_row_of_the_candles_in_view_in_whatever_parts_it_is_made
     found = read(hm, "grid", tmp_path)
     frame = hm.density.to_frame()
     wanted = frame[frame["time"].between(*market.candles.index[[20, 120]])].reset_index(drop=True)
-    assert found["time_utc"].tolist() == wanted["time"].tolist()
-    np.testing.assert_allclose((found["price_low"] + found["price_high"]) / 2, wanted["price"], rtol=1e-12)
-    np.testing.assert_array_equal(found["estimate_usd"], wanted["density"])
+    # A bin that contains the close has a line for each side.
+    whole = found.groupby(["time_utc", "price_low", "price_high"], observed=True)["estimate_usd"].sum().reset_index()
+    assert 0 <= len(found) - len(whole) <= 101
+    assert whole["time_utc"].tolist() == wanted["time"].tolist()
+    np.testing.assert_allclose((whole["price_low"] + whole["price_high"]) / 2, wanted["price"], rtol=1e-12)
+    np.testing.assert_allclose(whole["estimate_usd"], wanted["density"], rtol=1e-6)
+    close = market.candles["close"].reindex(found["time_utc"]).to_numpy()
+    assert (found["price_low"] < close)[found["side"] == "long"].all()
+    assert (found["price_high"] > close)[found["side"] == "short"].all()
     assert pq.ParquetFile(tmp_path / "grid.parquet").num_row_groups >= min(500_000 // cells, 5)
 
 
 def test_a_selection_is_what_selected_says(hm, market, tmp_path):
     close = market.candles["close"]
     hm.selection = look(market, 30, 50) | {"price_low": close.min() * 0.9, "price_high": close.max()}
-    found, wanted = read(hm, "selection", tmp_path), hm.selected()
+    found, wanted = read(hm, "cells", tmp_path), hm.selected(cells=True)
     assert len(found) == len(wanted) > 100
     assert found["side"].tolist() == wanted["side"].tolist()
     np.testing.assert_array_equal(found["estimate_usd"], wanted["density"])
-    hm.selection = hm.selection | {"price_low": 1, "price_high": 2}
+    wanted = hm.selected()
     for ending in ("parquet", "csv"):
-        assert list(read(hm, "selection", tmp_path, ending)) == ROWS
-        assert len(read(hm, "selection", tmp_path, ending)) == 0
+        found = read(hm, "selection", tmp_path, ending)
+        assert list(found) == LEVELS_OF_A_BOX
+        assert len(found) == len(wanted) > 20
+        np.testing.assert_allclose((found["price_low"] + found["price_high"]) / 2, wanted["price"], rtol=1e-12)
+        for side in ("long", "short"):
+            np.testing.assert_allclose(found[f"{side}_usd"], wanted[side], rtol=1e-6)
+        for end in ("first", "last"):
+            assert pd.to_datetime(found[f"{end}_utc"]).tolist() == wanted[end].tolist()
+    hm.selection = hm.selection | {"price_low": 1, "price_high": 2}
+    for what, columns in (("cells", ROWS), ("selection", LEVELS_OF_A_BOX)):
+        for ending in ("parquet", "csv"):
+            assert list(read(hm, what, tmp_path, ending)) == columns
+            assert len(read(hm, what, tmp_path, ending)) == 0
     hm.selection = {name: value + 1e12 * name.startswith("time") for name, value in hm.selection.items()}
-    assert len(read(hm, "selection", tmp_path)) == 0
+    assert len(read(hm, "cells", tmp_path)) == len(read(hm, "selection", tmp_path)) == len(hm.selected()) == 0
 
 
 def test_without_a_view_or_with_one_of_other_times_all_candles_are_in_it(hm, tmp_path):
@@ -122,12 +141,13 @@ def test_without_a_view_or_with_one_of_other_times_all_candles_are_in_it(hm, tmp
     pd.testing.assert_frame_equal(read(hm, "grid", tmp_path), whole)
 
 
-def test_candles_are_not_merged_and_the_last_column_in_view_is_in_it_whole(tmp_path):
+@pytest.mark.slow
+def test_the_last_candle_in_view_is_the_one_of_the_levels_however_many_there_are(tmp_path):
     market = walk(5_200, seed=2, price=60_000, tick=0.1, step_minutes=1, oi=False)
     hm = lw.LiquidationHeatmap(market, bin_size=1000)
-    hm.visible = look(market, 100, 200)  # two candles a column: 200 and 201
-    assert read(hm, "grid", tmp_path)["time_utc"].nunique() == 102
-    assert read(hm, "levels", tmp_path)["time_utc"].iloc[0] == market.candles.index[201]
+    hm.visible = look(market, 100, 200)
+    assert read(hm, "grid", tmp_path)["time_utc"].nunique() == 101
+    assert read(hm, "levels", tmp_path)["time_utc"].iloc[0] == market.candles.index[200]
     hm.visible = look(market, 100, -1)
     assert read(hm, "levels", tmp_path)["time_utc"].iloc[0] == market.candles.index[-1]
 
@@ -139,9 +159,13 @@ def test_csv_and_parquet_say_the_same(hm, market, tmp_path):
     hm.visible, hm.selection = look(market, 0, 40), look(market, 0, 9) | {"price_low": 1, "price_high": 1e6}
     for what in tables.TABLES:
         text, whole = read(hm, what, tmp_path, "csv"), read(hm, what, tmp_path)
-        text["time_utc"] = pd.to_datetime(text["time_utc"]).dt.as_unit("ms")
-        text["estimate_usd"] = text["estimate_usd"].astype(whole["estimate_usd"].dtype)
-        pd.testing.assert_frame_equal(text, whole.astype({"symbol": str, "side": str}), check_dtype=False, rtol=1e-15)
+        for name in text:
+            if name.endswith("_utc"):
+                text[name] = pd.to_datetime(text[name]).dt.as_unit("ms")
+            elif name.endswith("_usd"):
+                text[name] = text[name].astype(whole[name].dtype)
+        words = {name: str for name in ("symbol", "side") if name in text}
+        pd.testing.assert_frame_equal(text, whole.astype(words), check_dtype=False, rtol=1e-15)
     data = (tmp_path / "levels.csv").read_bytes()
     assert data.count(b"\r\n") == data.count(b"\n") == len(read(hm, "levels", tmp_path)) + 1
     assert b"Z," in data.split(b"\r\n")[1]
@@ -159,9 +183,10 @@ def test_parquet_knows_what_it_is(hm, market, tmp_path):
         "interval": "5m",
         "simulated": market.simulated,
         "source": "",
-        "leverage_mix": {"3": 25, "5": 30, "10": 25, "20": 14, "50": 5, "100": 1},
+        "leverage_mix": {"3": 25, "5": 23, "10": 19, "20": 15, "50": 10, "100": 5, "150": 3},
         "decay_rate": 0.05,
         "bin_size": hm.bin_size,
+        "row_size": hm.ledger.bin_size,
         "maintenance_rate": 0.004,
         "fee_rate": 0.0,
         "turnover": 1.0,
@@ -193,9 +218,9 @@ def test_times_below_a_second_are_kept(market, tmp_path):
     [
         ("x.xlsx", "levels", r"^export: wanted a file ending in \.csv or \.parquet; got 'x.xlsx'"),
         ("x", "levels", r"^export: wanted a file ending in"),
-        ("x.csv", "profile", r"^export: wanted one of grid, levels, clusters, selection; got 'profile'"),
+        ("x.csv", "profile", r"^export: wanted one of grid, levels, clusters, selection, cells; got 'profile'"),
         ("x.csv", ["grid"], "^export: wanted one of"),
-        ("x.parquet", "selection", r"^export: nothing is selected\. Shift-drag"),
+        ("x.parquet", "selection", r"^export: wanted a selection; got None\. Select a box"),
     ],
 )
 def test_what_cannot_be_written_is_said(hm, tmp_path, name, what, words):
@@ -213,12 +238,12 @@ def test_a_file_appears_whole_or_not_at_all(hm, tmp_path, monkeypatch):
         hm.export(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    hm.export(tmp_path / "levels.csv")  # needs none
+    hm.export(tmp_path / "levels.csv")  # CSV needs no pyarrow
     with pytest.raises(FileNotFoundError, match="nowhere"):
         hm.export(tmp_path / "nowhere" / "levels.csv")
 
 
-# What a view may ask for
+# Requests that a view may make
 
 
 def test_a_view_gets_the_table_of_its_own_times_as_bytes(hm, market, tmp_path, answers):
@@ -235,7 +260,7 @@ def test_a_view_gets_the_table_of_its_own_times_as_bytes(hm, market, tmp_path, a
     ("content", "words"),
     [
         ({"what": "../../etc/passwd"}, "export: wanted one of"),
-        ({"what": "selection"}, "nothing is selected"),
+        ({"what": "selection"}, "wanted a selection"),
         ({"what": ["grid"]}, "was not understood"),
         ({"what": None}, "was not understood"),
         ({"time_from": float("nan")}, "was not understood"),
@@ -285,10 +310,27 @@ def test_one_table_is_made_at_a_time(hm, answers, monkeypatch):
     content, data = answers.get(timeout=20)
     assert content["id"] == "first"
     assert data
-    assert hm._asked.acquire(timeout=20)
-    hm._asked.release()
+    assert hm._exporter.busy.acquire(timeout=20)
+    hm._exporter.busy.release()
     ask(hm, number="after")
     assert answers.get(timeout=20)[0] == {"type": "file", "id": "after", "problem": ""}
+
+
+def test_a_thread_that_cannot_be_started_is_said_and_forgotten(hm, answers, monkeypatch):
+    from threading import Thread
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "start", refuse)
+        for number in ("first", "second"):
+            ask(hm, number=number)
+            content, data = answers.get_nowait()
+            assert (content["id"], data) == (number, None)
+            assert "this system starts no more" in content["problem"]
+    ask(hm, number="after")
+    assert answers.get(timeout=20)[1] is not None
 
 
 def test_what_is_too_large_to_send_is_refused_before_it_is_computed(monkeypatch):
@@ -306,8 +348,8 @@ def test_a_failure_that_nobody_foresaw_is_answered_without_its_text(hm, answers,
     monkeypatch.setattr(tables.Taken, "standing", lambda *_: 1 / 0)
     ask(hm)
     assert answers.get(timeout=20)[0]["problem"] == "Python could not make this table; its log says why"
-    assert hm._asked.acquire(timeout=20)
-    hm._asked.release()
+    assert hm._exporter.busy.acquire(timeout=20)
+    hm._exporter.busy.release()
 
 
 anything = st.recursive(
@@ -322,7 +364,7 @@ def test_no_message_raises_or_writes(hm, answers, tmp_path, content):
     assert list(tmp_path.iterdir()) == []
 
 
-# What the browser is told of where the market comes from
+# How the browser learns where the market comes from
 
 
 def test_the_frames_say_how_the_market_can_be_had_again(market):
@@ -330,7 +372,7 @@ def test_the_frames_say_how_the_market_can_be_had_again(market):
     candles = sample.candles
     cut = sample.between("2026-01-08", "2026-01-09")
     moved = candles.assign(volume=candles["volume"] * 2)
-    label = {"symbol": sample.symbol, "exchange": sample.exchange, "simulated": True}
+    label: dict[str, Any] = {"symbol": sample.symbol, "exchange": sample.exchange, "simulated": True}
     wanted = [
         (sample, "sample"),
         (cut, "sample"),
@@ -339,11 +381,11 @@ def test_the_frames_say_how_the_market_can_be_had_again(market):
         (lw.Market.from_frame(candles, **label | {"symbol": "X"}), ""),
         (sample.append(candles.tail(1).set_axis(candles.index[-1:] + pd.Timedelta("5min"))), ""),
         (market, ""),
-        (market._with(Origin("binance", fetched=1)), "fetch"),
-        (market._with(Origin("archive of binance, 3 files")), ""),
+        (market.with_origin(Origin("binance", fetched=1)), "fetch"),
+        (market.with_origin(Origin("archive of binance, 3 files")), ""),
     ]
     for one, origin in wanted:
         meta = decode_frame(lw.LiquidationHeatmap(one, bin_size=1000)._bars).meta
         assert (meta["origin"], meta["last"]) == (origin, one.candles.index[-1].value // 10**6)
-    meta = decode_frame(lw.LiquidationHeatmap(market, turnover=0.5)._ledger).meta
+    meta = decode_frame(lw.LiquidationHeatmap(market, turnover=0.5)._model).meta
     assert meta["settings"] == {"maintenance_rate": 0.004, "fee_rate": 0.0, "turnover": 0.5, "span": 0.25}

@@ -1,4 +1,4 @@
-"""Whatever a browser sends over the widget's own channel, Python's values stay as they were or become valid ones."""
+"""Hostile messages over the widget's own channel leave every Python value unchanged or replace it by a valid one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
-from liqwidget.widget.heatmap import PALETTES, SCALES, WRITABLE
+from liqwidget.widget.synced import CONTRASTS, LAYERS, PALETTES, PRICE_AXES, SCALES, WRITABLE
+from liqwidget.widget.visible import RANGES
 from markets import walk
 
 #: What may never change, whatever comes.
-KEPT = ("_esm", "_css", "_bars", "_events", "_positions", "_presets", "_live", "theme", "height", "comm")
+KEPT = (
+    "_esm",
+    "_css",
+    "_bars",
+    "_events",
+    "_positions",
+    "_presets",
+    "_live",
+    "near",
+    "score",
+    "_near_rules",
+    "linked",
+    "theme",
+    "height",
+    "comm",
+)
 NUMBERS = st.one_of(
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=True, allow_infinity=True),
@@ -31,21 +47,31 @@ JSON = st.recursive(
 )
 SHARES = st.floats(-0.2, 1.2)
 TIMES = st.floats(0, 1e13)
-#: What is right, or nearly so, for each of the traits.
+#: Valid or nearly valid values for each trait.
 ALMOST = {
     "leverage_mix": st.dictionaries(
         st.sampled_from(["3", "5", "10", "20.0", "100"] * 3 + ["7", "x"]), st.floats(-1, 99)
     ),
     "decay_rate": st.floats(-1, 20),
+    "decay_auto": st.booleans(),
+    "bin_auto": st.booleans(),
+    "_auto_bin": st.one_of(st.sampled_from([10, 20, 50.0, 100, 200]), st.floats(1, 5_000)),
     "bin_size": st.one_of(st.sampled_from([10, 20, 50.0, 100, 200]), st.floats(1, 5_000)),
     "palette": st.sampled_from([*PALETTES, "jet"]),
     "scale": st.sampled_from([*SCALES, "cube"]),
+    "contrast": st.sampled_from([*CONTRASTS, "half"]),
+    "price_axis": st.sampled_from([*PRICE_AXES, "percent"]),
     "threshold": st.tuples(SHARES, SHARES).map(list),
     "opacity": SHARES,
     "swept": st.booleans(),
     "bubbles": st.booleans(),
+    "layer": st.sampled_from([*LAYERS, "neither"]),
     "shock": st.one_of(st.none(), st.floats(-1.2, 12)),
-    "visible": st.fixed_dictionaries({"time_from": TIMES, "time_to": TIMES}),
+    "as_of": st.one_of(st.none(), TIMES, st.floats(1.7e12, 1.8e12)),
+    "visible": st.fixed_dictionaries(
+        {"time_from": TIMES, "time_to": TIMES},
+        optional={"price_low": TIMES, "price_high": TIMES, "range": st.sampled_from(["24h", "1m", "2d"])},
+    ),
     "selection": st.fixed_dictionaries(dict.fromkeys(["time_from", "time_to", "price_low", "price_high"], TIMES)),
 }
 
@@ -58,16 +84,16 @@ def hm():
 
 
 def states(hm):
-    """Return updates: of traits that may be written with values that may be right, and of anything with anything."""
+    """Return updates: writable traits with possibly valid values, or any names with any values."""
     anything = st.sampled_from(sorted([*hm.keys, "comm", "__class__", "_lock", "set_state", "nothing"]))
     right = st.fixed_dictionaries({}, optional={name: st.one_of(*[good] * 7, JSON) for name, good in ALMOST.items()})
     return st.one_of(right, right, st.dictionaries(anything, JSON, max_size=5))
 
 
 def send(hm, data, buffers=()):
-    """Deliver a message as the kernel does; what ipywidgets would only log is raised."""
+    """Deliver a message as the kernel does; errors that ipywidgets would only log are raised."""
     failed = logging.Handler(logging.WARNING)
-    failed.emit = lambda record: failures.append(record.getMessage())
+    failed.emit = lambda record: failures.append(record.getMessage())  # type: ignore[method-assign]
     failures: list[str] = []
     hm.log.addHandler(failed)
     try:
@@ -86,28 +112,36 @@ def is_number(value, low=-math.inf, high=math.inf):
 
 
 def check(hm):
-    """Every value that a browser may write is one that Python itself could have set, and the numbers follow."""
+    """Every writable value is one that Python could have set itself, and the density can be computed."""
     assert hm.leverage_mix
     assert set(hm.leverage_mix) <= set(hm.ledger.leverage.tolist())
     assert all(is_number(weight, 0) for weight in hm.leverage_mix.values())
     assert sum(hm.leverage_mix.values()) > 0
     assert is_number(hm.decay_rate, 0)
     assert is_number(hm.bin_size, 1e-12)
-    assert hm.ledger.bin_size == hm.bin_size
+    rows = hm.bin_size / hm.ledger.bin_size
+    assert rows >= 1
+    assert abs(rows - round(rows)) <= 1e-9 * rows
     assert len(hm.ledger.price_edges) - 1 <= 70_000
     assert hm.palette in PALETTES
     assert hm.scale in SCALES
+    assert hm.contrast in CONTRASTS
+    assert hm.price_axis in PRICE_AXES
     assert 0 <= hm.threshold[0] < hm.threshold[1] <= 1
     assert is_number(hm.opacity, 0, 1)
     assert type(hm.swept) is bool
     assert type(hm.bubbles) is bool
+    assert hm.layer in LAYERS
     assert hm.shock is None or is_number(hm.shock, -0.99, 10)
-    for box in (hm.selection, hm.visible):
+    view = dict(hm.visible or {})
+    assert view.pop("range", "24h") in RANGES
+    for box in (hm.selection, view):
         assert box is None or all(map(is_number, box.values()))
     assert hm._status["state"] in ("idle", "error")
     assert len(hm._status["message"]) <= 500
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_thousand_messages_leave_values_unchanged_or_valid(hm, data):
@@ -123,12 +157,15 @@ def test_a_thousand_messages_leave_values_unchanged_or_valid(hm, data):
     )
     send(hm, message)
     assert {name: getattr(hm, name) for name in KEPT} == kept
-    for name in WRITABLE - state.keys():
+    groups = ({"decay_rate", "decay_auto"}, {"bin_size", "bin_auto", "_auto_bin"})
+    linked = {name for group in groups if group & state.keys() for name in group}
+    for name in WRITABLE - state.keys() - linked:
         assert getattr(hm, name) == before[name], f"{name} was not written"
     check(hm)
     assert np.isfinite(hm.density.values.sum(dtype=float))
 
 
+@pytest.mark.slow
 def test_a_flood_leaves_memory_flat(hm):
     def flood(n):
         for i in range(n):
@@ -137,7 +174,11 @@ def test_a_flood_leaves_memory_flat(hm):
             send(hm, {"method": "update", "state": {"visible": box, f"x{i}": "y" * 100}, "buffer_paths": []})
             send(hm, {"method": "update", "state": {"decay_rate": "x" * 1000, "opacity": i % 100 / 99}})
             send(
-                hm, {"method": "custom", "content": {"type": "resync", "revision": hm._picture.revision, "events": {}}}
+                hm,
+                {
+                    "method": "custom",
+                    "content": {"type": "resync", "revision": hm._shown.picture.revision, "events": {}},
+                },
             )
 
     flood(500)
@@ -166,9 +207,13 @@ def test_no_nasty_value_gets_in_or_raises(hm, name):
         "visible": None,
         "leverage_mix": None,
         "shock": None,
+        "as_of": None,
         "swept": True,
         "bubbles": True,
-    }  # all right there
+        "decay_auto": True,
+        "bin_auto": True,
+        "_auto_bin": None,
+    }  # each value is valid for its trait
     for bad in [*NASTY, NASTY[:4], {"time_from": 10**400, "time_to": 1}]:
         if name not in meant or bad is not meant[name]:
             send(hm, {"method": "update", "state": {name: bad}, "buffer_paths": []})

@@ -1,4 +1,4 @@
-"""The page without a kernel, and the still picture for saved notebooks, as text and bytes."""
+"""The page without a kernel, and the still picture for saved notebooks, tested as text and bytes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import ipywidgets
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 import liqwidget as lw
+from liqwidget.checks import usd_text
 from liqwidget.errors import InputError, LiqError
 from liqwidget.widget.html_page import WIDGET_VIEW, entry
-from liqwidget.widget.still_image import _ANCHORS, HEIGHT, WIDTH, Look, draw_still
+from liqwidget.widget.synced import static
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL = ROOT.parent / "shared" / "data" / "btcusdt_5m_2025-12_2026-02.csv.gz"
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=a()>\"'&"
 MB = 1_000_000
 
@@ -35,13 +37,13 @@ class Element:
 
 
 class Page(HTMLParser):
-    """The elements of a page in their order, each with the text up to the next tag of either kind."""
+    """The elements of a page in order, each with its text up to the next start or end tag."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[Element] = []
         self.comments: list[str] = []
-        self.inside = False  # an element's own text ends where a child or the element itself does
+        self.inside = False  # an element's own text ends at its first child or at its end
         self.feed(html)
         self.close()
 
@@ -88,14 +90,13 @@ def small(symbol: str = "TEST", **traits) -> lw.LiquidationHeatmap:
 
 
 def test_a_week_of_the_sample_fits_in_the_budget(html) -> None:
-    assert 0.4 * MB < len(html.encode()) <= 1.2 * MB
+    assert 0.2 * MB < len(html.encode()) <= 0.45 * MB
 
 
-def test_a_week_of_the_real_market_fits_in_the_budget() -> None:
-    if not REAL.is_file():
-        pytest.skip("the real candles lie beside the checkout, and here they do not")
-    market = lw.Market.from_frame(pd.read_csv(REAL).tail(2016), symbol="BTCUSDT", exchange="binance")
-    assert len(lw.LiquidationHeatmap(market).to_html().encode()) <= 1.2 * MB
+def test_a_week_of_the_real_market_fits_in_the_budget(shared_data) -> None:
+    candles = pd.read_csv(shared_data("btcusdt_5m_2025-12_2026-02.csv.gz")).tail(2016)
+    market = lw.Market.from_frame(candles, symbol="BTCUSDT", exchange="binance")
+    assert len(lw.LiquidationHeatmap(market).to_html().encode()) <= 0.45 * MB
 
 
 def test_the_page_is_the_same_twice(sample, html) -> None:
@@ -108,8 +109,8 @@ def test_nothing_in_it_is_fetched(sample, html) -> None:
     links = [(e.tag, v) for e in page.elements for name, v in e.attributes.items() if name in ("src", "href", "action")]
     assert [link for link in links if not link[1].startswith("data:image/png;base64,")] == []
     assert not {"link", "iframe", "object", "embed", "base", "form"} & {e.tag for e in page.elements}
-    # The bundle names a name space, a licence and the chart's maker, who is linked.
-    own = html.replace(sample._esm, "")
+    # The bundle contains an XML namespace, a licence and a link to the maker of the chart library.
+    own = html.replace(static("index.js"), "")
     assert len(own) < len(html) - 100_000
     assert not re.search(r"(https?|wss?|ftp):|[\"'(]//", own)
     assert not re.search(r"@import|url\(", sample._css)
@@ -148,11 +149,11 @@ def test_it_carries_the_picture_and_the_settings(sample, html) -> None:
         e.attributes["data-frame"]: decode_frame(base64.b64decode(e.text, validate=True))
         for e in page.all("script", type="application/octet-stream;base64")
     }
-    assert set(frames) == {"bars", "ledger", "events"}
-    ledger = decode_frame(sample._ledger)
-    assert frames["ledger"].meta == ledger.meta
-    for name, array in ledger.arrays.items():
-        np.testing.assert_array_equal(frames["ledger"].arrays[name], array)
+    assert set(frames) == {"bars", "model", "events"}
+    assert frames["model"].meta == decode_frame(sample._model).meta
+    bars = decode_frame(sample._bars)
+    for name, array in bars.arrays.items():
+        np.testing.assert_array_equal(frames["bars"].arrays[name], array)
     np.testing.assert_array_equal(frames["bars"].arrays["close"], sample.market.candles["close"])
 
 
@@ -221,7 +222,7 @@ def test_a_file_is_written_and_a_title_must_be_text(tmp_path) -> None:
     assert hm.to_html(tmp_path / "page.html", title="Föö") is None
     assert (tmp_path / "page.html").read_bytes() == hm.to_html(title="Föö").encode()
     with pytest.raises(InputError, match="title: wanted text or None; got int"):
-        hm.to_html(title=3)
+        hm.to_html(title=3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -243,73 +244,6 @@ def test_the_bundle_is_called_by_the_name_it_has() -> None:
     assert entry("let $b=1;export{a as default,$b as openPage};\n").endswith("\n$b(document);\n")
 
 
-def test_palettes_are_those_of_the_browser() -> None:
-    text = (ROOT / "js" / "src" / "base" / "colour.ts").read_text(encoding="utf-8")
-    assert dict(re.findall(r'^  (\w+): "([0-9a-f ]{80,})"', text, re.MULTILINE)) == _ANCHORS
-
-
-def test_the_still_picture_is_a_png_of_its_size(sample) -> None:
-    png = sample._still().png
-    image = Image.open(io.BytesIO(png))
-    image.verify()
-    assert (image.format, image.size) == ("PNG", (WIDTH, HEIGHT))
-    assert len(png) <= 150_000
-
-
-def test_the_still_picture_shows_density_and_candles_where_they_are() -> None:
-    market = lw.Market.from_frame(walk(90, seed=5).candles, symbol="TEST")
-    ledger = lw.build_ledger(market, (5, 25), span=0.5)
-    weights = [0.5, 0.5]
-    got = pixels(draw_still(market, ledger, 0.02, weights, Look(threshold=(0.0, 1.0))).png).astype(int)
-    candles, density = market.candles, ledger.replay(0.02, weights)
-    low, high = candles["low"].min(), candles["high"].max()
-    top, bottom = high + (high - low) / 3, low - (high - low) / 3
-    up, down, ground = (0x3F, 0xE0, 0xB0), (0xFF, 0x6F, 0x7D), (0x0C, 0x0A, 0x1A)
-    seen = {"heat": 0, "ground": 0}
-    for t in range(0, 90, 7):
-        x = round((t + 0.4) * WIDTH / 90)
-        body = got[int((top - candles["high"].iloc[t]) / (top - bottom) * HEIGHT), x]
-        assert tuple(body) == (up if candles["close"].iloc[t] >= candles["open"].iloc[t] else down)
-        for y in range(5, HEIGHT, 31):
-            price = top - (y + 0.5) * (top - bottom) / HEIGHT
-            if candles["low"].iloc[t] - 1 < price < candles["high"].iloc[t] + 1:
-                continue
-            row = int(price / ledger.bin_size - ledger.grid.first)
-            if tuple(got[y, x]) == ground:
-                # A pixel may reach into the next row.
-                assert density.values[row, t] < density.values.max() * 2e-3
-                seen["ground"] += 1
-            else:
-                assert density.values[row - 1 : row + 2, t].max() >= density.values.max() * 1e-3
-                seen["heat"] += 1
-    assert min(seen.values()) > 10
-
-
-@pytest.mark.parametrize("scale", ["linear", "sqrt", "log"])
-def test_brighter_is_denser_on_every_scale(scale) -> None:
-    hm = small(scale=scale, threshold=(0.0, 1.0))
-    seen = pixels(hm._still().png).astype(int).sum(axis=2)
-    assert len(np.unique(seen)) > 20
-    dim = small(scale=scale, threshold=(0.4, 1.0))
-    assert (pixels(dim._still().png) == (0x0C, 0x0A, 0x1A)).all(axis=2).mean() > 0.3
-
-
-@pytest.mark.parametrize("candles", [1, 2, 719, 720, 721, 2000])
-def test_any_number_of_candles_makes_a_picture(candles) -> None:
-    market = lw.Market.from_frame(walk(candles, seed=2).candles, symbol="TEST")
-    hm = lw.LiquidationHeatmap(market)
-    assert pixels(hm._still().png).shape == (HEIGHT, WIDTH, 3)
-    assert hm.to_html().count('data-frame="') == 2
-
-
-def test_a_flat_market_without_volume_makes_an_empty_picture() -> None:
-    time_ = pd.date_range("2026-01-01", periods=5, freq="h", tz="UTC")
-    flat = pd.DataFrame({"time": time_, "open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0, "volume": 0.0})
-    hm = lw.LiquidationHeatmap(lw.Market.from_frame(flat, symbol="FLAT"))
-    assert (pixels(hm._still().png) == (0x0C, 0x0A, 0x1A)).all(axis=2).mean() > 0.9
-    assert len(hm._still().clusters) == 1
-
-
 def test_the_caption_and_the_clusters_are_those_of_the_last_candle(sample) -> None:
     made = sample._still()
     assert made.title == "BTCUSDT-SIM · simulated · 5m"
@@ -317,9 +251,7 @@ def test_the_caption_and_the_clusters_are_those_of_the_last_candle(sample) -> No
     assert made.caption.endswith("Estimate, not a forecast.")
     wanted = sample.density.clusters(top=5)
     assert [line[0] for line in made.clusters[1:]] == wanted["side"].tolist()
-    assert [float(line[3].replace(",", "")) for line in made.clusters[1:]] == pytest.approx(
-        wanted["notional"].tolist(), abs=1
-    )
+    assert [line[3] for line in made.clusters[1:]] == [usd_text(amount) for amount in wanted["notional"]]
 
 
 def test_the_bundle_has_the_view_and_the_picture_and_is_made_quickly(sample) -> None:
@@ -330,19 +262,18 @@ def test_the_bundle_has_the_view_and_the_picture_and_is_made_quickly(sample) -> 
     png = base64.b64decode(page.one("img").attributes["src"].removeprefix("data:image/png;base64,"))
     assert png == sample._still().png
     assert len(json.dumps(data)) < 250_000
-    # A ratio, so that it holds on any machine: a view costs at most three times what it cost without the picture.
-    took = {"picture": [], "widget": []}
-    for _ in range(3):
-        for name, make in (("picture", sample._still), ("widget", lambda: lw.LiquidationHeatmap(sample.market))):
-            start = time.perf_counter()
+    # A ratio of CPU times holds on any machine. With axes and words the picture has four times the pixels of before.
+    took: dict[str, list[float]] = {"picture": [], "ledger": []}
+    for _ in range(40):  # the least of many, on a machine with other work
+        for name, make in (("picture", sample._still), ("ledger", lambda: lw.LiquidationHeatmap(sample.market).ledger)):
+            start = time.thread_time()
             make()
-            took[name].append(time.perf_counter() - start)
-    assert min(took["picture"]) < 2 * min(took["widget"])
+            took[name].append(time.thread_time() - start)
+    assert min(took["picture"]) < 2.5 * min(took["ledger"])
 
 
 def test_a_display_is_the_view_and_then_the_picture_but_inside_an_output_the_view_alone(monkeypatch) -> None:
     import IPython.display
-    import ipywidgets
 
     shown = []
     monkeypatch.setattr(IPython.display, "display", lambda data, **_: shown.append(sorted(data)))
@@ -357,3 +288,75 @@ def test_a_display_is_the_view_and_then_the_picture_but_inside_an_output_the_vie
     out.close()
     hm._ipython_display_()
     assert len(shown) == 3
+
+
+@pytest.fixture
+def displayed(monkeypatch, tmp_path):
+    """Have a shell of IPython display a thing; returns the mime bundles that it publishes."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+    from traitlets.config import Config
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def display(thing) -> list[dict]:
+        with capture_output() as seen:
+            data, _ = shell.display_formatter.format(thing)
+        return [output.data for output in seen.outputs] + ([data] if data else [])
+
+    yield display
+    InteractiveShell.clear_instance()
+
+
+def pictures(bundle) -> list[str]:
+    return re.findall(r'<img alt="([^"]+)', bundle["text/html"])
+
+
+def test_boxes_leave_the_pictures_of_the_heatmaps_inside_and_no_text_above(displayed) -> None:
+    a, b = small("AAA"), small("BBB")
+    row = ipywidgets.HBox([a])
+    for box, symbols in (
+        (row, ["AAA"]),
+        (ipywidgets.Tab([ipywidgets.VBox([ipywidgets.Label("x"), b]), row]), ["BBB", "AAA"]),
+        (ipywidgets.Accordion([row, ipywidgets.VBox([a])]), ["AAA"]),  # once
+        (ipywidgets.GridBox([a, b]), ["AAA", "BBB"]),
+    ):
+        view, picture = displayed(box)
+        assert view[WIDGET_VIEW]["model_id"] == box.model_id
+        assert view["text/plain"] == ""
+        assert [alt.split(" ")[0] for alt in pictures(picture)] == symbols
+        assert picture["text/plain"].startswith(f"{type(box).__name__}(children=")
+    view, picture = displayed(a)
+    assert (view["text/plain"], picture["text/plain"]) == ("", repr(a))
+
+
+def test_boxes_without_a_heatmap_and_those_of_others_are_displayed_as_ever(displayed) -> None:
+    class Own(ipywidgets.HBox):
+        def _ipython_display_(self) -> None:
+            print("mine")
+
+    box = ipywidgets.HBox([ipywidgets.Label("x")])
+    before = displayed(box)
+    small()
+    assert displayed(box) == before
+    assert sorted(before[0]) == [WIDGET_VIEW, "text/plain"]
+    assert displayed(Own([small()])) == []
+
+
+def test_a_way_of_displaying_boxes_that_somebody_registered_stays(displayed) -> None:
+    from IPython import get_ipython
+
+    seen: list[object] = []
+    get_ipython().display_formatter.ipython_display_formatter.for_type(ipywidgets.Box, seen.append)
+    box = ipywidgets.HBox([small()])
+    assert displayed(box) == []
+    assert seen == [box]
+
+
+def test_a_saved_notebook_of_a_week_is_small(sample) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import liqwidget as lw")])
+    notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=sample._repr_mimebundle_()[0])]
+    state = ipywidgets.Widget.get_manager_state(widgets=[sample, sample.layout])
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    assert len(nbformat.writes(notebook)) <= 400_000

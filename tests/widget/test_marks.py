@@ -1,8 +1,9 @@
-"""Realised liquidations as marks: nothing is lost on the way, and live ones add up to the whole."""
+"""Realised liquidations as marks: none are lost, and live ones add up to the whole."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ HOUR = 3_600_000
 
 
 def liquidations(market, n, seed=0, unknown=0.0, around=0.0):
-    """Seeded realised liquidations; a share without a price, some at times around the market's."""
+    """Seeded realised liquidations; a share has no price, some have times outside the market's."""
     rng = np.random.default_rng(seed)
     begin, end = market.candles.index[0], market.candles.index[-1] + market.interval
     share = rng.uniform(-around, 1 + around, n)
@@ -37,14 +38,15 @@ def liquidations(market, n, seed=0, unknown=0.0, around=0.0):
 
 
 def marks(frame):
-    """The marks of a frame, by time, side and price."""
+    """The marks of a frame, sorted by time, side and price."""
     order = np.lexsort([frame.arrays[name] for name in ("price", "side", "time")])
     return {name: array[order] for name, array in frame.arrays.items()}
 
 
 def plain(frame, columns):
-    """What is drawn of each liquidation, one by one: (column, side, level, usd) or why not."""
-    found, outside = {}, 0.0
+    """Liquidations one by one: USD by (column, side, level), and the USD outside of all columns."""
+    found: dict[Any, float] = {}
+    outside = 0.0
     for time, side, price, usd in zip(frame["time"], frame["side"], frame["price"], frame["notional"], strict=True):
         ms = time.value // 10**6
         column = next((c for c in range(len(columns.start)) if columns.start[c] <= ms < columns.end[c]), None)
@@ -118,7 +120,7 @@ def test_one_liquidation_keeps_its_price_and_its_candle():
 def test_sums_reach_to_the_next_one():
     assert length_of_sums(np.array([0, HOUR, HOUR, 3 * HOUR]), 300_000) == HOUR
     assert length_of_sums(np.array([0, 60_000, 120_000]), 300_000) == 300_000  # never shorter than a candle
-    assert length_of_sums(np.array([0, 40 * HOUR]), 300_000) == 300_000  # two may be anything
+    assert length_of_sums(np.array([0, 40 * HOUR]), 300_000) == 300_000  # two events tell nothing
     assert length_of_sums(np.array([], np.int64), 300_000) == 300_000
 
 
@@ -159,7 +161,7 @@ def test_tails_add_up_to_the_whole(seed, sizes, sums):
         assert sums or tail is not None
         frames = [*frames, decode_frame(tail)] if tail else [decode_frame(realised.whole(columns))]
         at += size
-        if i == len(sizes) // 2:  # the candles come in the middle
+        if i == len(sizes) // 2:  # the remaining candles arrive halfway
             columns = Columns.of(whole_market, 1)
             if realised.waits(columns):
                 frames.append(decode_frame(realised.grown(columns)))

@@ -1,4 +1,4 @@
-"""What lies over the estimate, and who looks: the widget's Python side. Pictures are in tests/browser."""
+"""Overlays, the live feed and open views: the widget's Python side. Pictures are tested in tests/browser."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_market_s_own_liquidations_are_shown_and_others_take_their_place(mar
     assert decode_frame(hm._events).meta["revision"] > frame.meta["revision"]
     hm.liquidations = None
     assert (hm.liquidations, hm._events) == (None, b"")
-    hm.market = own  # another market brings its own
+    hm.market = own  # another market replaces them with its own
     assert len(hm.liquidations) == 3
     hm.market = market
     assert (hm.liquidations, hm._events) == (None, b"")
@@ -140,7 +140,7 @@ def test_a_liquidation_waits_for_its_candle(hm, market, sent):
     tail = decode_frame(sent[-1][1][0])
     assert (tail.arrays["notional"].tolist(), tail.meta["outside"], tail.meta["placed"]) == ([77], 0, 4)
     hm.append(next_candle(hm.market))
-    assert sent[-1][0] == {"type": "tail"}  # nothing waits any more
+    assert sent[-1][0] == {"type": "tail"}  # no liquidation waits any more
 
 
 def test_a_view_that_missed_live_liquidations_is_sent_the_whole(hm, market, sent, monkeypatch):
@@ -148,22 +148,22 @@ def test_a_view_that_missed_live_liquidations_is_sent_the_whole(hm, market, sent
     hm.add_liquidations(realised(market, 1))
     states = []
     monkeypatch.setattr(hm, "send_state", lambda key=None: states.append(key))
-    revision = hm._realised.revision
-    hm._handle_custom_msg({"type": "resync", "revision": hm._picture.revision, "events": revision}, [])
+    revision = hm._shown.realised.revision
+    hm._handle_custom_msg({"type": "resync", "revision": hm._shown.picture.revision, "events": revision}, [])
     assert states == []
     for strange in (revision - 1, 0, None, "x", [1]):
-        hm._handle_custom_msg({"type": "resync", "revision": hm._picture.revision, "events": strange}, [])
+        hm._handle_custom_msg({"type": "resync", "revision": hm._shown.picture.revision, "events": strange}, [])
     assert states == ["_events"] * 5
 
 
-def test_merged_columns_hold_what_their_candles_hold():
+def test_marks_stand_in_their_own_candles_however_many_there_are():
     market = walk(12_001, seed=2, price=60_000, step_minutes=1, wild=0.05, oi=False)
     hm = lw.LiquidationHeatmap(market, bin_size=200)
     hm.liquidations = realised(market, 9)
     start = market.candles.index.as_unit("ms").asi8
     frame = decode_frame(hm._events)
-    assert set(frame.arrays["time"]) <= set(start[::3])
-    assert (frame.arrays["until"] - frame.arrays["time"]).tolist() == [180_000] * len(frame.arrays["time"])
+    assert set(frame.arrays["time"]) <= set(start)
+    assert (frame.arrays["until"] - frame.arrays["time"]).tolist() == [60_000] * len(frame.arrays["time"])
     assert frame.arrays["count"].sum() == 9
     hm.close()
 
@@ -187,12 +187,12 @@ class Positions:
         )
 
 
-def test_positions_stand_on_the_rows_of_the_picture_at_every_bin_size(hm):
+def test_positions_stand_on_the_rows_of_the_model(hm):  # the browser sums them into bins
     hm.positions = positions = Positions()
     assert hm.positions is positions
-    for size in (None, hm.bin_size * 2, hm.bin_size / 2):
-        if size is not None:
-            hm.bin_size = size
+    for market in (None, hm.market.tail(100)):
+        if market is not None:
+            hm.market = market
         frame, grid = decode_frame(hm._positions), hm.ledger.grid
         assert frame.meta == {
             "bin_size": grid.bin_size,
@@ -207,7 +207,7 @@ def test_positions_stand_on_the_rows_of_the_picture_at_every_bin_size(hm):
         assert (edges > np.array([54_000, 66_000]) - grid.bin_size).all()
         assert frame.arrays["long"].tolist() == [500, 0]
         assert frame.arrays["short"].tolist() == [0, 700]
-    assert positions.asked[-1] == hm.bin_size
+    assert positions.asked[-1] == hm.ledger.bin_size
     hm.positions = None
     assert (hm.positions, hm._positions) == (None, b"")
 
@@ -243,9 +243,9 @@ class Broken(Positions):
         (type("NoLabel", (), {"profile": lambda self, bin_size: None})(), "positions: wanted an object"),
         (Broken(price=[1.0, 2.0, 3.0, 4.0]), "rising centres of rows"),
         (Broken(price=[150.0, 150.0, 250.0, 350.0]), "rising centres of rows"),
-        (Broken(price=[np.nan] * 4), "price must be finite"),
-        (Broken(long=[0.0, -1.0, 0.0, 0.0]), "long must be finite and >= 0; row 1"),
-        (Broken(short=np.inf), "short must be finite"),
+        (Broken(price=[np.nan] * 4), "wanted price finite and >= 0; got nan in row 0"),
+        (Broken(long=[0.0, -1.0, 0.0, 0.0]), "wanted long finite and >= 0; got -1 in row 1"),
+        (Broken(short=np.inf), "wanted short finite"),
     ],
 )
 def test_what_are_no_positions_is_refused_and_the_others_stay(hm, bad, words):
@@ -261,7 +261,7 @@ def test_positions_without_a_column_are_refused(hm):
         def profile(self, bin_size):
             return super().profile(bin_size).drop(columns="short")
 
-    with pytest.raises(lw.InputError, match="short is missing"):
+    with pytest.raises(lw.InputError, match="got none of short"):
         hm.positions = Half()
 
 
@@ -271,8 +271,8 @@ def test_positions_that_do_not_go_on_a_new_grid_are_left_out_and_it_is_said(hm):
             return super().profile(self.asked[0] if self.asked else bin_size)
 
     hm.positions = Once()
-    hm.set_state({"bin_size": hm.bin_size * 2})
-    assert hm.ledger.bin_size == hm.bin_size  # the picture came all the same
+    hm.market = walk(60, price=2_000)
+    assert len(hm.market) == 60  # the new market is shown all the same
     assert hm._positions == b""
     assert hm._status["state"] == "error"
     assert "left out" in hm._status["message"]
@@ -284,16 +284,16 @@ def test_positions_that_do_not_go_on_a_new_grid_are_left_out_and_it_is_said(hm):
 def test_the_feed_is_off_at_first_and_says_what_it_is_told(hm, monkeypatch):
     assert hm._live["state"] == "off"
     monkeypatch.setattr(presence.time, "time", lambda: 1000.0)
-    hm._set_live("live", last=999_000, every_ms=2000)
+    hm.set_live("live", last=999_000, every_ms=2000)
     assert hm._live == {"state": "live", "since": 1_000_000, "last": 999_000, "message": "", "every_ms": 2000}
     monkeypatch.setattr(presence.time, "time", lambda: 1010.0)
-    hm._set_live("live", last=1_010_000)
+    hm.set_live("live", last=1_010_000)
     assert (hm._live["since"], hm._live["last"], hm._live["every_ms"]) == (1_000_000, 1_010_000, 2000)
-    hm._set_live("disconnected", message="the venue closed the line")
+    hm.set_live("disconnected", message="the venue closed the line")
     assert (hm._live["since"], hm._live["last"]) == (1_010_000, 1_010_000)
-    hm._set_live("live")
-    assert hm._live["message"] == ""  # it belonged to the other state
-    hm._set_live("stopped", message="x" * 1000, since=None)
+    hm.set_live("live")
+    assert hm._live["message"] == ""  # it belonged to the previous state
+    hm.set_live("stopped", message="x" * 1000, since=None)
     assert (len(hm._live["message"]), hm._live["since"]) == (300, None)
 
 
@@ -302,18 +302,18 @@ def test_the_feed_is_off_at_first_and_says_what_it_is_told(hm, monkeypatch):
     [
         ("lively", {}, "wanted one of off, live"),
         (None, {}, "wanted one of off, live"),
-        ("live", {"ever_ms": 5}, "knows since, last, message, every_ms"),
-        ("live", {"last": "now"}, "last must be a number"),
-        ("live", {"last": float("nan")}, "last must be a number"),
-        ("live", {"since": True}, "since must be a number"),
-        ("live", {"every_ms": 0}, "every_ms must be a number"),
-        ("live", {"every_ms": None}, "every_ms must be a number"),
-        ("live", {"message": 5}, "message must be text"),
+        ("live", {"ever_ms": 5}, "wanted since, last, message, every_ms"),
+        ("live", {"last": "now"}, "wanted last as a number"),
+        ("live", {"last": float("nan")}, "wanted last as a number"),
+        ("live", {"since": True}, "wanted since as a number"),
+        ("live", {"every_ms": 0}, "wanted every_ms as a number"),
+        ("live", {"every_ms": None}, "wanted every_ms as a number"),
+        ("live", {"message": 5}, "wanted message as text"),
     ],
 )
 def test_a_strange_feed_is_refused(hm, state, facts, words):
     with pytest.raises(lw.InputError, match=words):
-        hm._set_live(state, **facts)
+        hm.set_live(state, **facts)
     assert hm._live["state"] == "off"
 
 
@@ -342,8 +342,8 @@ def test_views_are_what_the_browser_says_and_the_browser_says_anything(hm):
     for i in range(presence.MAX_VIEWS + 50):
         hm._handle_custom_msg({"type": "here", "view": f"view {i}"}, [])
     assert hm.views_alive() == presence.MAX_VIEWS
-    assert "view 0" not in hm._views
-    assert f"view {presence.MAX_VIEWS + 49}" in hm._views
+    assert "view 0" not in hm._views.heard
+    assert f"view {presence.MAX_VIEWS + 49}" in hm._views.heard
 
 
 def test_a_feed_on_its_own_thread_and_a_hand_do_not_cross(hm, market):
@@ -356,7 +356,7 @@ def test_a_feed_on_its_own_thread_and_a_hand_do_not_cross(hm, market):
                 hm.append(candle)
                 at = pd.DataFrame({"time": candle.index, "side": "long", "price": 60_000.0, "notional": 10.0 + i})
                 hm.add_liquidations(at)
-                hm._set_live("live", last=time.time() * 1000)
+                hm.set_live("live", last=time.time() * 1000)
         except Exception as error:
             failures.append(error)
 

@@ -1,123 +1,180 @@
-"""What the browser draws of a market: at most 5,000 columns, as frames, and tails of it."""
+"""A market as frames for the browser: its candles, and what is needed to replay them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from ..market.candles import merged_candles
+import numpy as np
+
 from ..market.day import day_of
-from ..model.density import auto_decay_rate
-from ..model.ledger import Ledger
+from ..model.estimate import auto_decay_rate
+from ..model.grid import Floats, PriceGrid
+from ..model.ledger import Ledger, market_ledger
+from ..model.margin import level_factors
+from ..model.turnover import opened_coins
 from ..simulation.sample import is_sample
-from .wire import bars_arrays, encode_frame, ledger_arrays
+from .wire import bars_arrays, encode_frame
 
 if TYPE_CHECKING:
-    from ..market import Market
+    from ..market.market import Market
 
-MAX_COLUMNS = 5_000
-MAX_CELLS = 8_000_000  # in the browser: 32 MB of float32 and as much again for the bitmap
-
-
-def column_width(candles: int) -> int:
-    """Return how many candles share a column of the picture."""
-    return -(-candles // MAX_COLUMNS)
+#: With more candles the browser replays fewer than about ten pictures a second, and a notice says so.
+MANY_CANDLES = 50_000
+#: Most candles of a widget: 4 MB to send and half a second per picture. lw.history has no such limit.
+MAX_CANDLES = 500_000
+MAX_CELLS = 8_000_000  # of a table, or of a history's window: 32 MB of float32 in the browser
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A market and its ledger as they are shown, numbered so that tails find the right one."""
+class CandlePicture:
+    """A market as the browser replays it, numbered so that tails find the right one.
+
+    Attributes
+    ----------
+    market
+        The candles.
+    grid
+        The rows where levels are kept; its ``bin_size`` is the row size.
+    leverage
+        Tiers, shape (L,).
+    settings
+        ``maintenance_rate fee_rate span``, and ``turnover``: a share, or "auto".
+    revision, bars_revision
+        Of the model, and of the candles it belongs to, which the browser may have already.
+    """
 
     market: Market
-    ledger: Ledger
+    grid: PriceGrid
+    leverage: Floats
+    settings: Mapping[str, Any]
     revision: int
-    width: int
-    age_unit: float
     bars_revision: int
 
-    @classmethod
-    def of(cls, market: Market, ledger: Ledger, revision: int, bars_revision: int | None = None) -> Picture:
-        """Return the picture of a market, its columns merged where there are more than 5,000 candles.
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger on the same rows, one column a candle; built on first use."""
+        return market_ledger(self.market, self.grid, self.leverage, self.settings)
 
-        ``bars_revision`` is that of a picture of the same candles, whose bars the browser may keep.
-        """
-        width = column_width(len(market))
-        unit = ledger_arrays(ledger.merged(width))[0]["age_unit"]
-        return cls(market, ledger, revision, width, unit, revision if bars_revision is None else bars_revision)
+    def frame(self, name: str) -> bytes:
+        """Return the frame of a trait; empty for a trait that this picture does not use."""
+        make = {"_bars": self.bars_frame, "_model": self.model_frame}.get(name)
+        return b"" if make is None else make()
 
     def bars_frame(self) -> bytes:
         """Return the candles as a frame."""
-        meta, arrays = bars_arrays(merged_candles(self.market.candles, self.width))
+        meta, arrays = bars_arrays(self.market.candles, replayed=True)
         return encode_frame("bars", {**meta, **self._about(), "revision": self.bars_revision}, arrays)
 
-    def ledger_frame(self) -> bytes:
-        """Return the ledger as a frame."""
-        meta, arrays = ledger_arrays(self.ledger.merged(self.width), self.age_unit)
-        numbers = {"revision": self.revision, "bars": self.bars_revision, "beyond": self._beyond()}
-        return encode_frame("ledger", {**meta, **numbers, "settings": self.ledger.settings}, arrays)
+    def model_frame(self) -> bytes:
+        """Return what the browser needs to replay the candles, as a frame."""
+        settings, grid = self.settings, self.grid
+        k_long, k_short = self._factors()
+        meta = {
+            "revision": self.revision,
+            "bars": self.bars_revision,
+            "row_size": grid.bin_size,
+            "first": grid.first,
+            "rows": grid.rows,
+            "leverage": self.leverage.tolist(),
+            "k_long": k_long.tolist(),
+            "k_short": k_short.tolist(),
+            **{name: settings[name] for name in ("maintenance_rate", "fee_rate", "span", "turnover")},
+            "beyond": self._beyond(),
+            "settings": dict(settings),
+        }
+        return encode_frame("model", meta, {})
 
-    def tail(self, market: Market, ledger: Ledger, since: int) -> tuple[Picture, bytes]:
-        """Return the picture with the candles from row ``since`` on changed, and the frame that says so."""
-        column = since // self.width
-        first = column * self.width
-        changed = Picture(market, ledger, self.revision + 1, self.width, self.age_unit, self.bars_revision)
-        bars_meta, bars = bars_arrays(merged_candles(market.candles.iloc[first:], self.width))
-        ledger_meta, entries = ledger_arrays(ledger.since(first).merged(self.width), self.age_unit)
-        numbers = {"from": column, "base": self.revision, "revision": changed.revision, "beyond": changed._beyond()}
-        meta = {**bars_meta, **ledger_meta, **changed._about(), **numbers}
-        return changed, encode_frame("tail", meta, {**bars, **entries})
+    def tail(self, market: Market, since: int) -> tuple[CandlePicture, bytes]:
+        """Return the picture with the candles from row ``since`` on changed, and the frame of that change.
+
+        The rows are unchanged: the caller makes a new picture if prices leave them.
+        """
+        changed = replace(self, market=market, revision=self.revision + 1)
+        if "ledger" in vars(self):  # it was built: extend it, which is cheaper than building another
+            vars(changed)["ledger"] = self.ledger.extended(market, since)
+        meta, arrays = bars_arrays(market.candles, since, replayed=True)
+        numbers = {"from": since, "base": self.revision, "revision": changed.revision}
+        return changed, encode_frame("tail", {**meta, **changed._about(), **numbers}, arrays)
 
     def _about(self) -> dict[str, Any]:
-        market = self.market
-        candles, close = market.candles, market.candles["close"].to_numpy()
-        return {
-            "symbol": market.symbol,
-            "exchange": market.exchange,
-            "interval": market.interval_label,
-            "interval_ms": market.interval.value // 1_000_000 * self.width,
-            "simulated": market.simulated,
-            "decimals": market.price_decimals,
-            "width": self.width,
-            "candles": len(market),
-            "last": market.candles.index[-1].value // 1_000_000,
-            "origin": _origin(market),
-            "notices": self._notices(),
-            "day": day_of(candles.index.as_unit("ns").asi8, close, candles["volume"].to_numpy() * close),
-            "auto_decay_rate": auto_decay_rate(market, self.ledger.settings["turnover"])
-            if "open_interest" in market.candles
-            else None,
-        }
+        about, candles = about_of(self.market, self.settings["turnover"]), len(self.market)
+        if candles > MANY_CANDLES:
+            about["notices"].append(
+                f"{candles:,} candles: sliders answer slowly; lw.history shows years of them at full speed"
+            )
+        return about
+
+    def _factors(self) -> tuple[Floats, Floats]:
+        return level_factors(self.leverage, self.settings["maintenance_rate"], self.settings["fee_rate"])
 
     def _beyond(self) -> list[float]:
-        """Return what share of each tier's notional has levels outside the grid, shape (L,)."""
-        opened = 2 * self.ledger.opened.sum()
-        outside = self.ledger.out_of_range.sum(axis=(0, 2))
-        return [round(float(usd / opened), 4) if opened > 0 else 0.0 for usd in outside]
+        """Return what share of each tier's levels lies outside the rows, by USD that opened, shape (L,)."""
+        candles = self.market.candles
+        low, high, close = (candles[name].to_numpy() for name in ("low", "high", "close"))
+        opened = opened_coins(self.market)[0] * close  # a share: the turnover hardly matters
+        total = 2 * opened.sum()
+        bottom, top = self.grid.edges[0], self.grid.edges[-1]
+        found = []
+        for factors in zip(*self._factors(), strict=True):
+            outside = 0.0
+            for k in factors:
+                height = (high - low) * k
+                inside = np.minimum(high * k, top) - np.maximum(low * k, bottom)
+                share = np.divide(inside, height, out=(inside >= 0).astype(np.float64), where=height > 0)
+                outside += float((opened * (1 - np.clip(share, 0, 1))).sum())
+            found.append(round(outside / total, 4) if total > 0 else 0.0)
+        return found
 
-    def _notices(self) -> list[str]:
-        """Say in words what a reader of the picture has to know about its data."""
-        market = self.market
-        notices: list[str] = []
-        if self.width > 1:
-            notices.append(f"{len(market):,} candles in columns of {self.width}")
-        if market.missing:
-            notices.append(f"{market.missing:,} candles missing in {len(market.gaps)} gap{'s'[: len(market.gaps) > 1]}")
-        if market.origin is not None:
-            closed = market.candles.index[-1] + market.interval
-            notices += market.origin.notices(closed.value // 10**6, time_ns() // 10**6, market.interval.value // 10**6)
-        carried = market.carried_before_last("open_interest")
-        if "open_interest" not in market.candles:
-            notices.append("no open interest: positions from volume alone")
-        elif carried:
-            notices.append(f"open interest carried forward over {carried:,} candle{'s'[: carried > 1]}")
-        if market.widened:
-            notices.append(f"{market.widened:,} candles widened to hold their open or close")
-        return notices
+
+def about_of(market: Market, turnover: float | str = 1.0) -> dict[str, Any]:
+    """Return the metadata of ``bars`` for display in the browser."""
+    candles, close = market.candles, market.candles["close"].to_numpy()
+    return {
+        "symbol": market.symbol,
+        "exchange": market.exchange,
+        "currency": market.currency,
+        "interval": market.interval_label,
+        "interval_ms": market.interval.value // 1_000_000,
+        "simulated": market.simulated,
+        "decimals": market.price_decimals,
+        "candles": len(market),
+        "last": candles.index[-1].value // 1_000_000,
+        "origin": _origin(market),
+        "notices": notices_of(market),
+        "day": day_of(candles.index.as_unit("ns").asi8, close, candles["volume"].to_numpy() * close),
+        "auto_decay_rate": auto_decay_rate(market, turnover) if "open_interest" in candles else None,
+    }
+
+
+def notices_of(market: Market) -> list[str]:
+    """Return notices about a market's data, as sentences."""
+    notices: list[str] = []
+    if market.missing:
+        notices.append(f"{market.missing:,} candles missing in {len(market.gaps)} gap{'s'[: len(market.gaps) > 1]}")
+    if market.origin is not None:
+        closed = market.candles.index[-1] + market.interval
+        notices += market.origin.notices(closed.value // 10**6, time_ns() // 10**6, market.interval.value // 10**6)
+    carried = market.carried_before_last("open_interest")
+    if "open_interest" not in market.candles:
+        notices.append("no open interest: positions from volume alone")
+    elif carried:
+        notices.append(f"no open interest in {carried:,} candle{'s'[: carried > 1]}: last value kept")
+    if market.widened:
+        notices.append(f"{market.widened:,} candles widened to hold their open or close")
+    return [*notices, *currency_notices(market), *market.notes]
+
+
+def currency_notices(market: Market) -> list[str]:
+    """Return a notice if amounts are not in USD."""
+    return [f"amounts are in {market.currency}, not USD"] if market.currency else []
 
 
 def _origin(market: Market) -> str:
-    """Say how the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles."""
+    """Return how the market can be loaded again: "sample", "fetch", or "" if only its owner has the candles."""
     if is_sample(market):
         return "sample"
     return "fetch" if market.origin is not None and market.origin.fetched is not None else ""

@@ -1,49 +1,60 @@
-"""The widget over a history: the browser holds a window, and gets the next one as the view moves."""
+"""The widget over a history: the browser holds a window and gets the next one as the view moves."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
 
 from ..errors import InputError, LiqError
-from ..market import Market
-from ..model.density import check_decay_rate
+from ..market.market import Market
+from ..market.units import IN_COINS
+from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
-from ..model.settings import PRESETS, check_mix
-from .frames import MAX_CELLS, Picture
-from .heatmap import LiquidationHeatmap
-from .wire import age_steps, encode_frame, ledger_arrays
+from ..model.settings import PRESETS, check_decay_rate, check_mix
+from .base import HeatmapWidget
+from .frames import MAX_CELLS, about_of, currency_notices
+from .marks import Realised
+from .shown import FRAMES, SETTINGS, Shown
+from .traits import refuse_unknown
+from .visible import Extent, view_of
+from .wire import age_steps, bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
     from ..scale.history import History
     from ..scale.window import Window
 
-COLUMNS, LEAST = 4_500, 500  # of a window: at most, and at least what it must have room for
-_BESIDE = 1.5  # views beside the one in view, on each side
-_ROOM = 0.75  # views left on a side, below which the next window is cut
+COLUMNS, LEAST = 4_500, 500  # of a window: at most, and fewest that the rows must leave room for
+_BESIDE = 1.5  # widths of the view that the window extends on each side
+_ROOM = 0.75  # widths of the view left on a side, below which the next window is cut
 _REST = 0.3  # s after the last change of the decay rate
-_AHEAD = 0.1  # s after a window, when what the next one may need is loaded
+_AHEAD = 0.1  # s after a window until data for the next one are prefetched
+
+#: Settings that a history is built with and that its widget cannot change.
+_BUILT = {"bin_size", *SETTINGS}
 
 
-class HistoryHeatmap(LiquidationHeatmap):
+_FIXED = "wanted a LiquidationHeatmap; got a HistoryHeatmap, whose candles are fixed."
+
+
+class HistoryHeatmap(HeatmapWidget):
     """The heatmap of a history of any length: pan and zoom through years.
 
-    The browser holds a window: what stood before it, and its columns, one a candle where the view is short, of 4, 16,
-    64 ... candles where it is long. When the view nears the window's edge or becomes much longer or shorter, the next
-    window is cut here; until it is there the old one stays.
+    The browser holds a window: what stood before it, and columns of one candle each if the view is short, or of 4, 16,
+    64 ... candles if it is long. When the view nears the edge of the window or becomes much longer or shorter, Python
+    cuts the next window; the old one stays until it arrives.
 
     Parameters
     ----------
     history
         What :func:`liqwidget.history` returned.
     leverage_mix
-        Tier -> weight, or a preset's name; of the tiers that the history was built with.
+        Tier -> weight, or a preset's name. Only tiers that the history was built with.
     decay_rate
         Per hour; None: the history's.
     **traits
@@ -52,24 +63,24 @@ class HistoryHeatmap(LiquidationHeatmap):
     Attributes
     ----------
     visible
-        Times in view, or None: the whole history. Set it to go there.
+        What is in view, as for :class:`liqwidget.LiquidationHeatmap`; None: the whole history.
     market, ledger, density
-        Those of the window: columns may hold several candles, and the first one holds all that stood before.
+        Those of the window: columns may hold several candles, and the first one holds everything that stood before.
 
     Raises
     ------
     InputError
-        An argument or a trait value is not usable; what was shown stays.
+        An argument or a trait value is not valid; the widget is unchanged.
     """
 
-    # No daemons: Arrow, which reads the tiles, must not be left in the middle when the interpreter ends.
+    # Not daemons: Arrow aborts if the interpreter ends while it reads a tile.
     _timer: threading.Timer | None = None
     _ahead: threading.Timer | None = None
 
     def __init__(
         self,
         history: History,
-        leverage_mix: Mapping[float, float] | str | None = None,
+        leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
         decay_rate: float | None = None,
         **traits: Any,
     ) -> None:
@@ -78,27 +89,34 @@ class HistoryHeatmap(LiquidationHeatmap):
                 f"history: wanted what lw.history returns; got {type(history).__name__}. "
                 "Use lw.LiquidationHeatmap for a Market."
             )
+        refuse_unknown(type(self), traits)
         self._history = history
         self._most = min(COLUMNS, MAX_CELLS // history.grid.rows)
         if self._most < LEAST:
             raise InputError(
-                f"history: it was built with {history.grid.rows:,} rows; the browser draws at most "
-                f"{MAX_CELLS // LEAST:,}. Build it with a larger bin_size."
+                f"history: wanted at most {MAX_CELLS // LEAST:,} rows, which the browser can draw; got "
+                f"{history.grid.rows:,}. Build it with a larger bin_size."
             )
         self._by_hand = False
-        self._to_show: Mapping[str, float] | None = None
-        tiers = set(history.leverage.tolist())
         if leverage_mix is None:
-            leverage_mix = next(
-                (name for name, preset in PRESETS.items() if set(preset) <= tiers), None
-            ) or dict.fromkeys(tiers, 1.0)
-        self._check_built(check_mix(leverage_mix))
-        rate = history.decay_rate if decay_rate is None else check_decay_rate(decay_rate)
-        self._rate = rate
-        self._window = self._wanted(traits.get("visible"))
-        super().__init__(
-            self._candles(self._window), leverage_mix, rate, history.grid.bin_size, **history.settings, **traits
+            leverage_mix = next(iter(self._presets_built()), None) or dict.fromkeys(history.leverage.tolist(), 1.0)
+        given = {name: traits.pop(name) for name in _BUILT & traits.keys()}
+        mixed = self._mixed(
+            {"leverage_mix": leverage_mix, "decay_rate": "auto" if decay_rate is None else decay_rate, **given}
         )
+        picture = self._cut(view_of(traits.get("visible"), self._extent), mixed["decay_rate"], 1)
+        realised = Realised(picture.market.liquidations)
+        shown = Shown(
+            picture,
+            **mixed,
+            presets=self._presets_built(),
+            bin_size=history.grid.bin_size,
+            bin_sizes=(history.grid.bin_size,),
+            realised=realised,
+            positions=None,
+            frames={},
+        )
+        super().__init__(shown.with_realised(realised, None).filled(*FRAMES), traits)
         self._look_ahead()
 
     @property
@@ -109,53 +127,55 @@ class HistoryHeatmap(LiquidationHeatmap):
     @property
     def market(self) -> Market:
         """The candles of the window, one a column."""
-        return self._market
+        return self._shown.market
 
     @market.setter
     def market(self, _market: Market) -> None:
-        raise InputError("market: a HistoryHeatmap shows its history. Use lw.LiquidationHeatmap(market).")
+        raise InputError(f"market: {_FIXED} Use lw.LiquidationHeatmap(market).")
+
+    def check_replay(self, ms: float) -> None:
+        """Raise InputError: a window is of other times than those of a replay."""
+        raise InputError("as_of: wanted a LiquidationHeatmap; got a HistoryHeatmap. Use lw.LiquidationHeatmap(market).")
 
     def append(self, candles: Any, *, replace: bool = False) -> None:
-        """Refuse: a history is built, not fed."""
+        """Raise InputError: the candles of a history are fixed."""
         raise InputError(
-            "append: a history is of the candles it was built of. Build it anew with the new ones, or use lw.follow."
+            f"append: {_FIXED} Build the history again with them, or use lw.LiquidationHeatmap and lw.follow."
         )
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the browser wrote; when it moved its view, cut the window that it needs next."""
+        """Apply what the browser wrote; if it moved its view, cut the window that it needs next."""
         with self._lock:
             self._by_hand = True
             try:
                 super().set_state(sync_data)
                 if "visible" in sync_data and self._is_needed(self.visible):
                     self._go(self.visible)
-            except LiqError as error:  # the store is damaged or cannot be reached: what is shown stays
+            except LiqError as error:  # the store is damaged or unreachable: the widget is unchanged
                 self._status = {"state": "error", "message": str(error)[:500]}
             finally:
                 self._by_hand = False
 
     @traitlets.validate("visible")
     def _before_visible(self, proposal: Any) -> Any:
-        """Send the window that new times need before the times: the browser has no place for them yet."""
-        if self._ready and not self._by_hand:
+        """Send the window for new times before the times: the browser cannot show them yet."""
+        if self._is_ready and not self._by_hand:
             with self._lock:
                 if self._is_needed(proposal.value):
                     self._go(proposal.value, view=proposal.value)
         return proposal.value
 
-    @traitlets.validate("leverage_mix")
-    def _mix_was_built(self, proposal: Any) -> Any:
-        self._check_built(proposal.value)
-        return proposal.value
-
-    @traitlets.observe("decay_rate")
-    def _on_rate(self, _change: Any) -> None:
-        """Let the ages travel anew once the hand rests: they are exact at one rate, and close at others."""
-        if self._ready:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = threading.Timer(_REST, self._follow_rate)
-            self._timer.start()
+    def _change(self, wanted: Mapping[str, Any]) -> None:
+        """Resend ages once the decay slider is idle: they are exact at one rate and approximate at others."""
+        with self._lock:
+            before = self._shown.decay_rate
+            super()._change(wanted)
+            if self._shown.decay_rate != before:
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = threading.Timer(_REST, self._follow_rate)
+                if not _started(self._timer):
+                    self._follow_rate()
 
     def close(self) -> None:
         """Close the widget with its views."""
@@ -167,43 +187,58 @@ class HistoryHeatmap(LiquidationHeatmap):
 
     def _follow_rate(self) -> None:
         with self._lock:
-            if self.comm is not None and self.decay_rate != self._rate and threading.main_thread().is_alive():
+            picture = self._shown.picture
+            is_late = isinstance(picture, WindowPicture) and picture.rate != self._shown.decay_rate
+            if self.comm is not None and is_late and threading.main_thread().is_alive():
                 self._go(self.visible)
 
     def _go(self, visible: Mapping[str, float] | None, view: Mapping[str, float] | None = None) -> None:
-        """Show the window for some times; the browser keeps the times it shows, or goes to those of ``view``."""
-        self._rate, self._to_show = self.decay_rate, view
-        self._window = self._wanted(visible)
-        self._show(
-            self._draw(self._candles(self._window), self.leverage_mix, self.bin_size, self._picture.revision + 1),
-            self.bin_size,
-        )
+        """Show the window for some times; the browser stays where it is, or moves to ``view``."""
+        shown = self._shown
+        self._swap(shown.redrawn(self._cut(visible, shown.decay_rate, shown.picture.revision + 1, view)))
         self._look_ahead()
 
+    @property
+    def _extent(self) -> Extent:
+        history = self._history
+        steps = max(history.candles + history.missing - 1, 1)
+        return Extent.of(history.first, history.last, (history.last - history.first) // steps)
+
+    @property
+    def _window(self) -> Window:
+        return self._shown.picture.window  # type: ignore[attr-defined, no-any-return]
+
     def _look_ahead(self) -> None:
-        """Have what the windows about this one are cut from loaded soon."""
+        """Prefetch the data of neighbouring windows soon."""
         if self._ahead is not None:
             self._ahead.cancel()
         if self.comm is not None:  # else it is closed
             self._ahead = threading.Timer(_AHEAD, self._prefetch)
-            self._ahead.start()
+            _started(self._ahead)  # else each window is loaded when it is wanted
 
     def _prefetch(self) -> None:
         mine, window, main = threading.current_thread(), self._window, threading.main_thread()
-        with suppress(Exception):  # whatever it is, it is told when the window is wanted
+        with suppress(Exception):  # an error is reported when the window is needed
             self._history.windows.prefetch(
                 window.first, window.last, self._most, lambda: self._ahead is mine and main.is_alive()
             )
 
-    def _wanted(self, visible: Mapping[str, float] | None) -> Window:
-        """Return the window for times in view: these, as much beside them, and columns as fine as there is room for."""
-        return self._history.windows.cut(*self._beside(*self._times(visible)), self._most)
+    def _cut(
+        self,
+        visible: Mapping[str, float] | None,
+        rate: float,
+        revision: int,
+        view: Mapping[str, float] | None = None,
+    ) -> WindowPicture:
+        """Return the picture for times in view: these, some beside them, in columns as fine as there is room for."""
+        window = self._history.windows.cut(*self._beside(*self._times(visible)), self._most)
+        return WindowPicture.of(self._history, window, rate, view, revision)
 
     def _times(self, visible: Mapping[str, float] | None) -> tuple[int, int]:
         history = self._history
         if visible is None:
             return history.first, history.last
-        # From the browser it may be any number; on the right a view may well reach into what is empty.
+        # From the browser it may be any number; a view may extend beyond the last candle.
         latest = 2 * history.last - history.first
         first, last = (visible[name] * 1e6 for name in ("time_from", "time_to"))
         return int(min(max(first, history.first), history.last)), int(min(max(last, history.first), latest))
@@ -222,54 +257,100 @@ class HistoryHeatmap(LiquidationHeatmap):
         right = window.last < history.last and window.last - last < room
         return left or right
 
-    def _candles(self, window: Window) -> Market:
+    def _planned(self, wanted: Mapping[str, Any]) -> Shown:
+        return replace(self._shown, **self._mixed(self._shown.wanted(wanted)), note="")
+
+    def _mixed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return mix and decay rate as fields of `Shown`; settings that were built must not differ."""
         history = self._history
-        return Market.from_frame(window.tile.candles, history.symbol, history.exchange, simulated=history.simulated)
-
-    def _draw(self, market: Market, mix: Mapping[float, float], bin_size: float, revision: int) -> Picture:
-        facts = {"history": self._history, "window": self._window, "rate": self._rate, "view": self._to_show}
-        return WindowPicture.cut(facts, market, revision, self._bars_shown(market))
-
-    def _check_built(self, mix: Mapping[float, float]) -> None:
-        strange = set(mix) - set(self._history.leverage.tolist())
+        for name, built in {"bin_size": history.grid.bin_size, **history.settings}.items():
+            if wanted.get(name, built) != built:
+                raise InputError(
+                    f"{name}: wanted {built:g}, which the history was built with; got {str(wanted[name])[:40]}. "
+                    f"Build another history with {name}=."
+                )
+        mix = check_mix(wanted["leverage_mix"])
+        strange = set(mix) - set(history.leverage.tolist())
         if strange:
-            built = ", ".join(f"{tier:g}" for tier in self._history.leverage)
+            built_tiers = ", ".join(f"{tier:g}" for tier in history.leverage)
             raise InputError(
-                f"leverage_mix: the history was built with tiers {built}; got {min(strange):g}. "
-                "Build it with leverage= that has it."
+                f"leverage_mix: wanted tiers that the history was built with ({built_tiers}); got {min(strange):g}. "
+                "Build another history with this tier in leverage=."
             )
+        rate = wanted["decay_rate"]
+        auto = isinstance(rate, str) and rate == "auto"
+        return {"mix": mix, "decay_rate": history.decay_rate if auto else check_decay_rate(rate), "decay_auto": auto}
 
-    def _possible_presets(self) -> dict[str, dict[float, float]]:
+    def _presets_built(self) -> dict[str, dict[float, float]]:
         tiers = set(self._history.leverage.tolist())
-        return {name: preset for name, preset in super()._possible_presets().items() if set(preset) <= tiers}
-
-    def _check_bin(self, value: object) -> float:
-        size = self._history.grid.bin_size
-        if value != size:
-            raise InputError(
-                f"bin_size: the history was built with {size:g}; got {str(value)[:40]}. Build another with bin_size=."
-            )
-        return size
-
-    def _bins_on_offer(self) -> list[float]:
-        return [self._history.grid.bin_size]
+        return {name: preset for name, preset in PRESETS.items() if set(preset) <= tiers}
 
 
-class WindowPicture(Picture):
-    """The picture of a window: its columns are the history's, and its words say so."""
+@dataclass(frozen=True, eq=False)
+class WindowPicture:
+    """The picture of a window of a history: its candles, one a column, and the ledger of what stood and opened.
 
+    Attributes
+    ----------
+    market
+        The candles of the window, one a column.
+    revision
+        Number of this picture.
+    history, window
+        Where it was cut.
+    rate
+        Decay rate at which the ages on the wire are exact, per hour.
+    view
+        Times that the browser moves to; None: it stays.
+    """
+
+    market: Market
+    revision: int
     history: History
     window: Window
     rate: float
     view: Mapping[str, float] | None
 
     @classmethod
-    def cut(cls, facts: Mapping[str, Any], market: Market, revision: int, bars_revision: int | None) -> WindowPicture:
-        """Return the picture of a window whose candles, one a column, are ``market``."""
-        ledger = facts["window"].tile.ledger
-        picture = cls(market, ledger, revision, 1, 0.0, revision if bars_revision is None else bars_revision)
-        vars(picture).update(facts)
-        return picture
+    def of(
+        cls, history: History, window: Window, rate: float, view: Mapping[str, float] | None, revision: int
+    ) -> WindowPicture:
+        """Return the picture of a window, with ages exact at ``rate``; the browser moves to ``view``."""
+        candles = window.tile.candles
+        market = Market.from_frame(candles, history.symbol, history.exchange, simulated=history.simulated, **IN_COINS)
+        return cls(market, revision, history, window, rate, view)
+
+    @property
+    def bars_revision(self) -> int:
+        """Revision of its candles: each window has its own."""
+        return self.revision
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the window, one column a candle of its market."""
+        return self.window.tile.ledger
+
+    @property
+    def grid(self) -> PriceGrid:
+        """The history's rows, which are its bins."""
+        return self.ledger.grid
+
+    @property
+    def leverage(self) -> Floats:
+        """Tiers, (L,)."""
+        return self.ledger.leverage
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of the ledger."""
+        return self.ledger.settings
+
+    def frame(self, name: str) -> bytes:
+        """Return the frame of a trait; empty for a trait that this picture does not use."""
+        if name == "_bars":
+            meta, arrays = bars_arrays(self.market.candles)
+            return encode_frame("bars", {**meta, **self._about(), "revision": self.revision}, arrays)
+        return self.ledger_frame() if name == "_ledger" else b""
 
     def ledger_frame(self) -> bytes:
         """Return the ledger as a frame."""
@@ -277,11 +358,18 @@ class WindowPicture(Picture):
         numbers = {"revision": self.revision, "bars": self.bars_revision, "beyond": self._beyond()}
         return encode_frame("ledger", {**meta, **numbers, "settings": self.ledger.settings}, arrays)
 
+    def _beyond(self) -> list[float]:
+        """Return what share of each tier's notional has levels outside the grid, shape (L,)."""
+        opened = 2 * self.ledger.opened.sum()
+        outside = self.ledger.out_of_range.sum(axis=(0, 2))
+        return [round(float(usd / opened), 4) if opened > 0 else 0.0 for usd in outside]
+
     def _about(self) -> dict[str, Any]:
         shown = {} if self.view is None else {"view": dict(self.view)}
         history = self.history
-        own = {"part": True, "interval": history.interval_label, "auto_decay_rate": history.decay_rate}
-        return {**super()._about(), **shown, **own}
+        span = [history.first // 10**6, history.last // 10**6]
+        own = {"part": True, "span": span, "interval": history.interval_label, "auto_decay_rate": history.decay_rate}
+        return {**about_of(self.market), **shown, **own, "notices": self._notices()}
 
     def _notices(self) -> list[str]:
         width = self.window.width
@@ -291,11 +379,20 @@ class WindowPicture(Picture):
             notices.append(f"{self.history.missing:,} candles missing in the history")
         if "open_interest" not in self.market.candles:
             notices.append("no open interest: positions from volume alone")
-        return notices
+        return [*notices, *currency_notices(self.market), *self.history.notes]
+
+
+def _started(timer: threading.Timer) -> bool:
+    """Start a timer; False where no further thread can be started."""
+    try:
+        timer.start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def as_sent(ledger: Ledger, rate: float) -> Ledger:
-    """Return the ledger with ages as they travel, and USD that leave at each close, with this rate, what is exact."""
+    """Return the ledger with ages rounded as on the wire, and USD adjusted so that this rate stays exact."""
     if ledger.age is None:
         return ledger
     unit = ledger_arrays(ledger)[0]["age_unit"]

@@ -1,7 +1,8 @@
-"""Realised liquidations as marks of a picture: put into its columns, and summed until they are few enough to draw."""
+"""Realised liquidations as marks in the columns of a picture, summed until they are few enough to draw."""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,24 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model.grid import Floats, Ints, auto_bin_size
-from ..model.ledger import SPAN
+from ..model.opening import SPAN
 from .wire import encode_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..market import Market
+    from ..market.market import Market
 
-MAX_MARKS = 5_000  # of a whole frame
-MAX_LIVE = 1_000  # added to it one by one, before the whole is summed anew
+MAX_MARKS = 5_000  # in a complete frame
+MAX_LIVE = 1_000  # added one by one before all are summed again
 _NS_PER_MS = 1_000_000
-_UNKNOWN = -(2**62)  # price level of what has no price
+_UNKNOWN = -(2**62)  # price level of liquidations without a price
 _SIDES = ("long", "short")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a picture that marks are put into.
+    """The columns of a picture, in which marks are placed.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a reader of the marks has to know: how much is drawn, and how much is not.
+    """How much is drawn, and how much is not.
 
     Attributes
     ----------
@@ -106,14 +107,14 @@ class Facts:
 
 
 class Realised:
-    """Realised liquidations that a widget shows, and how much of them the browser has.
+    """Realised liquidations of a widget, and how many of them the browser has.
 
     Parameters
     ----------
     frame
         As :func:`liqwidget.market.liquidations.read_liquidations` returns it, or None.
     revision
-        Number of the last frame that was made, whatever of.
+        Revision of the last frame.
     """
 
     def __init__(self, frame: pd.DataFrame | None, revision: int = 0) -> None:
@@ -125,23 +126,32 @@ class Realised:
         self._length = 0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there are none, or they are not known."""
+        return not any(len(part) for part in self._parts)
+
+    @property
     def frame(self) -> pd.DataFrame | None:
-        """All of them by time; None without any frame."""
+        """All liquidations by time; None without any."""
         import pandas as pd
 
         if len(self._parts) > 1:
             self._parts = [pd.concat(self._parts).sort_values("time", kind="stable", ignore_index=True)]
         return self._parts[0].copy() if self._parts else None
 
+    def copy(self) -> Realised:
+        """Return a copy that can be changed without changing this one."""
+        return copy(self)
+
     def whole(self, columns: Columns) -> bytes:
-        """Return all marks as a frame; no bytes where there are no liquidations."""
+        """Return all marks as a frame with a new revision; empty without liquidations."""
         if self._parts:
             self.revision += 1
         self._live = 0
         return self.again(columns)
 
     def again(self, columns: Columns) -> bytes:
-        """Return the whole as it is after all that was added, under the same revision: for a view that comes later."""
+        """Return all marks as a frame with the current revision, for a view that opens later."""
         frame = self.frame
         if frame is None:
             return b""
@@ -151,26 +161,27 @@ class Realised:
         return self._encode(marks, 0)
 
     def add(self, frame: pd.DataFrame, columns: Columns) -> bytes | None:
-        """Take in later ones; return the frame that adds them, or None where the whole has to be sent."""
+        """Add liquidations; return the frame that adds them, or None if `whole` has to be sent."""
         first = not self._parts
-        self._parts.append(frame)
-        if first:
+        self._parts = [*self._parts, frame]  # a new list: copies share the old one
+        whole = self.frame
+        if first or whole is None:
             return None
-        if len(_sum_times(frame)) and length_of_sums(_sum_times(self.frame), columns.interval) != self._length:
-            return None  # those that were sent reach further than they should
+        if len(_sum_times(frame)) and length_of_sums(_sum_times(whole), columns.interval) != self._length:
+            return None  # the sums that were sent cover too much time
         return self._tail(frame, columns, Facts())
 
     def waits(self, columns: Columns) -> bool:
-        """Tell whether the candles of some have come that had none when they were sent."""
+        """Return whether there are candles now for liquidations that had none when they were sent."""
         waiting = self._waiting
         return waiting is not None and len(waiting) > 0 and bool(_ms(waiting).min() < columns.end[-1])
 
     def grown(self, columns: Columns) -> bytes | None:
-        """Return the frame that adds what has waited, or None where the whole has to be sent."""
+        """Return the frame that adds those that waited, or None if `whole` has to be sent."""
         waiting = self._waiting
         if waiting is None:
             return None
-        # They were counted as outside until now.
+        # Until now they were counted as outside.
         usd = float(waiting["notional"].sum())
         self._waiting = waiting.iloc[:0]
         return self._tail(waiting, columns, Facts(outside=-len(waiting), outside_usd=-usd))
@@ -197,25 +208,25 @@ def marks_of(
 ) -> tuple[Marks, Facts, npt.NDArray[np.bool_]]:
     """Sum realised liquidations into marks.
 
-    Liquidations of one column and side whose prices lie in the same step are one mark, and sums without a price one
-    each; where that makes more than ``most``, steps and columns are doubled in turn until it does not. No USD is left
-    out.
+    Liquidations of one column and side whose prices lie in the same step make one mark; sums without a price make one
+    mark each. If there are more than ``most``, steps and columns are doubled in turn until there are not. No USD is
+    dropped.
 
     Parameters
     ----------
     liquidations
         As :func:`liqwidget.market.liquidations.read_liquidations` returns it.
     columns
-        Where marks may stand.
+        Where marks are placed.
     length
-        What a sum without a price covers from its time on, ms: :func:`length_of_sums`.
+        Duration of a sum without a price, ms: :func:`length_of_sums`.
     most
-        Marks at most, 4 or more.
+        Maximum number of marks, at least 4.
 
     Returns
     -------
     tuple
-        The marks; what they hold and leave out; and the rows that no candle has reached yet.
+        The marks; how much is drawn and not; and which rows are later than the last candle.
     """
     time, usd = _ms(liquidations), liquidations["notional"].to_numpy()
     price = liquidations["price"].to_numpy()
@@ -224,7 +235,7 @@ def marks_of(
     until = time + np.where(unknown, length, 1)
     first = np.searchsorted(columns.start, time, "right") - 1
     inside = (first >= 0) & (time < columns.end[first])
-    # A sum that begins where candles are missing, and reaches the next one, stands there.
+    # A sum that starts in a gap is placed at the next candle if it reaches it.
     reaches = ~inside & (np.searchsorted(columns.start, until, "left") - 1 > first)
     first = np.where(reaches, first + 1, first)
     ahead = there & ~(inside | reaches) & (time >= columns.end[-1])
@@ -254,16 +265,16 @@ def marks_of(
 
 
 def length_of_sums(time: Ints, interval: int) -> int:
-    """Return what sums per interval cover, ms: their smallest distance, at least a candle's ``interval``.
+    """Return the duration of sums, ms: their smallest distance, at least ``interval``.
 
-    One time alone, or two, do not tell a distance.
+    Fewer than three times do not determine it; it is ``interval`` then.
     """
     steps = np.diff(np.unique(time))
     return max(int(steps.min()), interval) if len(steps) > 1 else interval
 
 
 def _summed(marks: Marks, columns: Columns, width: int, steps: int) -> Marks:
-    """Return the marks by time, those of the same ``width`` columns, ``steps`` of price and side as one."""
+    """Return marks by time, one for each side, ``width`` columns and ``steps`` of price."""
     if not len(marks):
         return marks
     group = (np.searchsorted(columns.start, marks.time, "right") - 1) // width
@@ -293,6 +304,6 @@ def _ms(frame: pd.DataFrame) -> Ints:
 
 
 def _sum_times(frame: pd.DataFrame) -> Ints:
-    """Return the times of those without a price."""
+    """Return the times of liquidations without a price."""
     times: Ints = _ms(frame)[np.isnan(frame["price"].to_numpy())]
     return times

@@ -1,8 +1,7 @@
-"""A still picture of the estimate for where nothing runs: a PNG without fonts, its caption, the largest clusters."""
+"""A static picture of the estimate, for pages without scripts: a PNG, its caption, the largest clusters."""
 
 from __future__ import annotations
 
-import zlib
 from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
@@ -11,42 +10,49 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import usd_text
 from ..model.grid import decimals_of
+from .png import GROUND, Pixels, encode_png, heat_colours, ramp, rgb
+from .still_axes import PriceAxis, amount_at, apart, time_ticks
+from .stroke_font import baseline, draw_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ..market import Market
+    from ..market.market import Market
     from ..model.density import Density
     from ..model.ledger import Ledger
 
-WIDTH, HEIGHT = 720, 360
-_STEPS = 128  # colours of the heat; with ground and candles they fit one byte
-_GROUND, _UP, _DOWN = (0x0C, 0x0A, 0x1A), (0x3F, 0xE0, 0xB0), (0xFF, 0x6F, 0x7D)
+#: Size of the picture and its margins around the plot, CSS pixels; it has twice as many pixels each way.
+WIDTH, HEIGHT = 720, 396
+TOP, RIGHT, BOTTOM = 26, 72, 62
+PLOT = (WIDTH - RIGHT, HEIGHT - TOP - BOTTOM)
+RATIO = 2
+#: Width and height of a cell of the heat, CSS pixels: finer ones cost bytes, and a saved notebook has few to spare.
+CELL = (4, 2)
+#: Numbers of the colours: the ground is 0, then come the heat, a rising and a falling candle, text on the ground and
+#: text on the label of the last price.
+STEPS, _INKS = 32, 4
+_UP, _DOWN, _TEXT = STEPS + 1, STEPS + 2, STEPS + 3
+_TAG = _TEXT + _INKS
+_INK, _CANDLES = "dcd9e6", ("3fe0b0", "ff6f7d")
 _FLOOR = 1e-3
-#: Anchors from sparse to dense, as colour.ts has them.
-_ANCHORS = {
-    "plasma": "1d0c45 3a1073 5a1592 7b1d9c 9c2793 ba3683 d34a6f e7625a f57f43 fba12f fcc627 f4ef45",
-    "viridis": "2a0a45 443983 3b528b 31688e 287c8e 21918c 1fa088 35b779 6ece58 a5db36 d2e21b fde725",
-    "cividis": "00204c 00306f 2f3f6d 4a4f6c 5e5f6e 717072 848279 989376 aea571 c5b869 ddcc5c fee838",
-    "inferno": "0c0826 240c4f 420a68 5d126e 781c6d 932667 ae305c c73e4c dd513a ed6925 f98e09 fcffa4",
-}
-
-Pixels = npt.NDArray[np.uint8]
+_CAPITAL = 8.2  # height of a capital letter, CSS pixels
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the heat is coloured: the widget's own ``palette``, ``scale`` and ``threshold``."""
+    """How it looks: the widget's own ``palette``, ``scale``, ``threshold`` and ``price_axis``."""
 
     palette: str = "plasma"
     scale: str = "linear"
     threshold: tuple[float, float] = (0.0, 0.5)
+    price_axis: str = "linear"
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A picture, what it shows in words, and its largest clusters.
+    """A picture, its caption, and its largest clusters.
 
     Attributes
     ----------
@@ -55,9 +61,9 @@ class Still:
     title
         Symbol, venue and interval.
     caption
-        What it shows, of when, and that it is an estimate.
+        What it shows, for which time, and that it is an estimate.
     clusters
-        Column names and then one tuple of words a cluster, largest first.
+        Column names, then one tuple of text a cluster, largest first.
     """
 
     png: bytes
@@ -66,7 +72,7 @@ class Still:
     clusters: list[tuple[str, ...]]
 
     def html(self, more: str = "") -> str:
-        """Return a figure with the picture inline; every text is escaped. ``more`` is said after the caption."""
+        """Return a figure with the picture inline; all text is escaped. ``more`` follows the caption."""
         caption = f"{self.caption} {more}".strip()
         data = b64encode(self.png).decode("ascii")
         head, *rows = ("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) for tag, line in self._lines())
@@ -86,7 +92,12 @@ class Still:
 
 
 def draw_still(
-    market: Market, ledger: Ledger, decay_rate: float, weights: Sequence[float] | npt.NDArray[Any], look: Look
+    market: Market,
+    ledger: Ledger,
+    decay_rate: float,
+    weights: Sequence[float] | npt.NDArray[Any],
+    bin_size: float | None,
+    look: Look,
 ) -> Still:
     """Draw a market and the density of its ledger.
 
@@ -94,109 +105,202 @@ def draw_still(
     ----------
     market, ledger
         Candles and what they opened, one column a candle.
-    decay_rate, weights
-        As for :func:`liqwidget.model.density.replay`; weights sum to 1.
+    decay_rate, weights, bin_size
+        As for :meth:`liqwidget.Ledger.replay`; weights sum to 1.
     look
-        Colours.
+        Colours and the price axis.
 
     Notes
     -----
-    Where candles are narrower than a pixel, every n-th candle's close is shown, and the high and low of all n.
+    If candles are narrower than a pixel, n of them share a column: their high and low, and the density at the last.
     """
-    T = len(ledger)
-    group = -(-T // WIDTH)
+    T, (across, down) = len(ledger), PLOT
+    group = -(-T // across)
     kept = np.minimum(np.arange(group - 1, T + group - 1, group), T - 1)
-    density = ledger.replay(decay_rate, weights, columns=kept)
-    candles = market.candles
+    density = ledger.replay(decay_rate, weights, columns=kept, bin_size=bin_size)
+    candles = {name: market.candles[name].to_numpy() for name in ("open", "high", "low", "close")}
     first = np.arange(0, T, group)
-    low, high = (
-        how.reduceat(candles[name].to_numpy(), first) for how, name in ((np.minimum, "low"), (np.maximum, "high"))
-    )
-    rising = candles["close"].to_numpy()[kept] >= candles["open"].to_numpy()[first]
+    low, high = np.minimum.reduceat(candles["low"], first), np.maximum.reduceat(candles["high"], first)
     # A fifth of the height above and below the candles, as the widget fits them.
-    room = (high.max() - low.min() or low.min() * 0.01) / 3
-    bottom, top = max(low.min() - room, 0.0), high.max() + room
-    heat = _heat(density, bottom, top, look)
+    axis = PriceAxis.around(low.min(), high.max(), look.price_axis == "log")
+    bottom, top = axis.bottom, axis.top
 
-    def line(price: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        pixel: npt.NDArray[Any] = np.clip(((top - price) / (top - bottom) * HEIGHT).astype(int), 0, HEIGHT - 1)
-        return pixel
+    def line(price: Any) -> npt.NDArray[np.int64]:
+        pixel = (axis.depth(price) * down * RATIO).astype(np.int64)
+        inside: npt.NDArray[np.int64] = np.clip(pixel, 0, down * RATIO - 1)
+        return inside
 
-    across = np.arange(WIDTH) * len(kept) // WIDTH
-    pixels = heat[:, across]
-    _draw_candles(pixels, line(high)[across], line(low)[across], rising[across], across)
+    paper = np.zeros((HEIGHT * RATIO, WIDTH * RATIO), np.uint8)
+    span = _span(density, look)
+    cells = np.arange(across // CELL[0])
+    column = np.minimum(-(-(cells + 1) * len(kept) * CELL[0] // across), len(kept)) - 1
+    heat = _heat(density, axis.prices(down // CELL[1]), span, look.scale)[:, column]
+    plot = paper[TOP * RATIO : (TOP + down) * RATIO, : across * RATIO]
+    plot[...] = heat.repeat(RATIO * CELL[1], axis=0).repeat(RATIO * CELL[0], axis=1)
+    opened, closed = candles["open"][first], candles["close"][kept]
+    edges = (np.arange(len(kept) + 1) * across * RATIO) // len(kept)
+    _draw_candles(plot, [line(price) for price in (high, opened, closed, low)], edges)
+    sheet = _Sheet(paper, market.currency)
+    sheet.prices(axis, line, closed[-1], market.price_decimals)
+    sheet.times(market.candles.index.tz_localize(None).to_numpy(), group, edges)
+    sheet.words(_title(market), span, look, density.grid.bin_size)
+    up = closed[-1] >= opened[-1]
+    ground, tag = ramp(GROUND, _INK, _INKS), ramp(_CANDLES[0 if up else 1], GROUND, _INKS)
+    colours = [heat_colours(look.palette, STEPS), *(rgb(candle)[None] for candle in _CANDLES), ground, tag]
     return Still(
-        _png(pixels, _palette(look.palette)), _title(market), _caption(market, bottom, top), _clusters(density)
+        encode_png(paper, np.concatenate(colours)),
+        _title(market),
+        _caption(market, bottom, top),
+        _clusters(density, market.currency),
     )
 
 
-def heat_png(share: npt.NDArray[Any]) -> bytes:
-    """Return heat alone as a PNG: shares of the brightest colour, shape (P, T), lowest price first; 0 is the ground."""
-    step = np.where(share > 0, np.clip(share * _STEPS, 0, _STEPS - 1).astype(int) + 1, 0)
-    return _png(step[::-1].astype(np.uint8), _palette("plasma"))
+def heat_png(share: npt.NDArray[Any], steps: int = 128) -> bytes:
+    """Return heat alone as a PNG: shares of the brightest colour, (P, T), from the lowest price; 0: background."""
+    step = np.where(share > 0, np.clip(share * steps, 0, steps - 1).astype(np.int64) + 1, 0)
+    return encode_png(step[::-1].astype(np.uint8), heat_colours("plasma", steps))
 
 
-def _heat(density: Density, bottom: float, top: float, look: Look) -> Pixels:
-    """Return colour numbers, shape (HEIGHT, columns), highest price first: 0 is the ground."""
-    values = density.values
+def _span(density: Density, look: Look) -> tuple[float, float]:
+    """Return the amounts at the ends of the colour scale; twice 0 if nothing is estimated."""
+    most = float(density.values.max(initial=0.0))
+    low = max(look.threshold[0], _FLOOR) * most
+    return low, max(look.threshold[1] * most, low * (1 + 1e-6))
+
+
+def _heat(density: Density, edges: npt.NDArray[np.float64], span: tuple[float, float], scale: str) -> Pixels:
+    """Return colour numbers between these prices, highest first, shape (edges - 1, columns); 0 is the background."""
+    values, (low, high) = density.values, span
     size, first = density.grid.bin_size, density.grid.first
-    edges = (top - (top - bottom) * np.arange(HEIGHT + 1) / HEIGHT) / size - first  # in rows
-    a = np.clip(np.floor(edges[1:]).astype(int), 0, len(values) - 1)
-    b = np.clip(np.ceil(edges[:-1]).astype(int), a + 1, len(values))
-    most = float(values.max(initial=0.0))
-    if most <= 0:
-        return np.zeros((HEIGHT, values.shape[1]), np.uint8)
+    edges = edges / size - first  # in rows
+    a = np.clip(np.floor(edges[1:]).astype(np.int64), 0, len(values) - 1)
+    b = np.clip(np.ceil(edges[:-1]).astype(np.int64), a + 1, len(values))
+    if high <= 0:
+        return np.zeros((len(a), values.shape[1]), np.uint8)
     shown = values[a]
     for step in range(1, int((b - a).max())):
         shown = np.maximum(shown, values[np.minimum(a + step, b - 1)])
-    low = max(look.threshold[0], _FLOOR) * most
-    high = max(look.threshold[1] * most, low * (1 + 1e-6))
-    if look.scale == "log":
+    if scale == "log":
         share = np.log(np.maximum(shown, low) / low) / np.log(high / low)
     else:
         share = (np.maximum(shown, low) - low) / (high - low)
-        share = np.sqrt(share) if look.scale == "sqrt" else share
-    step = np.clip((share * _STEPS).astype(int), 0, _STEPS - 1) + 1
+        share = np.sqrt(share) if scale == "sqrt" else share
+    step = np.clip((share * STEPS).astype(np.int64), 0, STEPS - 1) + 1
     inside = (edges[:-1] > 0) & (edges[1:] < len(values))
     return np.where((shown >= low) & inside[:, None], step, 0).astype(np.uint8)
 
 
-def _draw_candles(
-    pixels: Pixels,
-    top: npt.NDArray[Any],
-    bottom: npt.NDArray[Any],
-    rising: npt.NDArray[np.bool_],
-    column: npt.NDArray[Any],
-) -> None:
-    """Draw a line from high to low in the pixels of each column, with a gap where there is room for one."""
-    line = np.arange(HEIGHT)[:, None]
-    wide = column[:1].size and int((column == column[0]).sum()) > 3
-    last = np.r_[column[1:] != column[:-1], True] if wide else np.zeros(len(column), bool)
-    inside = (line >= top) & (line <= bottom) & ~last
-    pixels[...] = np.where(inside, np.where(rising, _STEPS + 1, _STEPS + 2), pixels)
+def _draw_candles(plot: Pixels, lines: list[npt.NDArray[np.int64]], edges: npt.NDArray[np.int64]) -> None:
+    """Draw candles into the columns between these edges: wick and body if there is room, from high to low if not."""
+    wide = np.diff(edges)
+    number = np.repeat(np.arange(len(wide)), wide)
+    high, opened, closed, low = (line[number].astype(np.int16) for line in lines)  # short numbers: twice as fast
+    y = np.arange(len(plot), dtype=np.int16)[:, None]
+    drawn = (y >= high) & (y <= low)
+    if wide.min() >= 3 * RATIO:
+        x, body = np.arange(plot.shape[1]) - edges[number], (wide - np.maximum(wide // 5, RATIO))[number]
+        drawn &= np.abs(2 * x + 1 - body) <= RATIO
+        drawn |= (y >= np.minimum(opened, closed)) & (y < np.maximum(opened, closed) + RATIO) & (x < body)
+    colour = np.where(closed <= opened, _UP, _DOWN).astype(np.uint8)  # a higher price is a lower line
+    np.copyto(plot, np.broadcast_to(colour, plot.shape), where=drawn)
 
 
-def _palette(name: str) -> Pixels:
-    """Return the colours by number, shape (_STEPS + 3, 3): ground, heat, rising, falling."""
-    anchors = np.array([[int(hexes[i : i + 2], 16) for i in (0, 2, 4)] for hexes in _ANCHORS[name].split()], float)
-    place = np.linspace(0, len(anchors) - 1, _STEPS)
-    heat = np.stack([np.interp(place, np.arange(len(anchors)), anchors[:, c]) for c in range(3)], axis=1)
-    return np.concatenate([[_GROUND], np.floor(heat + 0.5), [_UP, _DOWN]]).astype(np.uint8)
+class _Sheet:
+    """The words and lines around the plot. Places are CSS pixels from the left upper corner."""
 
+    def __init__(self, paper: Pixels, currency: str) -> None:
+        self._paper, self._currency = paper, currency
 
-def _png(pixels: Pixels, palette: Pixels) -> bytes:
-    """Return colour numbers, shape (H, W), as a PNG with a palette (ISO/IEC 15948)."""
+    def prices(self, axis: PriceAxis, line: Callable[[Any], Any], last: float, decimals: int) -> None:
+        """Label round prices, and the last close with a line across the plot."""
+        x, down = PLOT
+        said = f"{last:,.{decimals}f}"
+        while decimals > 0 and self._width(said) > RIGHT - 10:
+            decimals -= 1
+            said = f"{last:,.{decimals}f}"
+        level = TOP + int(line(last)) / RATIO
+        below = np.inf  # the tick before
+        for price, label in axis.ticks(down // 40):
+            y = TOP + int(line(price)) / RATIO
+            if TOP + 6 < y < TOP + down - 6 and abs(y - level) > 15 and below - y > (15 if axis.is_log else 0):
+                below = y
+                self._fill(x, y, 4, 1)
+                self._write(label, x + 8, y, shade=0.8)
+        for dash in range(0, x, 8):
+            self._fill(dash, level, 3, 0.5)
+        self._fill(x, level - 8, RIGHT, 17, _TAG)
+        self._write(said, x + 8, level, number=_TAG)
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
+    def times(self, time: npt.NDArray[np.datetime64], group: int, edges: npt.NDArray[np.int64]) -> None:
+        """Label round times under the plot."""
+        x, down = PLOT
+        y = TOP + down
+        ticks = time_ticks(time, x // 80)
+        middles = [float(edges[column // group]) / RATIO for column, _ in ticks]
+        for (_, label), middle, (start, fits) in zip(
+            ticks, middles, self._spread(ticks, middles, 2, x - 2), strict=True
+        ):
+            if fits:
+                self._fill(middle, y, 1, 4)
+                self._write(label, start, y + 12, shade=0.8)
+        self._write("UTC", x + 8, y + 12, shade=0.8)
 
-    height, width = pixels.shape
-    lines = np.zeros((height, width + 1), np.uint8)  # each starts with its filter: none
-    lines[:, 1:] = pixels
-    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 3, 0, 0, 0])
-    body = zlib.compress(lines.tobytes(), 6)
-    parts = ((b"IHDR", head), (b"PLTE", palette.tobytes()), (b"IDAT", body), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    def words(self, title: str, span: tuple[float, float], look: Look, bin_size: float) -> None:
+        """Write the title, the sides and the colour scale with its amounts."""
+        down = PLOT[1]
+        estimate = "estimate, not a forecast"
+        self._write(title, 8, 13, width=WIDTH - self._width(estimate) - 30)
+        self._write(estimate, WIDTH - 8 - self._width(estimate), 13)
+        for label, y in (("short above the price", TOP + 14), ("long below the price", TOP + down - 14)):
+            self._fill(6, y - 9, self._width(label) + 9, 18, 0)
+            self._write(label, 11, y)
+        y, bar = TOP + down + 26, 330
+        if span[1] <= 0:
+            self._write("Nothing is estimated: no volume.", 8, y + 6, shade=0.8)
+            return
+        colours = np.arange(bar * RATIO) * STEPS // (bar * RATIO) + 1
+        self._paper[y * RATIO : (y + 10) * RATIO, 8 * RATIO : (8 + bar) * RATIO] = colours
+        place = np.linspace(0, 1, 3 if self._currency else 5)
+        amounts = [usd_text(amount_at(share, *span, look.scale), currency=self._currency) for share in place]
+        amounts[-1] += "+" if look.threshold[1] < 1 else ""
+        middles = (8 + (bar - 1) * place).tolist()
+        shown = self._spread(list(enumerate(amounts)), middles, 8, bar + 8)
+        for amount, middle, (start, fits) in zip(amounts, middles, shown, strict=True):
+            if fits:
+                self._fill(middle, y + 10, 1, 3)
+                self._write(amount, start, y + 22, shade=0.8)
+        size = f"{bin_size:,.{decimals_of(bin_size)}f}"
+        self._write(f"estimated {self._currency or 'USD'}, sparse to dense", bar + 26, y + 5, shade=0.8)
+        scale = "" if look.scale == "linear" else f", {look.scale} scale"
+        self._write(f"per {size} of price, at each candle{scale}", bar + 26, y + 22, shade=0.8)
+
+    def _spread(
+        self, ticks: Sequence[tuple[int, str]], middles: Sequence[float], left: float, right: float
+    ) -> Iterator[tuple[float, bool]]:
+        """Return where the label of each tick starts, inside these bounds, and whether it is apart from the last."""
+        widths = [self._width(label) for _, label in ticks]
+        starts = [
+            min(max(middle - width / 2, left), right - width) for middle, width in zip(middles, widths, strict=True)
+        ]
+        spans = [(start, start + width) for start, width in zip(starts, widths, strict=True)]
+        return zip(starts, apart(spans, 8), strict=True)
+
+    def _width(self, text: str) -> float:
+        return float(draw_text(text, _CAPITAL * RATIO).shape[1] / RATIO)
+
+    def _fill(self, x: float, y: float, width: float, height: float, number: int = _TEXT + _INKS // 2) -> None:
+        left, upper = round(x * RATIO), round(y * RATIO)
+        self._paper[upper : upper + round(height * RATIO), left : left + round(width * RATIO)] = number
+
+    def _write(
+        self, text: str, x: float, y: float, *, number: int = _TEXT, shade: float = 1.0, width: float = WIDTH
+    ) -> None:
+        """Write text whose capitals are centred at y; what does not fit the width or the picture is left out."""
+        drawn = draw_text(text, _CAPITAL * RATIO)[:, : round(width * RATIO)]
+        left, upper = round(x * RATIO), round((y + _CAPITAL / 2) * RATIO) - baseline(_CAPITAL * RATIO)
+        here = self._paper[upper : upper + drawn.shape[0], left : left + drawn.shape[1]]
+        ink = np.floor(drawn[: here.shape[0], : here.shape[1]] * shade * (_INKS - 1) + 0.5).astype(np.uint8)
+        here[ink > 0] = number + ink[ink > 0]
 
 
 def _title(market: Market) -> str:
@@ -206,27 +310,29 @@ def _title(market: Market) -> str:
 def _caption(market: Market, bottom: float, top: float) -> str:
     index, decimals = market.candles.index, market.price_decimals
     kind = "Simulated market. " if market.simulated else ""
+    currency = market.currency or "USD"
+    notes = "".join(f" {note[:1].upper()}{note[1:]}." for note in market.notes)
     return (
         f"{kind}{index[0]:%Y-%m-%d %H:%M} to {index[-1] + market.interval:%Y-%m-%d %H:%M} UTC. Estimated liquidation "
         f"density, dark (sparse) to bright (dense), behind candles; prices from {bottom:,.{decimals}f} to "
-        f"{top:,.{decimals}f} USD. Estimate, not a forecast."
+        f"{top:,.{decimals}f} {currency}. Estimate, not a forecast.{notes}"
     )
 
 
-def _clusters(density: Density, top: int = 5) -> list[tuple[str, ...]]:
-    """Return the largest clusters of the last candle in words, under their column names."""
-    names = ("side", "price from", "price to", "estimated USD", "from close")
+def _clusters(density: Density, currency: str = "", top: int = 5) -> list[tuple[str, ...]]:
+    """Return column names and the largest clusters of the last candle, as text."""
+    names = ("side", "price from", "price to", f"estimated {currency or 'USD'}", "from close")
     decimals = decimals_of(density.grid.bin_size)
     return [
         names,
         *(
             (
-                line.side,
-                f"{line.price_low:,.{decimals}f}",
-                f"{line.price_high:,.{decimals}f}",
-                f"{line.notional:,.0f}",
-                f"{line.distance:+.2%}",
+                line["side"],
+                f"{line['price_low']:,.{decimals}f}",
+                f"{line['price_high']:,.{decimals}f}",
+                usd_text(line["notional"], currency=currency),
+                f"{line['distance']:+.2%}",
             )
-            for line in density.clusters(top=top).itertuples()
+            for line in density.clusters(top=top).to_dict("records")
         ),
     ]

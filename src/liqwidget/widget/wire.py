@@ -1,4 +1,4 @@
-"""Frames between Python and the browser. This text is the format's only description.
+"""Frames between Python and the browser. This text is the only specification of the format.
 
 A frame is self-describing and little-endian::
 
@@ -7,21 +7,34 @@ A frame is self-describing and little-endian::
     offset 8   header    UTF-8 JSON object, then zero bytes up to a multiple of 8
     then       body      sections, each starting at a multiple of 8, counted from the body's start
 
-    header = {"kind": "bars" | "ledger" | "tail" | "events" | "positions", "meta": {...}, "sections": [section, ...]}
-    section = {"name", "dtype": "u8" | "u16" | "u32" | "f32" | "f64", "shape": [n, ...],
+    header = {"kind": "bars" | "model" | "ledger" | "tail" | "events" | "positions", "meta": {...}, "sections": [...]}
+    section = {"name", "dtype": "u8" | "u16" | "u32" | "i32" | "f32" | "f64", "shape": [n, ...],
                "codec": "raw" | "deflate", "offset", "bytes"}
 
-``deflate`` is a zlib stream (RFC 1950) of the array's C-order bytes. Sections stand in the order of the
-header and do not overlap. A reader checks all of it before it builds a view.
+``raw`` are the array's C-order bytes. ``deflate`` is a zlib stream (RFC 1950) of the same bytes by significance: the
+first byte of every value, then the second byte of every value and so on. Sections stand in the order of the header and
+do not overlap. A reader checks all of this before it builds a view.
 
 ``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC), ``step`` (ms), ``revision``, and for display
-``symbol exchange interval interval_ms simulated decimals width candles notices auto_decay_rate``, ``last`` (open time
-of the last candle, ms), ``origin`` ("sample", "fetch" or "": how the same market can be had again) and ``day``
-(volatility, a fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); of a window of
-a history ``part`` (true) and, where it was cut for times that Python names, ``view`` (``time_from time_to``, ms);
-sections
-``gap`` u32 [T] (steps since the column before, 0 for the first), ``open high low close`` f64 [T], ``volume`` f32 [T],
-and f32 [T] each that the market has: ``open_interest taker_buy_volume funding_rate long_short_ratio``.
+``symbol exchange interval interval_ms simulated decimals candles notices auto_decay_rate``, ``last`` (open time of the
+last candle, ms), ``origin`` ("sample", "fetch" or "": how the same market can be had again) and ``day`` (volatility, a
+fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); of a window of a history
+``part`` (true), ``width`` (candles in a column) and, where it was cut for times that Python names, ``view``
+(``time_from time_to``, ms). Sections: ``gap`` f64 [T] (steps since the column before, 0 for the first), ``open high
+low close`` [T], ``volume`` f32 [T] (coins); where open interest is known ``open_interest`` f32 [T] (coins, NaN: not
+known); and for a market that the browser replays ``open_interest_change`` f32 [T] (coins since the candle before, 0
+where either is not known) and, where the venue publishes mark prices, ``mark_low mark_high`` [T] (NaN: not known).
+
+Prices are f64, or i32 where all of them are whole numbers of ticks and meta has ``ticks`` (a USD) and ``first_tick``
+(the first open, in ticks): ``open`` counts from the close before (the first from ``first_tick``), ``close`` from the
+open, ``high`` from the larger and ``low`` from the smaller of these two, ``mark_low`` from the low, ``mark_high`` from
+the high; there -2**31 is a price that is not known.
+
+``model`` (no sections): what the browser needs to replay candles. meta has ``revision``, ``bars`` (revision of the
+candles it belongs to), ``row_size`` (USD), ``first`` (row 0 starts at first * row_size), ``rows``, ``leverage`` (list,
+L), ``k_long k_short`` (liquidation price over entry price, L), ``maintenance_rate fee_rate span``, ``turnover``
+("auto" or a share), ``beyond`` (share of each tier whose levels lie outside the rows, L) and ``settings`` (what the
+widget was made with).
 
 ``ledger`` (T columns, N entries): meta has ``bin_size`` (USD), ``first`` (row 0 starts at first * bin_size),
 ``rows``, ``leverage`` (list, L), ``age_unit`` (hours), ``revision``, ``bars`` (revision of the candles it belongs to),
@@ -31,8 +44,8 @@ turnover span`` it was built with); sections ``start`` u32 [T+1], ``row`` u16 [N
 [N]: the entry opened ``age ** 3 * age_unit`` hours before its column's close. The first column of a window of a history
 holds all that stood at its close.
 
-``tail`` (n columns): both kinds of sections and meta of the columns from ``from`` on; ``base`` and ``revision``
-number the picture that it changes and the one that results.
+``tail`` (n columns): meta and sections of ``bars`` from the column ``from`` on; ``base`` and ``revision`` number the
+model that it changes and the one that results.
 
 ``events`` (N marks, sums of realised liquidations): meta has ``revision``, ``base`` (0: these are all; else the
 revision that these are added to), and of all of them ``placed`` and ``outside`` (liquidations drawn, and at times
@@ -57,7 +70,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import WireError
+from ..errors import InputError, WireError
+from .frame_checks import (
+    MARKS,
+    PRICES,
+    UNKNOWN,
+    Arrays,
+    check_bars,
+    check_events,
+    check_ledger,
+    check_model,
+    check_positions,
+    integer,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,18 +90,16 @@ if TYPE_CHECKING:
     from ..model.ledger import Ledger
 
 MAGIC = b"LIQ1"
-MAX_TIME = 8.64e15  # ms, the last of a JavaScript date
 MAX_HEADER = 65_536
 MAX_SECTION = 256 * 1024 * 1024
-DTYPES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "f32": "<f4", "f64": "<f8"}
-PRICES = ("open", "high", "low", "close")
-OPTIONAL = ("open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio")
-#: Sections of each kind: name -> (dtype, shape in terms of T and N, required).
+DTYPES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
+#: Sections of each kind: name -> (dtypes, shape in terms of T and N, required).
 BARS = {
-    "gap": ("u32", ("T",), True),
-    **dict.fromkeys(PRICES, ("f64", ("T",), True)),
+    "gap": ("f64", ("T",), True),
+    **dict.fromkeys(PRICES, ("i32 f64", ("T",), True)),
     "volume": ("f32", ("T",), True),
-    **dict.fromkeys(OPTIONAL, ("f32", ("T",), False)),
+    **dict.fromkeys(("open_interest", "open_interest_change"), ("f32", ("T",), False)),
+    **dict.fromkeys(MARKS, ("i32 f64", ("T",), False)),
 }
 LEDGER = {
     "start": ("u32", ("T+1",), True),
@@ -96,27 +119,26 @@ EVENTS = {
 POSITIONS = {"row": ("u16", ("N",), True), **dict.fromkeys(("long", "short"), ("f32", ("N",), True))}
 KINDS: dict[str, dict[str, tuple[str, tuple[Any, ...], bool]]] = {
     "bars": BARS,
+    "model": {},
     "ledger": LEDGER,
-    "tail": {**BARS, **LEDGER},
+    "tail": BARS,
     "events": EVENTS,
     "positions": POSITIONS,
 }
 #: The sections whose lengths are T and N.
 COUNTED = {
     "bars": {"T": "gap"},
+    "model": {},
     "ledger": {"T": "hours", "N": "row"},
-    "tail": {"T": "gap", "N": "row"},
+    "tail": {"T": "gap"},
     "events": {"N": "time"},
     "positions": {"N": "row"},
 }
-MAX_EVENTS = 10_000
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A decoded frame: its kind, its meta data and its arrays by name."""
+    """A decoded frame: its kind, its metadata and its arrays by name."""
 
     kind: str
     meta: dict[str, Any]
@@ -124,14 +146,16 @@ class Frame:
 
 
 def encode_frame(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], level: int = 1) -> bytes:
-    """Return the bytes of a frame; sections shrink by deflate of that level where it pays."""
+    """Return the bytes of a frame; sections are deflated at this level if that makes them smaller."""
     body = bytearray()
     sections = []
+    meta, arrays = _in_ticks(meta, arrays) if "gap" in KINDS[kind] else (meta, arrays)
     for name, array in arrays.items():
-        dtype = KINDS[kind][name][0]
+        allowed = KINDS[kind][name][0].split()
+        dtype = "i32" if array.dtype == np.int32 and "i32" in allowed else allowed[-1]
         raw = np.ascontiguousarray(array, dtype=DTYPES[dtype]).tobytes()
-        # Level 1 where a hand waits for it: level 6 takes twice the time for a tenth of the bytes.
-        packed = zlib.compress(raw, level)
+        # Level 1 where a user waits for it: level 6 takes twice the time and saves only a tenth of the bytes.
+        packed = zlib.compress(_turned(raw, len(raw) // max(array.size, 1)), level)
         codec, data = ("deflate", packed) if len(packed) < len(raw) else ("raw", raw)
         body += b"\0" * (-len(body) % 8)
         sections.append(
@@ -153,20 +177,90 @@ def encode_frame(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.ND
     return MAGIC + len(header).to_bytes(4, "little") + header + b"\0" * (-len(header) % 8) + bytes(body)
 
 
-def bars_arrays(candles: pd.DataFrame) -> tuple[dict[str, Any], Arrays]:
-    """Return time meta and the sections of ``bars`` for candles with a UTC DatetimeIndex."""
-    ms = candles.index.as_unit("ns").asi8 // 1_000_000
+def bars_arrays(candles: pd.DataFrame, since: int = 0, *, replayed: bool = False) -> tuple[dict[str, Any], Arrays]:
+    """Return time meta and the sections of ``bars`` for the candles from row ``since`` on.
+
+    Parameters
+    ----------
+    candles
+        A UTC DatetimeIndex and the columns of a `Market`.
+    since
+        First row to send.
+    replayed
+        Whether the browser replays them; if so, the sections for that are added.
+
+    Raises
+    ------
+    InputError
+        If two candles are less than a millisecond apart, the browser's resolution.
+    """
+    index: Any = candles.index
+    ms = index.as_unit("ns").asi8[since:] // 1_000_000
     steps = np.diff(ms, prepend=ms[:1])
+    if (steps[1:] <= 0).any():
+        at = candles.index[since + 1 + int(np.argmax(steps[1:] <= 0))]
+        raise InputError(
+            f"time: wanted candles at least 1 ms apart; got one at {at} in the same millisecond as the candle before. "
+            "Resample to longer candles."
+        )
     step = max(gcd(*steps.tolist()), 1)
-    arrays: Arrays = {"gap": steps // step}
-    for name in (*PRICES, "volume", *OPTIONAL):
-        if name in candles:
-            arrays[name] = candles[name].to_numpy()
+    names = (*PRICES, "volume", "open_interest", *(MARKS if replayed else ()))
+    arrays: Arrays = {"gap": steps / step}
+    arrays |= {name: candles[name].to_numpy(np.float64)[since:] for name in names if name in candles}
+    if replayed and "open_interest" in candles:
+        change = np.diff(candles["open_interest"].to_numpy()[max(since - 1, 0) :])
+        arrays["open_interest_change"] = np.nan_to_num(change if since else np.r_[0.0, change])
     return {"time_base": int(ms[0]), "step": step}, arrays
 
 
+def _in_ticks(meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[dict[str, Any], Arrays]:
+    """Return the frame with its prices as tick differences, i32, if these are exact."""
+    made = dict(arrays)
+    meta = {name: value for name, value in meta.items() if name not in ("ticks", "first_tick")}
+    prices = [np.asarray(arrays[name], np.float64) for name in PRICES if name in arrays]
+    ticks = _ticks_of(np.concatenate(prices)) if len(prices) == 4 and len(prices[0]) else None
+    if ticks is None:
+        return meta, made
+    open_, high, low, close = (np.rint(price * ticks).astype(np.int64) for price in prices)
+    found = {
+        "open": open_ - np.r_[open_[:1], close[:-1]],
+        "high": high - np.maximum(open_, close),
+        "low": np.minimum(open_, close) - low,
+        "close": close - open_,
+    }
+    if any(np.abs(steps).max() >= -UNKNOWN for steps in found.values()):
+        return meta, made
+    for name, beside in (("mark_low", low), ("mark_high", high)):
+        mark = arrays.get(name)
+        if mark is None:
+            continue
+        known = ~np.isnan(mark)
+        if _is_whole(mark[known], ticks):
+            steps = np.where(known, np.rint(np.nan_to_num(mark) * ticks) - beside, UNKNOWN)
+            if not known.any() or np.abs(steps[known]).max() < -UNKNOWN:
+                found[name] = steps.astype(np.int64)
+    made |= {name: steps.astype(np.int32) for name, steps in found.items()}
+    return {**meta, "ticks": ticks, "first_tick": int(open_[0])}, made
+
+
+def _ticks_of(prices: npt.NDArray[np.float64]) -> int | None:
+    """Return the fewest ticks per USD, a power of ten, that express all prices exactly; None without one."""
+    return next((10**d for d in range(13) if _is_whole(prices, 10**d)), None)
+
+
+def _is_whole(prices: npt.NDArray[np.float64], ticks: int) -> bool:
+    with np.errstate(invalid="ignore", over="ignore"):
+        whole = np.rint(prices * ticks)
+        return bool(((np.abs(whole) < 2**53) & (whole / ticks == prices)).all())
+
+
+def _turned(raw: bytes, size: int) -> bytes:
+    """Return the bytes of values of ``size`` bytes grouped by significance, which compresses better."""
+    return np.frombuffer(raw, np.uint8).reshape(-1, size).T.tobytes() if size > 1 and raw else raw
+
+
 def ledger_arrays(ledger: Ledger, age_unit: float | None = None) -> tuple[dict[str, Any], Arrays]:
-    """Return meta and the sections of ``ledger``; a tail is told the ``age_unit`` of the ledger it extends."""
+    """Return meta and the sections of ``ledger``; for a tail, pass the ``age_unit`` of the ledger it extends."""
     arrays: Arrays = {name: getattr(ledger, name) for name in ("start", "row", "tier", "notional", "sweep", "hours")}
     unit = 0.0
     if ledger.age is not None:
@@ -183,7 +277,7 @@ def ledger_arrays(ledger: Ledger, age_unit: float | None = None) -> tuple[dict[s
 
 
 def age_steps(age: npt.NDArray[np.float64], unit: float) -> npt.NDArray[np.float64]:
-    """Return what ages in hours travel as: cube roots in units, 0 to 255, so that young ones are told apart best."""
+    """Return ages in hours as sent: cube roots in units, 0 to 255, so that young ones have the best resolution."""
     return np.minimum(np.rint(np.cbrt(age / unit)), 255.0) if unit > 0 else np.zeros_like(age)
 
 
@@ -193,7 +287,7 @@ def decode_frame(data: bytes | bytearray | memoryview) -> Frame:
     Raises
     ------
     WireError
-        Naming the section, what was wanted and what was found.
+        The message names the section, what was wanted and what was found.
     """
     view = memoryview(data).cast("B")
     if len(view) < 8 or view[:4] != MAGIC:
@@ -225,17 +319,19 @@ def decode_frame(data: bytes | bytearray | memoryview) -> Frame:
         raise WireError(f"body: wanted {end} bytes; found {len(body)}")
     _check_shapes(kind, arrays)
     meta = header["meta"]
-    if kind in ("bars", "tail"):
-        _check_bars(meta, arrays)
-    if kind in ("ledger", "tail"):
-        _check_ledger(meta, arrays)
-    if kind == "tail":
+    if "gap" in KINDS[kind]:
+        check_bars(meta, arrays)
+    if "sweep" in KINDS[kind]:
+        check_ledger(meta, arrays)
+    if kind == "model":
+        check_model(meta)
+    if kind.endswith("tail"):
         for name in ("from", "base", "revision"):
-            _integer(meta, name, 0, 2**32)
+            integer(meta, name, 0, 2**32)
     if kind == "events":
-        _check_events(meta, arrays)
+        check_events(meta, arrays)
     if kind == "positions":
-        _check_positions(meta, arrays)
+        check_positions(meta, arrays)
     return Frame(kind, meta, arrays)
 
 
@@ -247,8 +343,9 @@ def _section(section: Any, known: Mapping[str, Any], body: memoryview, end: int)
     name = section.get("name") if isinstance(section, dict) else None
     if not isinstance(name, str) or name not in known:
         raise WireError(f"section: wanted one of {', '.join(known)}; found {str(name)[:40]!r}")
-    if section.get("dtype") != known[name][0]:
-        raise WireError(f"section {name}: wanted dtype {known[name][0]}; found {str(section.get('dtype'))[:40]!r}")
+    if section.get("dtype") not in known[name][0].split():
+        wanted = known[name][0].replace(" ", " or ")
+        raise WireError(f"section {name}: wanted dtype {wanted}; found {str(section.get('dtype'))[:40]!r}")
     shape, codec = section.get("shape"), section.get("codec")
     if not isinstance(shape, list) or len(shape) != len(known[name][1]) or not all(_natural(n) for n in shape):
         raise WireError(f"section {name}: wanted {len(known[name][1])} dimensions; found {str(shape)[:40]}")
@@ -279,6 +376,8 @@ def _section(section: Any, known: Mapping[str, Any], body: memoryview, end: int)
         raise WireError(f"section {name}: wanted codec raw or deflate; found {str(codec)[:40]!r}")
     if len(raw) != size:
         raise WireError(f"section {name}: wanted {size} bytes of {section['dtype']} {shape}; found {len(raw)}")
+    if codec == "deflate":
+        raw = np.frombuffer(raw, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
     return name, np.frombuffer(raw, dtype).reshape(shape), offset + count
 
 
@@ -298,101 +397,3 @@ def _check_shapes(kind: str, arrays: Arrays) -> None:
         wanted = tuple(sizes[n] for n in KINDS[kind][name][1])
         if array.shape != wanted:
             raise WireError(f"section {name}: wanted shape {list(wanted)}; found {list(array.shape)}")
-
-
-def _check_bars(meta: dict[str, Any], arrays: Arrays) -> None:
-    _number(meta, "time_base", -1e15, 1e15)
-    _number(meta, "step", 1, 1e13)
-    gap = arrays["gap"]
-    if gap[0] != 0 or (gap[1:] == 0).any():
-        raise WireError("section gap: wanted 0 for the first column and more for the others; found otherwise")
-    if abs(meta["time_base"] + float(gap.sum(dtype=np.float64)) * meta["step"]) > MAX_TIME:
-        raise WireError("section gap: wanted times that a calendar has; found later ones")
-    for name in PRICES:
-        if not (np.isfinite(arrays[name]).all() and (arrays[name] > 0).all()):
-            raise WireError(f"section {name}: wanted finite positive prices; found otherwise")
-    if not (np.isfinite(arrays["volume"]).all() and (arrays["volume"] >= 0).all()):
-        raise WireError("section volume: wanted finite numbers >= 0; found otherwise")
-
-
-def _check_grid(meta: dict[str, Any], arrays: Arrays) -> int:
-    _number(meta, "bin_size", 1e-300, 1e300)
-    _integer(meta, "first", -(2**53), 2**53)
-    rows = _integer(meta, "rows", 1, 65_535)
-    if (arrays["row"] >= rows).any():
-        raise WireError(f"section row: wanted rows below {rows}; found {arrays['row'].max()}")
-    return rows
-
-
-def _check_ledger(meta: dict[str, Any], arrays: Arrays) -> None:
-    rows = _check_grid(meta, arrays)
-    _number(meta, "age_unit", 0, 1e9)
-    leverage = meta.get("leverage")
-    if not isinstance(leverage, list) or not 1 <= len(leverage) <= 32:
-        raise WireError(f"meta leverage: wanted 1 to 32 tiers; found {str(leverage)[:40]}")
-    for tier in leverage:
-        _number({"leverage": tier}, "leverage", 1, 1000)
-    start, sweep = arrays["start"].astype(np.int64), arrays["sweep"]
-    if start[0] != 0 or start[-1] != len(arrays["row"]) or (np.diff(start) < 0).any():
-        raise WireError(f"section start: wanted rising from 0 to {len(arrays['row'])}; found otherwise")
-    if (arrays["tier"] >= len(leverage)).any():
-        raise WireError(f"section tier: wanted tiers below {len(leverage)}; found {arrays['tier'].max()}")
-    if (sweep[:, 0] > sweep[:, 1]).any() or (sweep[:, 1] > rows).any():
-        raise WireError(f"section sweep: wanted 0 <= a <= b <= {rows}; found otherwise")
-    _check_amounts(arrays, "notional", "hours")
-
-
-def _check_events(meta: dict[str, Any], arrays: Arrays) -> None:
-    for name in ("base", "revision"):
-        _integer(meta, name, 0, 2**32)
-    for name in ("placed", "outside"):
-        _integer(meta, name, 0, 2**53)
-    for name in ("long_usd", "short_usd", "outside_usd"):
-        _number(meta, name, 0, 1e300)
-    time, until, price = arrays["time"], arrays["until"], arrays["price"]
-    if len(time) > MAX_EVENTS:
-        raise WireError(f"section time: wanted at most {MAX_EVENTS} marks; found {len(time)}")
-    # NaN fails each of these comparisons.
-    if not ((np.abs(time) <= MAX_TIME).all() and (time[1:] >= time[:-1]).all()):
-        raise WireError("section time: wanted times that a calendar has, none before the last; found otherwise")
-    if not ((until > time) & (until <= MAX_TIME)).all():
-        raise WireError("section until: wanted times after those of section time; found otherwise")
-    if (arrays["side"] > 1).any():
-        raise WireError(f"section side: wanted 0 or 1; found {arrays['side'].max()}")
-    if not (np.isnan(price) | ((price > 0) & (price < np.inf))).all():
-        raise WireError("section price: wanted finite positive prices or NaN; found otherwise")
-    if (arrays["count"] < 1).any():
-        raise WireError("section count: wanted at least 1; found 0")
-    _check_amounts(arrays, "notional")
-
-
-def _check_positions(meta: dict[str, Any], arrays: Arrays) -> None:
-    _check_grid(meta, arrays)
-    if not isinstance(meta.get("label"), str):
-        raise WireError(f"meta label: wanted text; found {str(meta.get('label'))[:40]!r}")
-    _number(meta, "outside_usd", 0, 1e300)
-    _integer(meta, "outside_rows", 0, 2**53)
-    if (np.diff(arrays["row"].astype(np.int64)) <= 0).any():
-        raise WireError("section row: wanted rising rows; found otherwise")
-    _check_amounts(arrays, "long", "short")
-
-
-def _check_amounts(arrays: Arrays, *names: str) -> None:
-    for name in names:
-        if not (np.isfinite(arrays[name]).all() and (arrays[name] >= 0).all()):
-            raise WireError(f"section {name}: wanted finite numbers >= 0; found otherwise")
-
-
-def _number(meta: Mapping[str, Any], name: str, low: float, high: float) -> float:
-    value = meta.get(name)
-    # No isfinite: an int beyond float64 would overflow there, and NaN and infinity fail the comparison.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise WireError(f"meta {name}: wanted a number from {low:g} to {high:g}; found {str(value)[:40]!r}")
-    return float(value)
-
-
-def _integer(meta: Mapping[str, Any], name: str, low: int, high: int) -> int:
-    value = meta.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise WireError(f"meta {name}: wanted a whole number from {low} to {high}; found {str(value)[:40]!r}")
-    return value
