@@ -1,4 +1,4 @@
-"""Many markets at a glance: each panel's numbers against plain recomputations, the order, the words, bad input."""
+"""Many markets at a glance: each panel's numbers against plain recomputations, the order, the texts, bad input."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def plain_nearest(one, axes: Axes, large: float) -> tuple[str, float, float] | N
     last = max(np.flatnonzero(one.known))
     column = [float(usd) for usd in one.usd[:, last]]
     centre = [(row + 0.5) * axes.step - axes.step * axes.half for row in range(len(column))]
-    best, run = None, []
+    best: tuple[str, float, float] | None = None
+    run: list[int] = []
     for row in range(len(column) + 1):
         bright = row < len(column) and column[row] > 0 and column[row] >= 0.3 * max(column)
         if run and (not bright or (centre[run[-1]] < 0) != (centre[row] < 0)):
@@ -152,11 +153,34 @@ def test_what_is_missing_is_said() -> None:
     assert "never of direction" in repr(page)
     fixed = lw.compare([dry, market], decay_rate=0.1).table.set_index("symbol")
     assert fixed.loc["DRY", "notes"] == "simulated; no open interest"
-    partial = market._with(lw.Origin("venue", live_until=market.candles.index[-1].value // 10**6, partial=True))
+    partial = market.with_origin(lw.Origin("venue", live_until=market.candles.index[-1].value // 10**6, partial=True))
     assert lw.compare([partial, market]).table["notes"].str.match(r"partial data; stale: ends \d+ d ago$").sum() == 1
-    # One candle more or less is no lateness, whatever the interval.
+    # One candle more or less does not count as late, whatever the interval.
     near = lw.compare([market, lw.Market.from_frame(market.candles.iloc[:-1], symbol="NEAR")], columns=1000)
     assert list(near.table["notes"]) == ["", ""]
+
+
+@pytest.mark.parametrize("gap_days", [400, 0.25])
+def test_markets_that_share_no_time_end_together(gap_days) -> None:
+    market, short = walk(200, seed=1), walk(40, seed=3)
+    early = later(short, -40 - 24 * gap_days)  # both begin at the same time
+    axes = Axes.over([market, early], 0.15, 100)
+    assert (axes.aligned, axes.unit) == (True, "days")
+    assert (axes.places[-1], axes.places[0]) == (0, pytest.approx(-200 / 24))
+    assert np.diff(axes.places) == pytest.approx(200 / 24 / 100)
+    both = [shown(one, axes) for one in (market, early)]
+    assert [one.known.sum() for one in both] == [100, 20]  # 40 of 200 hours
+    assert all(one.known[-1] and one.path[-1] == 0 for one in both)
+    last = early.candles.index[-1] + early.interval
+    assert both[1].notes[0] == f"until {last:%Y-%m-%d %H:%M} UTC"
+    assert picture_columns(both[1], axes)["x"] == [pytest.approx(-40 / 24)]
+    page = lw.compare([market, early])
+    assert "share no time: they are aligned at their ends" in repr(page)
+    assert "share no time" in page._still_html()
+    # Markets that share some time stay on one axis of UTC.
+    near = Axes.over([market, later(short, 170)], 0.15, 100)
+    assert (near.aligned, near.unit) == (False, "ms")
+    assert "Times are UTC." in repr(lw.compare([market, later(short, 170)]))
 
 
 def test_what_the_browser_is_given() -> None:
@@ -233,11 +257,11 @@ def test_names_are_text_in_the_page(tmp_path) -> None:
     ("call", "words"),
     [
         (lambda m: lw.compare(m), "markets: wanted a list of 1 to 100 Markets.*got Market"),
-        (lambda m: lw.compare("BTC"), "got str"),
+        (lambda m: lw.compare("BTC"), "got str"),  # type: ignore[arg-type]
         (lambda m: lw.compare([]), "got 0"),
         (lambda m: lw.compare([m] * 101), "got 101"),
         (lambda m: lw.compare([m, m.candles]), "number 1 is a DataFrame. Use lw.Market.from_frame"),
-        (lambda m: lw.compare({1: m}), "names are text"),
+        (lambda m: lw.compare({1: m}), "wanted names of at most 64"),  # type: ignore[dict-item]
         (lambda m: lw.compare({"a\nb": m}), "printable"),
         (lambda m: lw.compare({"a\u202eb": m}), "printable"),
         (lambda m: lw.compare({"a" * 65: m}), "at most 64"),
@@ -248,7 +272,7 @@ def test_names_are_text_in_the_page(tmp_path) -> None:
         (lambda m: lw.compare([m], distance=0), "distance: wanted a share"),
         (lambda m: lw.compare([m], distance=float("nan")), "distance: wanted"),
         (lambda m: lw.compare([m], columns=5), "columns: wanted a whole number from 10"),
-        (lambda m: lw.compare([m], columns=30.0), "columns: wanted"),
+        (lambda m: lw.compare([m], columns=30.0), "columns: wanted"),  # type: ignore[arg-type]
         (lambda m: lw.compare([m], large=0), "large: wanted a share"),
         (lambda m: lw.compare([m], large=True), "large: wanted a share"),
     ],
@@ -286,9 +310,9 @@ def test_a_saved_notebook_has_a_table_with_pictures_and_words_stay_words() -> No
     for i, a in enumerate(rows):
         for j, b in enumerate(columns):
             densest = shown[a : [*rows, len(shown)][i + 1], b : [*columns, 240][j + 1]].max()
-            step = first[47 - i, j]  # the lowest price is the last line
+            step = first[47 - i, j]  # the lowest price is the bottom row
             bound = brightest(page._shown, page._axes) * page._axes.step / PER
             assert step == (densest > 0) + min(int(densest / (bound * page._shown[0].day_usd) * 128), 127)
     assert first.max() == 128
-    assert not second.any()  # no volume of a day to compare with: no colour
+    assert not second.any()  # no daily volume to compare with: no colour
     page.close()

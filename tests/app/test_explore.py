@@ -1,35 +1,38 @@
-"""The application without a browser: what its panels are given, its controls, loading, and that nothing stays."""
+"""The application without a browser: the data of its panels, its controls, loading, and clean-up."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
+import re
 import threading
 import time
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import traitlets
 from ipywidgets.widgets.widget import _instances
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
-from liqwidget.app.data_form import table_file
-from liqwidget.app.data_form.loading import File, Job, Sample, Uploaded, Venue
-from liqwidget.app.data_form.table_file import check_size, read_file, safe_name
+from liqwidget.app.data_form.loading import FromFile, FromSample, FromUpload, FromVenue, Job
+from liqwidget.app.data_form.table_file import read_file, safe_name
 from liqwidget.app.pace import Pace
 from liqwidget.app.panels.cards import check_html, scene_html
+from liqwidget.app.panels.context_panel import coin_ticks
 from liqwidget.app.panels.gate import library
 from liqwidget.app.panels.map_panel import bar_columns, curve_columns
 from liqwidget.app.readings.context import MAX_POINTS, context_series, context_words
-from liqwidget.app.readings.levels import Snapshot, cluster_table, liquidation_map, usd_text
+from liqwidget.app.readings.levels import Snapshot, cluster_table, liquidation_map
 from liqwidget.app.readings.scene import Scene
 from liqwidget.app.readings.selfcheck import self_check
+from liqwidget.market.files import unpack
+from liqwidget.market.files.unpack import check_size
 from loopback import DAY, connected
 from markets import walk
 
@@ -46,12 +49,12 @@ def snapshot(market: lw.Market, mix=None, rate: float = 0.02, at: int = -1, bin_
     mix = mix or {5: 30, 10: 40, 25: 30}
     ledger = lw.build_ledger(market, list(mix), bin_size)
     weights = np.array(list(mix.values()), float)
-    return Snapshot(market, ledger, weights / weights.sum(), rate, range(len(market))[at])
+    return Snapshot(market, ledger, weights / weights.sum(), rate, bin_size, range(len(market))[at])
 
 
 @pytest.fixture
 def application():
-    """An application whose widgets are all gone afterwards, and the panels' thread too."""
+    """Make applications; afterwards all their widgets are closed and their threads have ended."""
     before = set(_instances)
     made = []
 
@@ -66,12 +69,16 @@ def application():
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("liqwidget-")] == []
 
 
+def refuse(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def wait(condition: threading.Event) -> None:
     assert condition.wait(20)
 
 
 def shown_after(app, act) -> None:
-    """Act, and wait until the panels have been brought to a state that is not the present one."""
+    """Act, then wait until the panels have been updated."""
     changed = threading.Event()
     seen = app._about.value
     app._about.observe(lambda change: changed.set() if change.new != seen else None, "value")
@@ -79,7 +86,7 @@ def shown_after(app, act) -> None:
     wait(changed)
 
 
-# What the panels are given
+# The data of the panels
 
 
 @pytest.mark.parametrize("at", [-1, 60])
@@ -114,6 +121,7 @@ def test_the_map_is_stacked_by_tier() -> None:
     assert set(bars["tier"]) == {"5x", "25x"}
     assert bars["colour"].nunique() == 2
     assert np.allclose(bars["top"] - bars["bottom"], bars["usd"])
+    assert bars["amount"].str.fullmatch(r"\$\d+(\.\d+)?[KMB]?").all()
     stacks = bars.groupby("left").agg(top=("top", "max"), usd=("usd", "sum"))
     assert np.allclose(stacks["top"], stacks["usd"])
     assert (bars["right"][bars["side"] == "long"] <= drawn.close + now.ledger.bin_size).all()
@@ -124,7 +132,7 @@ def test_the_map_is_stacked_by_tier() -> None:
 
 def test_a_map_of_nothing_is_empty() -> None:
     now = snapshot(walk(3, seed=0), rate=1e6)
-    silent = Snapshot(now.market, now.ledger, now.weights * 0, now.decay_rate, now.at)
+    silent = Snapshot(now.market, now.ledger, now.weights * 0, now.decay_rate, now.bin_size, now.at)
     drawn = liquidation_map(silent)
     assert drawn.usd.size == len(drawn.low) == 0
     assert bar_columns(drawn, (5.0, 10.0, 25.0))["usd"] == []
@@ -174,9 +182,17 @@ def test_the_self_check_is_the_density_s_own_flows() -> None:
 
 def test_the_self_check_of_nothing_and_without_decay() -> None:
     now = snapshot(walk(5, seed=0))
-    text = check_html(self_check(Snapshot(now.market, now.ledger, now.weights * 0, 0.0, now.at)))
+    text = check_html(self_check(Snapshot(now.market, now.ledger, now.weights * 0, 0.0, now.bin_size, now.at)))
     assert "not known" in text
     assert "no decay" in text
+
+
+def test_open_interest_is_written_as_money_is() -> None:
+    assert coin_ticks([85_100.0, 90_700.0]) == {86_000.0: "86K", 88_000.0: "88K", 90_000.0: "90K"}
+    assert list(coin_ticks([1.9e9, 2.4e9]).values()) == ["2B", "2.2B", "2.4B"]
+    assert list(coin_ticks([100_000.0, 100_007.0]).values()) == ["100K", "100.002K", "100.004K", "100.006K"]
+    assert coin_ticks([5.0, 5.0]) == {5.0: "5"}
+    assert list(coin_ticks([0.0, 0.3]).values()) == ["0", "0.1", "0.2", "0.3"]
 
 
 def test_missing_columns_are_said_and_not_drawn(sample) -> None:
@@ -185,7 +201,7 @@ def test_missing_columns_are_said_and_not_drawn(sample) -> None:
     assert context_series(bare) == {}
     words = " ".join(context_words(bare))
     for name in ("open interest", "funding rate", "long accounts per short account"):
-        assert f"No {name} here" in words
+        assert f"No {name} data" in words
     words = " ".join(context_words(sample))
     assert "No " not in words
     assert f"{sample.candles['open_interest'].iloc[-1]:,.0f} coins" in words
@@ -197,13 +213,6 @@ def test_context_follows_the_candle_and_stays_small(sample) -> None:
     assert f"{sample.candles['open_interest'].iloc[500]:,.0f} coins" in " ".join(context_words(sample, 500))
 
 
-@pytest.mark.parametrize(
-    ("usd", "text"), [(1.446e9, "1.45 bn USD"), (2e6, "2 M USD"), (1500, "1.5 k USD"), (0, "0 USD")]
-)
-def test_amounts_in_words(usd, text) -> None:
-    assert usd_text(usd) == text
-
-
 def test_another_mix_replays_nothing_and_another_candle_only_its_column(sample) -> None:
     hm = lw.LiquidationHeatmap(sample)
     first = Snapshot.of(hm)
@@ -211,14 +220,14 @@ def test_another_mix_replays_nothing_and_another_candle_only_its_column(sample) 
     assert not cluster_table(first).empty
     hm.leverage_mix = {5: 1, 10: 3}
     second = Snapshot.of(hm, first)
-    assert second.planes is first.planes
+    assert second.bins is first.bins
     assert second.flows is first.flows
     assert second.density.column(0) == pytest.approx(hm.density.column(-1), rel=1e-5)
     hm.visible = {"time_from": 0.0, "time_to": float(sample.candles.index.as_unit("ms").asi8[700])}
     third = Snapshot.of(hm, second)
-    assert (third.at, third.flows is first.flows, "planes" in vars(third)) == (700, True, False)
+    assert (third.at, third.flows is first.flows, "bins" in vars(third)) == (700, True, False)
     hm.decay_rate = 0.5
-    assert not {"planes", "flows"} & set(vars(Snapshot.of(hm, third)))
+    assert not {"planes", "bins", "flows"} & set(vars(Snapshot.of(hm, third)))
     hm.close()
     hm.layout.close()
 
@@ -247,8 +256,8 @@ def test_a_published_zip_goes_through_the_archive_reader(tmp_path, sample) -> No
     path = tmp_path / "BTCUSDT-5m-2026-01-07.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("BTCUSDT-5m-2026-01-07.csv", "\n".join(lines))
-    job = Job(Uploaded(path.name, path.read_bytes(), "ignored"), lambda market: None, lambda *_: None, lambda _: None)
-    market = job._wish.load(job)
+    job = Job(FromUpload(path.name, path.read_bytes(), "ignored"), lambda market: None, lambda *_: None, lambda _: None)
+    market = job._choice.load(job)
     assert (market.symbol, market.exchange, len(market)) == ("BTCUSDT", "binance", 288)
 
 
@@ -256,11 +265,11 @@ def test_a_published_zip_goes_through_the_archive_reader(tmp_path, sample) -> No
     ("name", "content", "message"),
     [
         ("a.csv", b"", "at most 64 MB"),
-        ("a.csv", b"\x00\x01binary", "bytes that no text has"),
+        ("a.csv", b"\x00\x01binary", "binary data"),
         ("a.csv", b"colour,size\n1,2\n", "candles"),
-        ("a.csv", b'a,b\n"1,2\n3', "could not be read"),
-        ("a.csv.gz", b"\x1f\x8bnot really", "could not be read"),
-        ("a.parquet", b"PAR1 no such thing PAR1", "could not be read"),
+        ("a.csv", b'a,b\n"1,2\n3', "cannot be read"),
+        ("a.csv.gz", b"\x1f\x8bnot really", "cannot be read"),
+        ("a.parquet", b"PAR1 no such thing PAR1", "cannot be read"),
         ("strange.zip", b"PK\x05\x06" + bytes(18), "BTCUSDT-1m-2024-01.zip"),
         ("BTCUSDT-5m-2026-01-07.zip", b"no zip", "BTCUSDT-5m-2026-01-07"),
     ],
@@ -272,7 +281,7 @@ def test_hostile_files_are_refused_in_words(tmp_path, name, content, message) ->
 
 
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(table_file, "MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr(unpack, "MAX_UNPACKED", 1_000_000)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(bytes(2_000_000)))
     buffer = io.BytesIO()
     pd.DataFrame({"close": np.zeros(200_000)}).to_parquet(buffer)
@@ -298,7 +307,7 @@ def test_names_and_sizes_of_uploads_are_not_believed() -> None:
 
 
 def test_no_such_path() -> None:
-    with pytest.raises(lw.InputError, match="there is none at"):
+    with pytest.raises(lw.InputError, match="which does not exist"):
         read_file(Path("/no/such/file.csv"), "X")
 
 
@@ -319,7 +328,7 @@ def test_it_takes_a_market_and_nothing_else(application) -> None:
     market = walk(100, seed=1)
     assert application(market).market is market
     with pytest.raises(lw.InputError, match="wanted a Market or None; got int"):
-        lw.explore(3)
+        lw.explore(3)  # type: ignore[arg-type]
 
 
 def test_panels_follow_the_heatmap(application, sample) -> None:
@@ -355,18 +364,18 @@ def test_the_candle_is_the_last_one_in_view(application, sample) -> None:
     assert f"{sample.candles['close'].iloc[900]:,.8g}" in app._about.value
     assert app._map._price.location == sample.candles["close"].iloc[900]
     other = walk(100, seed=3)
-    shown_after(app, lambda: setattr(app, "market", other))  # elsewhere in time: the view says nothing of it
+    shown_after(app, lambda: setattr(app, "market", other))  # another period: the old view no longer applies
     assert f"{other.candles['close'].iloc[-1]:,.8g}" in app._about.value
 
 
-def test_merged_columns_end_with_their_last_candle() -> None:
+def test_the_candle_is_the_last_one_in_view_however_many_there_are() -> None:
     market = walk(5_300, seed=1, step_minutes=5, wild=0.02)
     hm = lw.LiquidationHeatmap(market)
     ms = market.candles.index.as_unit("ms").asi8
-    hm.visible = {"time_from": float(ms[0]), "time_to": float(ms[5_298])}  # the last column: candles 5298 and 5299
-    assert Snapshot.of(hm).at == 5_299
+    hm.visible = {"time_from": float(ms[0]), "time_to": float(ms[5_298])}
+    assert Snapshot.of(hm).at == 5_298
     hm.visible = {"time_from": float(ms[0]), "time_to": float(ms[200])}
-    assert Snapshot.of(hm).at == 201
+    assert Snapshot.of(hm).at == 200
     hm.close()
     hm.layout.close()
 
@@ -377,8 +386,8 @@ def test_a_click_on_a_cluster_marks_it_in_the_chart(application, sample) -> None
     cluster = app.heatmap.density.clusters(top=12).iloc[3]
     assert app.heatmap.selection["price_low"] == cluster["price_low"]
     assert app.heatmap.selection["price_high"] == cluster["price_high"]
-    assert app.heatmap.selected()["density"].sum() > 0
-    app._clusters._on_indices("indices", [], [99])  # the browser may say anything
+    assert app.heatmap.selected()[["long", "short"]].to_numpy().sum() > 0
+    app._clusters._on_indices("indices", [], [99])  # a browser may send anything
 
 
 def test_another_market_brings_its_own_decay_only_where_it_was_automatic(application, sample) -> None:
@@ -390,9 +399,9 @@ def test_another_market_brings_its_own_decay_only_where_it_was_automatic(applica
     assert app.heatmap.decay_rate == 0.123
 
 
-def loaded(app, wish) -> str:
-    """Load, and return what is said beside the button at the end."""
-    app._load(wish)
+def loaded(app, choice) -> str:
+    """Load, and return the final message beside the button."""
+    app._load(choice)
     app._job.thread.join(30)
     assert not app._job.thread.is_alive()
     return app.controls.said.value
@@ -404,7 +413,7 @@ def test_a_file_by_its_path(application, tmp_path, sample) -> None:
     sample.candles.tail(300).reset_index().to_csv(path, index=False)
     app.controls.source.value, app.controls.path.value, app.controls.symbol.value = "path", str(path), "MINE"
     assert app.controls.path.layout.display == ""
-    assert "300 candles of MINE" in loaded(app, app.controls._wish())
+    assert "300 candles of MINE" in loaded(app, app.controls._choice())
     assert len(app.market) == 300
 
 
@@ -412,11 +421,42 @@ def test_an_error_is_said_and_the_picture_stays(application, tmp_path, sample) -
     app = application(sample)
     path = tmp_path / f"{HOSTILE.replace('/', '')}.csv"
     path.write_text("nothing\n")
-    said = loaded(app, File(path, "X"))
+    said = loaded(app, FromFile(path, "X"))
     assert "candles" in said
     assert "<img" not in said
     assert app.market is sample
     assert not app.controls.button.disabled
+
+
+def test_an_error_goes_with_its_source(application, tmp_path, sample) -> None:
+    app = application(sample)
+    app.controls.source.value = "path"
+    app.controls.button.click()
+    assert "wanted the path" in app.controls.said.value
+    app.controls.source.value = "venue"
+    assert app.controls.said.value == ""
+    assert "liq-app-error" not in app.controls.said._dom_classes
+    app.controls.busy("Loading …")
+    app.controls.source.value = "sample"
+    assert app.controls.said.value == "Loading …"  # a load that runs is said on all of them
+    app.controls.fail("no connection")
+    assert ">Venue: no connection<" in app.controls.said.value
+    app.controls.fail("no file")
+    assert ">no file<" in app.controls.said.value
+
+
+@pytest.mark.parametrize("shape", ["rows", "sums"])
+def test_a_table_of_liquidations_is_told_from_one_of_candles(application, tmp_path, sample, shape) -> None:
+    table = sample.liquidations
+    if shape == "sums":
+        table = table.groupby("time")[["notional"]].sum()
+        table = table.assign(long_usd=table["notional"], short_usd=0.0).reset_index()[["time", "long_usd", "short_usd"]]
+    path = tmp_path / "liquidations.csv"
+    table.to_csv(path, index=False)
+    said = loaded(application(sample), FromFile(path, "X"))
+    assert "got liquidations. Load candles with columns long_liquidations_usd and short_liquidations_usd, or" in said
+    both = sample.candles.reset_index().assign(long_liquidations_usd=5.0, short_liquidations_usd=0.0)
+    assert lw.Market.from_frame(both).liquidations["notional"].sum() == 5.0 * len(sample)
 
 
 def test_symbols_of_strangers_are_no_html(application, sample) -> None:
@@ -428,6 +468,16 @@ def test_symbols_of_strangers_are_no_html(application, sample) -> None:
     assert "<img" not in scene_html(Scene("open", HOSTILE))
 
 
+def test_the_screen_has_plain_words_and_its_help_the_terms(application, sample) -> None:
+    app = application(sample)
+    screen = app._scene.value + app._facts.value
+    on_screen = re.sub(r"<[^>]*>", " ", screen)
+    assert re.search(r"times as far as chance alone would go; a trend is 1\.5 times or more\.", on_screen)
+    for term in ("Rule", "random steps", "net move"):
+        assert term not in on_screen
+    assert re.search(r'title="Rule “\w+”', screen)
+
+
 def test_public_pages_offer_no_paths(application, sample) -> None:
     app = application(sample, files=False)
     assert [kind for _, kind in app.controls.source.options] == ["sample", "venue", "upload"]
@@ -437,14 +487,13 @@ def test_public_pages_offer_no_paths(application, sample) -> None:
 
 def test_what_a_hostile_page_sends_is_refused(application, sample, tmp_path) -> None:
     app = application(sample, files=False, uploads=False)
-    got = []
-    app.controls._load_wish = got.append
+    got: list[Any] = []
+    app.controls._load_choice = got.append
     assert app.controls.upload is None
     app.controls.path.set_state({"value": str(tmp_path)})
-    with pytest.raises(traitlets.TraitError):
-        app.controls.source.set_state({"index": 3})
+    app.controls.source.set_state({"index": 3})
     app.controls.button.click()
-    assert got == [Sample()]
+    assert got == [FromSample()]
     app._gate.set_state({"_library": b"x", "children": [], "version": "0", "dark": True})
     assert app._gate._library == library()
     assert len(app._gate.children) == 4
@@ -452,8 +501,8 @@ def test_what_a_hostile_page_sends_is_refused(application, sample, tmp_path) -> 
 
 
 def upload(app, name: str, content: bytes, piece: int = 1 << 20) -> list[int]:
-    """Play the browser's part of an upload; returns where each piece began."""
-    asked = []
+    """Play the browser's part of an upload; returns the offset of each piece."""
+    asked: list[Any] = []
     app.controls.upload.send = asked.append
     app.controls.upload._on_message(None, {"type": "begin", "name": name, "size": len(content), "turn": 7}, [])
     done = 0
@@ -476,7 +525,7 @@ def test_an_upload_comes_in_pieces(application, sample) -> None:
 
 def test_an_upload_that_is_too_large_is_refused_before_it_is_sent(application, sample) -> None:
     app = application(sample)
-    asked = []
+    asked: list[Any] = []
     app.controls.upload.send = asked.append
     message = {"type": "begin", "name": "a.csv", "size": 65 * 2**20, "turn": 1}
     app.controls.upload._on_message(None, message, [])
@@ -499,21 +548,36 @@ def test_a_venue(application, sample, exchange) -> None:
     app = application(sample)
     app.controls.source.value, app.controls.days.value = "venue", 1.0
     app.controls.interval.value = "15m"
-    assert "candles of BTCUSDT" in loaded(app, app.controls._wish())
+    assert "candles of BTCUSDT" in loaded(app, app.controls._choice())
     assert (app.market.exchange, app.market.interval_label) == ("binance", "15m")
-    assert len(app.market) == 95  # a day ago, the first quarter of an hour had begun
+    assert len(app.market) == 95  # the period starts within the first quarter of an hour a day ago
     assert app.controls.bar.value > 0
     yesterday = (app.market.candles.index[-1] - timedelta(days=1)).date()
     app.controls.until.value, app.controls.days.value = yesterday, 0.5
-    assert "candles of BTCUSDT" in loaded(app, app.controls._wish())
+    assert "candles of BTCUSDT" in loaded(app, app.controls._choice())
     times = app.market.candles.index
     assert f"{times[0]:%Y-%m-%d %H:%M}" == f"{yesterday} 12:00"
     assert f"{times[-1]:%Y-%m-%d %H:%M}" == f"{yesterday} 23:45"
 
 
+@pytest.mark.parametrize("trust_env", [False, True])
+def test_proxies_of_the_environment_are_passed_on(trust_env, monkeypatch) -> None:
+    given = []
+
+    async def fetched(*_: object, **options: object) -> lw.Market:
+        given.append(options["trust_env"])
+        return lw.load_sample()
+
+    monkeypatch.setattr("liqwidget.sources.fetch.fetch.fetch_async", fetched)
+    app = lw.explore(trust_env=trust_env)
+    loaded(app, FromVenue("BTCUSDT", "binance", "5m", 1.0))
+    assert given == [trust_env]
+    app.close()
+
+
 def test_a_venue_that_refuses_keeps_the_picture(application, sample) -> None:
     app = application(sample)
-    said = loaded(app, Venue("no such thing!", "binance", "5m", 1.0))
+    said = loaded(app, FromVenue("no such thing!", "binance", "5m", 1.0))
     assert "symbol" in said
     assert app.market is sample
     for exchange in ("bybit", "okx", "hyperliquid"):
@@ -528,10 +592,10 @@ def test_a_fetch_that_hangs_is_cancelled(application, sample, exchange) -> None:
     app.controls.said.observe(
         lambda change: begun.set() if "asking" in change.new or " of " in change.new else None, "value"
     )
-    app._load(Venue("BTCUSDT", "binance", "5m", 1.0))
+    app._load(FromVenue("BTCUSDT", "binance", "5m", 1.0))
     wait(begun)
     assert app.controls.button.disabled
-    app._load(Venue("BTCUSDT", "binance", "5m", 2.0))  # one at a time
+    app._load(FromVenue("BTCUSDT", "binance", "5m", 2.0))  # one at a time
     app.controls.stop.click()
     app._job.thread.join(20)
     assert "Cancelled" in app.controls.said.value
@@ -546,10 +610,30 @@ def test_the_dashboard_is_public_and_holds_no_outputs() -> None:
     assert "lw.explore(files=False)" in "".join(code["source"])
 
 
-# The pace
+def test_it_works_where_no_thread_can_be_started(application, sample, monkeypatch) -> None:
+    def fail() -> None:
+        raise ValueError("no panel")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        app = application(sample)
+        before = app._about.value
+        app.heatmap.visible = {"time_from": 0.0, "time_to": float(sample.candles.index.as_unit("ms").asi8[700])}
+        assert app._about.value != before  # without a thread the panels are updated at once
+        for _ in range(2):
+            app._load(FromSample())
+            assert "this system starts no more" in app.controls.said.value
+            assert not app.controls.button.disabled
+        patch.setattr(app._pace, "_work", fail)
+        app._pace.ask()
+        assert "no panel" in app.controls.said.value
+    assert "candles of" in loaded(app, FromSample())
 
 
-def test_the_newest_wish_wins_and_few_are_met() -> None:
+# The rate of updates
+
+
+def test_the_newest_request_wins_and_older_ones_are_skipped() -> None:
     state, seen, busy, go = [0], [], threading.Event(), threading.Event()
     last = threading.Event()
 
@@ -560,7 +644,7 @@ def test_the_newest_wish_wins_and_few_are_met() -> None:
         if state[0] == seen[-1] == 100:
             last.set()
 
-    pace = Pace(work, pytest.fail, least=0.0)
+    pace = Pace(work, pytest.fail, least=0.0)  # type: ignore[arg-type]
     pace.ask()
     wait(busy)
     for i in range(101):
@@ -572,7 +656,7 @@ def test_the_newest_wish_wins_and_few_are_met() -> None:
     assert seen == [0, 100]
 
 
-def test_a_failure_is_told_and_the_next_wish_is_met() -> None:
+def test_a_failure_is_reported_and_the_next_request_is_served() -> None:
     failed, met = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -597,7 +681,7 @@ def test_updates_keep_their_distance() -> None:
             enough.set()
         pace.ask()
 
-    pace = Pace(work, pytest.fail, least=0.1)
+    pace = Pace(work, pytest.fail, least=0.1)  # type: ignore[arg-type]
     pace.ask()
     wait(enough)
     pace.end()

@@ -1,9 +1,10 @@
-"""The reading of the scene: which rule fires, on what numbers, and in which words."""
+"""The reading of the scene: which rule fires, with which numbers and which words."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from liqwidget.app.readings import context
 from liqwidget.app.readings import scene as scene_module
 from liqwidget.app.readings.regime import TREND_SCORE, regime
 from liqwidget.app.readings.scene import LARGE, LEAST_REACH, REACH_OF_RANGE, scene
+from liqwidget.model.cells import Cells
 from markets import walk
 
 FORECASTS = re.compile(
@@ -40,7 +42,7 @@ def market(closes, volume=1.0) -> lw.Market:
 
 
 class Painted:
-    """A density with levels where a test wants them."""
+    """A density with levels where a test puts them."""
 
     def __init__(self, of: lw.Market, levels: dict[float, float]) -> None:
         real = lw.estimate(of, {10: 1}, 0.0, 0.1)
@@ -53,8 +55,17 @@ class Painted:
     def column(self, at: int = -1) -> np.ndarray:
         return self._column
 
+    def sides(self, at: int = -1) -> tuple[Cells, np.ndarray]:
+        cells = self._real.sides(-1)[0]
+        return cells, cells.apart(self._column, 0.0)
+
     def clusters(self, at: int = -1, top: int = 10, bright: float = 0.3) -> pd.DataFrame:
-        return lw.Density.clusters(self, at, top, bright)
+        return lw.Density.clusters(cast(lw.Density, self), at, top, bright)
+
+
+def painted(of: lw.Market, levels: dict[float, float]) -> lw.Density:
+    """A density built from the levels of a test."""
+    return cast(lw.Density, Painted(of, levels))
 
 
 FLAT = [100.0, 101.0] * 30
@@ -79,14 +90,14 @@ CLIMB = np.linspace(90.0, 100.0, 60)
 )
 def test_each_rule_fires_where_the_table_says(closes, levels, rule) -> None:
     of = market(closes)
-    read = scene(of, Painted(of, levels))
+    read = scene(of, painted(of, levels))
     assert read.rule == rule
     assert f"``{rule}``" in inspect.getdoc(scene_module)
 
 
 def test_the_numbers_are_those_of_the_picture() -> None:
     of = market(CLIMB)
-    read = scene(of, Painted(of, {102.25: 3e6, 98.2: 1e6}))
+    read = scene(of, painted(of, {102.25: 3e6, 98.2: 1e6}))
     now = regime(of.candles)
     assert read.numbers["reach"] == max(REACH_OF_RANGE * (now.high - now.low) / now.close, LEAST_REACH)
     assert read.numbers["above_usd"] == 3e6
@@ -94,15 +105,15 @@ def test_the_numbers_are_those_of_the_picture() -> None:
     assert read.numbers["above_distance"] == pytest.approx(read.numbers["above_low"] / 100.0 - 1)
     assert read.numbers["past_extreme"] == pytest.approx(read.numbers["above_low"] / now.high - 1)
     assert f"{read.numbers['past_extreme']:.1%} beyond the high" in read.text
-    assert "3 M USD" in read.text
+    assert "$3M" in read.text
     assert read.numbers["below_usd"] == 1e6
 
 
 def test_large_is_a_share_of_what_is_near() -> None:
     of = market(FLAT)  # closes at 101, reach 2 %
     equal = [101.25 + 0.3 * i for i in range(6)]
-    assert scene(of, Painted(of, dict.fromkeys(equal, 1e6))).rule == "open"  # a sixth each
-    read = scene(of, Painted(of, dict.fromkeys(equal[:4], 1e6)))
+    assert scene(of, painted(of, dict.fromkeys(equal, 1e6))).rule == "open"  # a sixth each
+    read = scene(of, painted(of, dict.fromkeys(equal[:4], 1e6)))
     assert (read.rule, read.numbers["above_share"]) == ("lopsided", 0.25)
     assert LARGE == 0.2
 
@@ -151,4 +162,5 @@ def test_volume_is_compared_with_what_was_before(last, word) -> None:
     assert now.volume == word
     assert now.volume_ratio == pytest.approx(last, rel=0.03)
     assert f"Volume is {word}" in now.sentence
+    assert "as far as chance alone would go" in now.sentence
     assert regime(candles([100.0, 101.0] * 15)).volume == "unknown"

@@ -1,15 +1,54 @@
-// Draws a Bokeh item: in a notebook as a widget, in a saved page from an inert element.
+// Draws a Bokeh item: as a widget in a notebook, or from an inert element in a saved page.
 
-const drawn = (text, el) => window.Bokeh.embed.embed_item(JSON.parse(text), el);
+const PLACES = /^(border_fill|outline_line|axis_line|major_tick_line|axis_label_text|major_label_text)_color$/;
+
+/** Whether the page is dark: as JupyterLab says, else by the colour of its text. */
+function isDark(el) {
+  const { jpThemeLight } = document.body.dataset;
+  if (jpThemeLight !== undefined) return jpThemeLight === "false";
+  const [r, g, b] = getComputedStyle(el.parentElement ?? document.body)
+    .color.match(/[\d.]+/g)
+    .map(Number);
+  return 0.299 * r + 0.587 * g + 0.114 * b > 128;
+}
+
+/** Give texts and figures the colours of the page. */
+function dye(el, models) {
+  const dark = isDark(el);
+  const pairs = Object.entries(INKS).map(([onDark, onLight]) => (dark ? [onLight, onDark] : [onDark, onLight]));
+  const colours = Object.fromEntries(pairs);
+  el.dataset.dark = dark;
+  for (const model of models) {
+    for (const { attr } of model) {
+      if (PLACES.test(attr) && colours[model[attr]]) model[attr] = colours[model[attr]];
+    }
+  }
+}
+
+/** Draw the item; returns what ends it. */
+async function drawn(text, el) {
+  el.classList.add("liq-sheet"); // also hides the static picture next to it
+  dye(el, []);
+  const views = await window.Bokeh.embed.embed_item(JSON.parse(text), el);
+  const models = [...views.roots[0].model.document._all_models.values()];
+  const again = () => dye(el, models);
+  again();
+  const theme = new MutationObserver(again);
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  theme.observe(document.body, { attributes: true });
+  scheme.addEventListener("change", again);
+  return () => {
+    theme.disconnect();
+    scheme.removeEventListener("change", again);
+    for (const view of views.roots) view.remove();
+  };
+}
 
 function render({ model, el }) {
-  el.classList.add("liq-sheet"); // beside which a still picture hides itself
   el.style.flex = "1 1 100%";
   el.style.minWidth = "0";
-  const views = drawn(model.get("_item"), el);
-  return async () => {
-    for (const view of (await views).roots) view.remove();
-  };
+  const end = drawn(model.get("_item"), el);
+  return async () => (await end)();
 }
 
 export async function openPage(document) {

@@ -1,4 +1,4 @@
-"""`compare`: many markets at a glance, the one with the nearest large cluster first."""
+"""`compare`: a page of many markets, the one with the nearest large cluster first."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ from bokeh.embed import json_item
 from bokeh.models import LayoutDOM
 from bokeh.util.paths import server_path
 
-from ...checks import is_finite
+from ...checks import is_finite, shown, usd_text, whole
 from ...errors import InputError
-from ...market import Market
-from ...model.density import check_decay_rate
-from ...model.settings import check_mix
+from ...market.market import Market
+from ...model.settings import check_decay_rate, check_mix
 from ...widget.html_page import NOTEBOOK_CSS, display_with_picture
 from ...widget.still_image import heat_png
+from ..guard import guard
 from ..panels.gate import PanelGate
-from ..readings.levels import usd_text
 from .distances import PER, Axes, Distances, distances
-from .small_multiples import brightest, percent, small_multiples
+from .small_multiples import INKS, PAGE, brightest, percent, small_multiples
 
 if TYPE_CHECKING:
     import os
@@ -46,18 +45,18 @@ _NAMES = ("symbol", "exchange", "close", "side", "distance", "peak_price", "noti
 
 def compare(
     markets: Sequence[Market] | Mapping[str, Market],
-    leverage_mix: Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
     decay_rate: float | str | None = "auto",
     *,
     distance: float = 0.15,
     columns: int = 300,
     large: float = 0.05,
 ) -> Comparison:
-    """Return a page of small heatmaps, one a market, sorted by how near their nearest large cluster is.
+    """Return a page of small heatmaps, one per market, sorted by the distance of their nearest large cluster.
 
     All panels share the axis of time (UTC), the axis of price as a distance from the last close, and one scale of
     colour: estimated USD in 0.1 % of price as a share of the USD that the market trades in a mean day of its last
-    week. Open interest would do where it is known; volume always is.
+    week. Volume is used because open interest is not always known.
 
     Parameters
     ----------
@@ -79,12 +78,12 @@ def compare(
     Returns
     -------
     Comparison
-        Shows itself as a cell's last line; with ``table``, ``figure`` and ``save(path)``.
+        Displayed as the last line of a cell; has ``table``, ``figure`` and ``save(path)``.
 
     Raises
     ------
     InputError
-        There are no markets, or too many, or an argument is out of its range.
+        There are no markets, too many markets, or an argument is out of its range.
 
     Examples
     --------
@@ -96,18 +95,17 @@ def compare(
     mix = check_mix(leverage_mix)
     rate = "auto" if decay_rate is None or decay_rate == "auto" else check_decay_rate(decay_rate)
     if not is_finite(distance) or not 0.005 <= distance <= 0.9:
-        raise InputError(f"distance: wanted a share of the price from 0.005 to 0.9; got {str(distance)[:40]!r}")
-    if isinstance(columns, bool) or not isinstance(columns, int) or not 10 <= columns <= 1000:
-        raise InputError(f"columns: wanted a whole number from 10 to 1000; got {str(columns)[:40]!r}")
+        raise InputError(f"distance: wanted a share of the price from 0.005 to 0.9; got {shown(distance)}.")
+    columns = whole("columns", columns, 10, 1000)
     if not is_finite(large) or not 0 < large <= 1:
-        raise InputError(f"large: wanted a share in (0, 1]; got {str(large)[:40]!r}")
+        raise InputError(f"large: wanted a share in (0, 1]; got {shown(large)}.")
     axes = Axes.over([market for _, market in named], float(distance), columns)
     found = [distances(name, market, axes, mix, rate, float(large)) for name, market in named]
     return Comparison(sorted(found, key=_nearest_first), axes, float(large))
 
 
 class Comparison:
-    """Markets at a glance. Made by `compare`; all amounts are estimates.
+    """A page of markets; created by `compare`. All amounts are estimates.
 
     Attributes
     ----------
@@ -138,7 +136,7 @@ class Comparison:
         return f"{self._heading}. {self._words}\n{self._in_words().to_string(index=False)}"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page as one HTML file that needs no kernel and no network."""
+        """Write the page as one HTML file that works without a kernel and without a network."""
         Path(path).write_text(self._page(), encoding="utf-8", newline="\n")
 
     def close(self) -> None:
@@ -154,7 +152,7 @@ class Comparison:
         return small_multiples(self._shown, self._axes, self._heading, self._words)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Return the page, and a table with pictures for where no view can be."""
+        """Return the page, and a table with pictures for front ends without widgets."""
         data, metadata = self._view(**kwargs)
         return {**data, "text/html": self._still_html()}, metadata
 
@@ -167,7 +165,7 @@ class Comparison:
         return {**data, "text/plain": repr(self)}, metadata
 
     def _still_html(self) -> str:
-        """Return the page as a table, with a small picture a market; every text is escaped."""
+        """Return the page as a table with a small picture per market; all text is escaped."""
         words = self._in_words()
         bound = brightest(self._shown, self._axes) * self._axes.step / PER
         head = "".join(f"<th>{escape(name)}</th>" for name in ("", *words))
@@ -182,7 +180,7 @@ class Comparison:
             f'<style>{NOTEBOOK_CSS}</style><figure class="liq-still" style="max-width:none">'
             f"<figcaption><strong>{escape(self._heading)}</strong><br>{escape(self._order)}. "
             f"{_ESTIMATES} In the pictures, one scale of colour for all, time runs to the right and the distance from "
-            "the last price upwards. With a kernel, run the cell again for the panels.</figcaption>"
+            f"the last price upwards. {self._time} With a kernel, run the cell again for the panels.</figcaption>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></figure>"
         )
 
@@ -194,8 +192,14 @@ class Comparison:
     def _words(self) -> str:
         return (
             f"{self._order}; it is marked at the right edge. The white line is the price, as a distance from the last "
-            f"one. Times are UTC. {_ESTIMATES} Drag to move and hold Ctrl to zoom with the wheel, all panels together."
+            f"one. {self._time} {_ESTIMATES} Drag to move and hold Ctrl to zoom with the wheel, all panels together."
         )
+
+    @property
+    def _time(self) -> str:
+        if not self._axes.aligned:
+            return "Times are UTC."
+        return "These markets share no time: they are aligned at their ends, which the notes name."
 
     @property
     def _order(self) -> str:
@@ -229,7 +233,7 @@ class Comparison:
 
     @cached_property
     def _item(self) -> str:
-        """The layout as JSON that can stand in a page: no text in it can end its element or begin a comment."""
+        """The layout as JSON that is safe inside HTML: no text in it can end its element or begin a comment."""
         text = json.dumps(json_item(self.figure), separators=(",", ":"))
         for sign in "<>&":
             text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -237,7 +241,9 @@ class Comparison:
 
     @cached_property
     def _gate(self) -> PanelGate:
-        return PanelGate((_Sheet(_item=self._item),), (), threading.Lock())
+        gate = PanelGate((_Sheet(_item=self._item),), (), threading.Lock())
+        guard(gate)
+        return gate
 
     def _page(self) -> str:
         library = (server_path() / "static" / "js" / "bokeh.min.js").read_text(encoding="utf-8")
@@ -272,27 +278,36 @@ style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'no
 """
 
 
-_JS = (files(__package__) / "compare.js").read_text(encoding="utf-8")
-_CSS = """
-body { margin: 0; background: #121019; color: #dcd9e6;
+_JS = (files(__package__) / "compare.js").read_text(encoding="utf-8").replace("INKS", json.dumps(INKS))
+_DARK_PAGE, _LIGHT_PAGE = ("; ".join(f"{name}: {pair[i]}" for name, pair in PAGE.items()) for i in (0, 1))
+_SHEET_CSS = f".liq-sheet {{ {_LIGHT_PAGE}; }}\n.liq-sheet[data-dark=true] {{ {_DARK_PAGE}; }}\n"
+_CSS = (
+    f"""
+:root {{ color-scheme: light dark; {_LIGHT_PAGE}; }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_DARK_PAGE}; }} }}
+{_SHEET_CSS}"""
+    + """
+body { margin: 0; background: var(--liq-sheet-paper); color: var(--liq-sheet-ink);
   font: 13px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-details, footer { padding: 0 18px 12px; color: #a9a6b8; overflow-x: auto; }
+details, footer { padding: 0 18px 12px; color: var(--liq-sheet-dim); overflow-x: auto; }
 th, td { text-align: left; padding: 2px 14px 2px 0; font-weight: 400; font-variant-numeric: tabular-nums; }
 """
+)
 
 
 class _Sheet(anywidget.AnyWidget):
-    """A Bokeh item in a notebook; BokehJS has to be in the page, as `PanelGate` sees to."""
+    """A Bokeh item in a notebook; `PanelGate` loads BokehJS first."""
 
     _esm = _JS
+    _css = _SHEET_CSS
     _item = traitlets.Unicode().tag(sync=True)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take nothing that a browser writes."""
+        """Ignore state from the browser."""
 
 
 def _small(one: Distances, bound: float) -> npt.NDArray[np.float32]:
-    """Return shares of the brightest colour in few cells: of each the densest that lies in it."""
+    """Return shares of the brightest colour, reduced to few cells by taking the densest of each."""
     share = one.usd / (bound * one.day_usd) if one.day_usd > 0 else np.zeros_like(one.usd)
     for axis, most in enumerate(_SMALL):
         size = share.shape[axis]
@@ -316,7 +331,7 @@ def _named(markets: object) -> list[tuple[str, Market]]:
                 f"{wanted}; number {place} is a {type(market).__name__}. Use lw.Market.from_frame(df, symbol=...)."
             )
         if not isinstance(name, str) or len(name) > 64 or not name.isprintable():
-            raise InputError(f"markets: names are text of at most 64 printable characters; got {str(name)[:40]!r}")
+            raise InputError(f"markets: wanted names of at most 64 printable characters; got {shown(name)}.")
     return pairs
 
 

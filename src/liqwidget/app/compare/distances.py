@@ -1,6 +1,6 @@
-"""One market by distance from its last price, on axes that many markets share.
+"""One market by distance from its last price, on axes shared by many markets.
 
-Numbers are those of `Ledger.replay`; nothing is estimated here a second time. Axes: P rows of distance, the lowest
+Numbers are those of `Ledger.replay`; nothing is estimated a second time. Axes: P rows of distance, the lowest
 first, T columns of time.
 """
 
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...checks import stamp
 from ...market.day import day_of
 from ...market.origin import span_text
-from ...model.density import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
+from ...model.estimate import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
 from ...model.grid import Floats, Ints, PriceGrid
 from ...model.ledger import ledger_on
 from ...model.settings import shares
@@ -25,17 +26,17 @@ from ...model.settings import shares
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...market import Market
+    from ...market.market import Market
 
 MOST_ROWS = 300
 PER = 0.001  # densities of different pages are per this share of the price
 _SETTINGS = {"maintenance_rate": 0.004, "fee_rate": 0.0, "turnover": 1.0}
-_MS = 1_000_000  # ns
+_MS, _HOUR = 1_000_000, 3_600_000_000_000  # ns
 
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What all markets of a page are drawn on.
+    """Common axes of all markets of a page.
 
     Attributes
     ----------
@@ -45,32 +46,55 @@ class Axes:
         Height of a row as a share of the last price: a 1-2-5 number.
     half
         Rows on each side of the last price, P / 2.
+    aligned
+        Whether there is no time that all markets share: then all of them end at the last edge.
     """
 
     time: Ints
     step: float
     half: int
+    aligned: bool = False
 
     @classmethod
     def over(cls, markets: list[Market], distance: float, columns: int) -> Axes:
         """Return axes over all candles of all markets, and ``distance`` to each side, rounded up to pairs of rows."""
-        start = min(int(_opens(market)[0]) for market in markets)
-        end = max(max(ends_at(market) for market in markets), start + columns)
+        starts, ends = [int(_opens(market)[0]) for market in markets], [ends_at(market) for market in markets]
+        aligned = max(starts) > min(ends) and len(markets) > 1
+        longest = max(end - start for start, end in zip(starts, ends, strict=True))
+        start = max(ends) - longest if aligned else min(starts)
+        end = max(*ends, start + columns)
         time = start + (end - start) * np.arange(columns + 1, dtype=object) // columns  # exact: no float of ns
         step = next(s for s in _STEPS if round(2 * distance / s, 6) <= MOST_ROWS)
-        return cls(time.astype(np.int64), step, 2 * ceil(round(distance / step / 2, 6)))
+        return cls(time.astype(np.int64), step, 2 * ceil(round(distance / step / 2, 6)), aligned)
 
     def grid(self, close: float) -> PriceGrid:
         """Return the price rows around a close, which is itself an edge."""
         whole = round(1 / self.step)
         return PriceGrid(close / whole, whole - self.half, 2 * self.half)
 
+    def shift(self, market: Market) -> int:
+        """Return how far a market's candles are moved to the right, ns."""
+        end = max(ends_at(market), int(_opens(market)[-1]) + 1)  # a single candle has no known length
+        return int(self.time[-1]) - end if self.aligned else 0
+
+    @property
+    def unit(self) -> str:
+        """What `places` count: "ms" since 1970, or "days" or "hours" from the end of each market."""
+        days = (int(self.time[-1]) - int(self.time[0])) / (24 * _HOUR)
+        return "ms" if not self.aligned else "days" if days > 3 else "hours"
+
+    @property
+    def places(self) -> Floats:
+        """The edges of the columns as they are drawn, in `unit`, shape (T+1,)."""
+        since = self.time - self.time[-1] if self.aligned else self.time
+        return since.astype(np.float64) / {"ms": _MS, "days": 24 * _HOUR, "hours": _HOUR}[self.unit]
+
     def columns(self, market: Market) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Return the candle shown in each column, and where there is one, shape (T,) each.
 
         It is the last one that begins before the column's end, where its time reaches into the column.
         """
-        opens = _opens(market)
+        opens = _opens(market) + self.shift(market)
         candle = np.searchsorted(opens, self.time[1:], "left") - 1
         until = opens[np.maximum(candle, 0)] + max(market.interval.value, 1)
         return candle, (candle >= 0) & (until > self.time[:-1])
@@ -86,7 +110,7 @@ class Distances:
     Attributes
     ----------
     name, market
-        What it is called on the page, and its candles.
+        Its name on the page, and its candles.
     usd
         Standing by row and column, USD, float32, shape (P, T); 0 where ``known`` is False.
     known
@@ -96,11 +120,11 @@ class Distances:
     close
         The last close, USD.
     day_usd
-        USD traded in a mean day of the last week; 0 where nothing was, or there is no time to tell.
+        USD traded on a mean day of the last week; 0 if nothing was traded or no time has passed.
     cluster
         The nearest large one, as in `Density.clusters`, with its ``share`` of all that stands; None without one.
     notes
-        What a reader has to know of the data, in words.
+        Notes on the data, as text.
     """
 
     name: str
@@ -127,9 +151,9 @@ def distances(
     Parameters
     ----------
     name
-        What it is called.
+        Its name.
     market, axes
-        The candles, and what they are drawn on.
+        The candles, and the axes.
     leverage_mix
         Checked: tier -> weight.
     decay_rate
@@ -142,7 +166,7 @@ def distances(
     close = float(closes[-1])
     grid = axes.grid(close)
     tiers = np.array(list(leverage_mix), dtype=np.float64)
-    # Rows do not depend on one another: those of the page alone are what a grid over all prices has there.
+    # Rows are independent: those of the page have the same values as on a grid over all prices.
     ledger = ledger_on(market, 0, grid, tiers, {**_SETTINGS, "span": axes.step * axes.half})
     rate = resolve_decay_rate(decay_rate, market)
     candle, known = axes.columns(market)
@@ -171,7 +195,7 @@ def nearest_large(clusters: pd.DataFrame, standing: float, large: float) -> dict
     if kept.empty or standing <= 0:
         return None
     nearest = kept.iloc[int(np.argmin(np.abs(kept["distance"].to_numpy())))]
-    return {**nearest.to_dict(), "share": float(nearest["notional"]) / standing}
+    return {**dict(zip(kept.columns, nearest, strict=True)), "share": float(nearest["notional"]) / standing}
 
 
 def ends_at(market: Market) -> int:
@@ -188,9 +212,11 @@ def _notes(market: Market, axes: Axes, automatic: bool) -> list[str]:
     interval = max(int(market.interval.value), int(axes.time[1] - axes.time[0]))
     first, end = int(_opens(market)[0]), ends_at(market)
     notes = ["simulated"] if market.simulated else []
-    if (late := int(axes.time[-1]) - end) > interval:
+    if axes.aligned:
+        notes.append(f"until {stamp(end)} UTC")
+    elif (late := int(axes.time[-1]) - end) > interval:
         notes.append(f"ends {span_text(late // _MS)} before the latest")
-    if (late := first - int(axes.time[0])) > interval:
+    if (late := first - int(axes.time[0])) > interval and not axes.aligned:
         notes.append(f"begins {span_text(late // _MS)} after the earliest")
     if market.missing:
         notes.append(f"{market.missing:,} candle{'s'[: market.missing > 1]} missing")
@@ -199,4 +225,4 @@ def _notes(market: Market, axes: Axes, automatic: bool) -> list[str]:
     if "open_interest" not in market.candles:
         assumed = f", half-life of {DEFAULT_HALF_LIFE_HOURS:g} h assumed" if automatic else ""
         notes.append(f"no open interest{assumed}")
-    return notes
+    return [*notes, *market.notes]

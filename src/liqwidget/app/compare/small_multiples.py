@@ -1,6 +1,7 @@
 """Many markets as small Bokeh figures on shared axes, with one scale of colour.
 
-The pane is dark on any page, as the widget's is: bright has to mean dense.
+Estimates are drawn on a dark ground on any page, as in the widget, since bright means dense. What is around them
+follows the page: texts by custom properties, and the figures' colours are changed in `compare.js`.
 """
 
 from __future__ import annotations
@@ -42,12 +43,21 @@ from bokeh.models.ui import Pane
 from bokeh.palettes import Plasma256
 from bokeh.plotting import figure
 
-from ..panels.ink import DARK
-from ..panels.plot import bare_figure, recolour
-from ..readings.levels import usd_text
+from ...checks import usd_text
+from ..panels.ink import DARK, LIGHT
+from ..panels.plot import USD_FORMAT, bare_figure, recolour
 from .distances import PER, Axes, Distances
 
-PAPER, PANE, INK = "#121019", "#0c0a1a", "#dcd9e6"
+PAPER, PANE = "#121019", "#0c0a1a"
+#: Custom properties of texts and background, on a dark and on a light page.
+PAGE = {
+    "--liq-sheet-paper": (PAPER, "#ffffff"),
+    "--liq-sheet-ink": ("#dcd9e6", "#23212e"),
+    **{f"--liq-sheet-{name}": (getattr(DARK, name), getattr(LIGHT, name)) for name in ("dim", "long", "short")},
+}
+#: Colours of figures around their ground, on a dark and on a light page.
+INKS = {PAPER: "#ffffff", DARK.dim: LIGHT.dim, DARK.line: LIGHT.line}
+_DIM = "var(--liq-sheet-dim)"
 POOL = 2  # rows of the estimate in one of the picture: a panel has about as many pixels
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _ROOMS = ((6, 400, 250), (16, 310, 220), (100, 248, 190))  # markets up to; least width and height of a panel, px
@@ -66,18 +76,21 @@ def small_multiples(shown: Sequence[Distances], axes: Axes, heading: str, words:
     shown
         Markets in their order.
     axes
-        What they were estimated on.
+        The axes that they were estimated on.
     heading, words
-        What stands above them.
+        Heading and text above the panels.
     """
     shared = _Shared(axes, brightest(shown, axes))
     width, height = next(room[1:] for room in _ROOMS if len(shown) <= room[0])
     panels = [
         column(
             _title(one),
-            _said(cluster_words(one, shared.reach), style=f"color: {_colour(one)}"),
+            _said(
+                cluster_words(one, shared.reach),
+                style=f"color: var(--liq-sheet-{one.cluster['side'] if one.cluster else 'dim'})",
+            ),
             _plot(one, shared, height),
-            _said(" · ".join(one.notes), style=f"color: {DARK.dim}; font-size: 11px; padding-left: 2px"),
+            _said(" · ".join(one.notes), style=f"color: {_DIM}; font-size: 11px; padding-left: 2px"),
             sizing_mode="stretch_width",
             spacing=0,
         )
@@ -86,9 +99,9 @@ def small_multiples(shown: Sequence[Distances], axes: Axes, heading: str, words:
     grid = {"display": "grid", "grid-template-columns": f"repeat(auto-fill, minmax(min({width}px, 100%), 1fr))"}
     return column(
         _said(heading, style="font-size: 18px; font-weight: 600"),
-        _said(words, style=f"color: {DARK.dim}; max-width: 980px"),
+        _said(words, style=f"color: {_DIM}; max-width: 980px"),
         row(
-            _said(LEGEND, style=f"color: {DARK.dim}; width: 300px; font-size: 11px"),
+            _said(LEGEND, style=f"color: {_DIM}; width: 300px; font-size: 11px"),
             GridPlot(
                 children=[(_legend(shared.bound), 0, 0)],
                 toolbar=Toolbar(tools=[ToolProxy(tools=[tool]) for tool in shared.tools], logo=None),
@@ -100,7 +113,12 @@ def small_multiples(shown: Sequence[Distances], axes: Axes, heading: str, words:
         column(*panels, sizing_mode="stretch_width", styles={**grid, "gap": "18px 16px"}),
         sizing_mode="stretch_width",
         spacing=8,
-        styles={"background": PAPER, "padding": "16px 18px", "border-radius": "8px", "box-sizing": "border-box"},
+        styles={
+            "background": "var(--liq-sheet-paper)",
+            "padding": "16px 18px",
+            "border-radius": "8px",
+            "box-sizing": "border-box",
+        },
     )
 
 
@@ -112,7 +130,7 @@ def brightest(shown: Sequence[Distances], axes: Axes) -> float:
 
 
 def cluster_words(one: Distances, reach: float) -> str:
-    """Return what the nearest large cluster is, or that there is none."""
+    """Describe the nearest large cluster, or say that there is none."""
     if one.cluster is None:
         return f"no large cluster within {percent(reach)}"
     found = one.cluster
@@ -120,17 +138,17 @@ def cluster_words(one: Distances, reach: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in words, such as ``"0.2 %"``."""
+    """Return a share as text, such as ``"0.2 %"``."""
     return f"{100 * share:.3g} %"
 
 
 def picture_columns(one: Distances, axes: Axes) -> dict[str, list[Any]]:
-    """Return an image for each run of columns that have candles: no pointer finds a number where there are none."""
+    """Return an image per contiguous columns with candles, so that gaps have no tooltip."""
     edges = np.flatnonzero(np.diff(np.r_[False, one.known, False])).reshape(-1, 2)
     pooled = one.usd.reshape(axes.half * 2 // POOL, POOL, -1).sum(axis=1)
     centre = axes.step * POOL * (np.arange(len(pooled)) + 0.5) - axes.step * axes.half
     price = ((1 + centre) * one.close).astype(np.float32)[:, None]
-    ms = axes.time.astype(float) / 1e6
+    ms = axes.places
     return {
         "usd": [_rounded(pooled[:, a:b]) for a, b in edges],
         "price": [np.repeat(price, b - a, axis=1) for a, b in edges],
@@ -143,11 +161,11 @@ class _Shared:
     """What all panels have in common: one model each, so that a page of fifty is made and sent soon."""
 
     def __init__(self, axes: Axes, bound: float) -> None:
-        self.ms = axes.time.astype(float) / 1e6
+        self.ms = axes.places
         self.room = self.ms[-1] - self.ms[0]
         self.reach = axes.step * axes.half
         self.axes, self.bound = axes, bound
-        until = self.ms[-1] + 0.03 * self.room  # the gutter holds the mark of the cluster
+        until = self.ms[-1] + 0.03 * self.room  # space for the mark of the cluster
         self.x = Range1d(self.ms[0], until, bounds=(self.ms[0], until))
         self.y = Range1d(-self.reach, self.reach, bounds=(-self.reach, self.reach))
         self.tools = (PanTool(), BoxZoomTool(), WheelZoomTool(modifiers="ctrl"), ResetTool())
@@ -156,7 +174,10 @@ class _Shared:
             minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%d %b", months="%b %Y", years="%Y"
         )
         percents = NumeralTickFormatter(format="+0[.]0%")
-        self.time = {"ticker": DatetimeTicker(desired_num_ticks=4), "formatter": clock, "major_label_policy": policy}
+        since = {"axis_label": f"{axes.unit} to the last candle", "ticker": BasicTicker(desired_num_ticks=5)}
+        self.time_axis: Any = LinearAxis if axes.aligned else DatetimeAxis
+        utc = {"ticker": DatetimeTicker(desired_num_ticks=4), "formatter": clock}
+        self.time = {**(since if axes.aligned else utc), "major_label_policy": policy}
         self.distance = {
             "ticker": BasicTicker(desired_num_ticks=4),
             "formatter": percents,
@@ -168,7 +189,8 @@ def _plot(one: Distances, shared: _Shared, height: int) -> figure:
     plot = bare_figure(height, x_range=shared.x, y_range=shared.y, x_axis_type=None, y_axis_type=None)
     plot.styles = _CLEAN
     plot.border_fill_color, plot.border_fill_alpha, plot.outline_line_color = PAPER, 1, DARK.line
-    plot.add_layout(DatetimeAxis(**shared.time, **_AXIS), "below")
+    plot.background_fill_color, plot.background_fill_alpha = PANE, 1
+    plot.add_layout(shared.time_axis(**shared.time, **_AXIS), "below")
     plot.add_layout(LinearAxis(**shared.distance, **_AXIS), "left")
     ms, reach, in_row = shared.ms, shared.reach, shared.axes.step * POOL
     most = shared.bound * in_row / PER * one.day_usd
@@ -194,21 +216,28 @@ def _plot(one: Distances, shared: _Shared, height: int) -> figure:
                 left=left, right=right, bottom=low, top=high, fill_color=_colour(one), fill_alpha=1, line_color=None
             )
         )
+    usd = f"@usd{{{USD_FORMAT}}}"
     hover = HoverTool(
         renderers=[heat],
-        tooltips=[
-            ("UTC", "$x{%F %H:%M}"),
+        tooltips=_tooltip(
+            (f"{shared.axes.unit} to its end", "$x{0.0}") if shared.axes.aligned else ("UTC", "$x{%F %H:%M}"),
             ("from last price", "$y{+0.0%}"),
             ("price", f"@price{{0,0[.]{'0' * min(one.market.price_decimals + 1, 8)}}}"),
-            ("estimate", f"@usd{{0.00a}} USD in {percent(in_row)} of price"),
-        ],
-        formatters={"$x": "datetime"},
+            ("estimate", f"<span style='text-transform: uppercase'>{usd}</span> in {percent(in_row)} of price"),
+        ),
+        formatters={} if shared.axes.aligned else {"$x": "datetime"},
     )
     plot.toolbar.tools = [*shared.tools, hover]
     return plot
 
 
-# Bokeh 3.9 clears a canvas half a pixel off and leaves a line of its first paint; to be removed once it does not.
+def _tooltip(*lines: tuple[str, str]) -> str:
+    """Return a tooltip of names and values; a list of pairs, as Bokeh takes it too, could not hold a style."""
+    cells = "".join(f"<span style='color: #1371a0'>{name}:</span><span>{value}</span>" for name, value in lines)
+    return f"<div style='display: grid; grid-template-columns: auto auto; column-gap: 5px'>{cells}</div>"
+
+
+# Bokeh 3.9 clears a canvas half a pixel off and leaves a line of its first paint. Remove this once it does not.
 _CLEAN = {"clip-path": "inset(2px 0 0 2px)"}
 _AXIS = {
     "axis_line_color": None,
@@ -216,6 +245,9 @@ _AXIS = {
     "minor_tick_line_color": None,
     "major_label_text_color": DARK.dim,
     "major_label_text_font_size": "10px",
+    "axis_label_text_color": DARK.dim,
+    "axis_label_text_font_size": "10px",
+    "axis_label_text_font_style": "normal",
 }
 
 
@@ -247,30 +279,36 @@ def _legend(bound: float) -> figure:
 
 
 def _palette() -> list[str]:
-    """Return 256 colours from little to much: ground, deep purple, yellow."""
+    """Return 256 colours from sparse to dense: background, deep purple, yellow."""
     heat = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in Plasma256[8:252]], dtype=float)
     ground = np.array([int(PANE[i : i + 2], 16) for i in (1, 3, 5)], dtype=float)
     place = np.arange(256) / 255
     at = np.interp(place, [0.12, 1], [0, len(heat) - 1])
     colours = np.stack([np.interp(at, np.arange(len(heat)), heat[:, c]) for c in range(3)], axis=1)
     mixed = np.clip(place / 0.25, 0, 1)[:, None]  # fades into the ground
-    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in (ground + (colours - ground) * mixed).round().astype(int).tolist()]
+    shown = (ground + (colours - ground) * mixed).round().astype(np.uint8)
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in shown.tolist()]
 
 
 PALETTE = _palette()
 
 
 def _rounded(usd: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return USD to one part in 4,000: what is shown has three figures, and the rest of the bits do not pack."""
+    """Return USD rounded to one part in 4,000: three figures are shown, and random low bits do not compress."""
     bits = np.ascontiguousarray(usd).view(np.uint32)
     return ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
 
 
 def _said(*texts: str | tuple[str, str], style: str) -> Pane:
-    """Return a line of texts, some with a style of their own: text nodes, never markup nor formulas."""
+    """Return a line of texts, some with their own style: text nodes, never markup or formulas."""
     pairs = [(text, "") if isinstance(text, str) else text for text in texts]
     spans = [Words(children=[Text(content=text)], style=_css(own)) for text, own in pairs]
-    styles = {"color": INK, "font": f"12px/1.45 {_FONT}", "overflow-wrap": "anywhere", "column-gap": "8px"}
+    styles = {
+        "color": "var(--liq-sheet-ink)",
+        "font": f"12px/1.45 {_FONT}",
+        "overflow-wrap": "anywhere",
+        "column-gap": "8px",
+    }
     return Pane(elements=spans, styles={"display": "flex", "flex-wrap": "wrap", **styles, **_css(style)})
 
 
@@ -282,7 +320,7 @@ def _title(one: Distances) -> Pane:
     price = f"{one.close:,.{one.market.price_decimals}f}"
     return _said(
         (one.name, "font-weight: 600; font-size: 13px"),
-        (one.market.exchange, f"color: {DARK.dim}"),
+        (one.market.exchange, f"color: {_DIM}"),
         (price, "margin-left: auto"),
         style="align-items: baseline",
     )

@@ -1,4 +1,4 @@
-"""The data controls: where candles come from, of what, how far back; load, progress, cancel, and what went wrong."""
+"""The data controls: source, symbol, interval and range of candles; load, progress, cancel and errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ipywidgets
 from ...errors import InputError, LiqError
 from ...sources.venues.registry import VENUES
 from ...sources.venues.venue import INTERVALS
-from .loading import File, Sample, Uploaded, Venue, Wish
+from .loading import Choice, FromFile, FromSample, FromUpload, FromVenue
 from .upload import Upload
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "ADAUSDT", "LTCUSDT", "LINKUSDT")
@@ -22,22 +22,23 @@ _ERROR, _SAID = "liq-app-error", "liq-app-said"
 
 
 class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no types
-    """A line of inputs, made for one application.
+    """A row of inputs of one application.
 
     Parameters
     ----------
     load
-        Called with what the reader wants.
+        Called with the user's choice.
     cancel
-        Called when they want it no longer.
+        Called when the user cancels.
     paths, uploads
-        Whether files of the kernel's machine, and of the reader's, may be read.
+        Whether files of the kernel's machine may be read, and whether the user may upload files.
     """
 
     def __init__(
-        self, load: Callable[[Wish], object], cancel: Callable[[], object], *, paths: bool, uploads: bool
+        self, load: Callable[[Choice], object], cancel: Callable[[], object], *, paths: bool, uploads: bool
     ) -> None:
-        self._load_wish, self._paths = load, paths
+        self._load_choice, self._paths = load, paths
+        self._loading = ""
         self._uploaded: tuple[str, bytes] | None = None
         kinds = [kind for kind in SOURCES if (kind != "path" or paths) and (kind != "upload" or uploads)]
         self.source = ipywidgets.ToggleButtons(
@@ -60,7 +61,7 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self.said = ipywidgets.HTML()
         self.button.on_click(lambda _button: self._on_load())
         self.stop.on_click(lambda _button: cancel())
-        self.source.observe(lambda _change: self._show_fields(), "value")
+        self.source.observe(lambda _change: self._on_source(), "value")
         self.exchange.observe(lambda _change: self._offer_intervals(), "value")
         self._fields = {
             "venue": (self.symbol, self.exchange, self.interval, self.days, self.until),
@@ -83,66 +84,75 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self.rest("")
 
     def busy(self, words: str) -> None:
-        """Show that a load has begun."""
+        """Show that a load has started."""
+        self._loading = self.source.label
         self.button.disabled, self.stop.layout.display, self.bar.layout.display = True, "", ""
         self.bar.value, self.bar.max = 0, 1
         self.say(words)
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """Show how far a load is; `total` 0: not known."""
+        """Show the progress of a load; `total` 0: not known."""
         self.bar.max, self.bar.value = max(total, 1), min(done, max(total, 1))
-        self.say(f"{done:,} of {total:,} {what}" if total else f"asking: {what}")
+        self.say(f"{done:,} of {total:,} {what}" if total else f"loading: {what}")
 
     def rest(self, words: str) -> None:
-        """Show that nothing is being loaded."""
+        """Show that no load is running."""
         self.button.disabled, self.stop.layout.display, self.bar.layout.display = False, "none", "none"
         self.say(words)
 
     def say(self, words: str) -> None:
-        """Show words beside the button."""
+        """Show a message beside the button."""
         self.said.remove_class(_ERROR)
         self.said.value = escape(words)
 
     def fail(self, words: str) -> None:
-        """Show what went wrong beside the button."""
+        """Show an error beside the button, with its source if another one has been chosen during the load."""
+        if self.button.disabled and self._loading != self.source.label:
+            words = f"{self._loading}: {words}"
         self.rest("")
         self.said.add_class(_ERROR)
         self.said.value = f'<span role="alert">{escape(words)}</span>'
 
-    def _wish(self) -> Wish:
+    def _choice(self) -> Choice:
         kind, symbol = self.source.value, self._label()
         if kind == "venue":
-            return Venue(symbol, self.exchange.value, self.interval.value, float(self.days.value), self.until.value)
+            return FromVenue(symbol, self.exchange.value, self.interval.value, float(self.days.value), self.until.value)
         if kind == "upload":
             if self._uploaded is None:
-                raise InputError("upload: a file was wanted; none has arrived. Choose one first.")
-            return Uploaded(*self._uploaded, symbol)
+                raise InputError("upload: wanted a file; got none. Choose one first.")
+            return FromUpload(*self._uploaded, symbol)
         if kind == "path":
             text = self.path.value.strip()
             if not self._paths or not text:
-                raise InputError("path: a file of this machine was wanted; got none. Write its path first.")
-            return File(Path(text).expanduser(), symbol)
-        return Sample()
+                raise InputError("path: wanted the path of a file or folder; got none. Enter it first.")
+            return FromFile(Path(text).expanduser(), symbol)
+        return FromSample()
 
     def _label(self) -> str:
-        return self.symbol.value.strip() or "BTCUSDT"
+        """Return the symbol as entered; without one, a venue's is BTCUSDT, and a file has none but its own."""
+        return self.symbol.value.strip() or (SYMBOLS[0] if self.source.value == "venue" else "")
 
     def _on_load(self) -> None:
         try:
-            wish = self._wish()
+            choice = self._choice()
         except LiqError as error:
             self.fail(str(error))
             return
-        self._load_wish(wish)
+        self._load_choice(choice)
 
     def _on_upload(self, name: str, content: bytes) -> None:
         self._uploaded = (name, content)
         self.rest("")
-        self._load_wish(Uploaded(name, content, self._label()))
+        self._load_choice(FromUpload(name, content, self._label()))
 
     def _on_upload_told(self, done: int, total: int) -> None:
         self.bar.layout.display = ""
         self.progress(done // 1024, total // 1024, "kB")
+
+    def _on_source(self) -> None:
+        self._show_fields()
+        if not self.button.disabled:
+            self.rest("")  # what was said belongs to the source before
 
     def _offer_intervals(self) -> None:
         known, before = list(VENUES[self.exchange.value].series["candles"].periods), self.interval.value
@@ -151,16 +161,20 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
 
     def _show_fields(self) -> None:
         shown = self._fields.get(self.source.value, ())
+        if self.source.value in ("upload", "path") and self.symbol.value == SYMBOLS[0]:
+            self.symbol.value = ""  # text entered for a venue does not apply to a file
+        elif self.source.value == "venue" and not self.symbol.value:
+            self.symbol.value = SYMBOLS[0]
         for fields in self._fields.values():
             for field in fields:
                 field.layout.display = "" if field in shown else "none"
 
 
 def _keep_order(comm: Any) -> None:
-    """Have a control's messages handled by the thread that the page names, which is one for all of them.
+    """Handle all controls' messages in the one thread that the page names, which keeps their order.
 
-    ipykernel from 7.4 on answers in the thread that the control last spoke from: a click would overtake the text that
-    was written before it as long as a cell is running.
+    ipykernel 7.4 and later answers in the thread that the control last sent from: while a cell runs, a click would
+    otherwise be handled before text that was entered earlier.
     """
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda _data, named: named
@@ -168,7 +182,7 @@ def _keep_order(comm: Any) -> None:
 
 _TIPS = {
     "sample": "The simulated week that comes with the package",
-    "venue": "From an exchange's public interface",
-    "upload": "A file of yours: CSV, CSV.gz, Parquet, or a zip of Binance's archive; at most 64 MB",
+    "venue": "From an exchange's public API",
+    "upload": "Your own file: CSV, JSON, Excel, Parquet or Feather, also in gzip or zip; at most 64 MB",
     "path": "A file or folder on the machine that runs the kernel",
 }

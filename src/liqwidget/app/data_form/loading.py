@@ -1,4 +1,4 @@
-"""One load at a time, on a thread of its own: the kernel stays free, what is shown stays, and it can be cancelled."""
+"""Loading a market on its own thread: the kernel stays responsive, the picture stays, and it can be cancelled."""
 
 from __future__ import annotations
 
@@ -12,69 +12,78 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import LiqError
-from ...market import Market
+from ...market.market import Market
 from .table_file import read_file
 
 Told = Callable[[int, int, str], object]
 
 
-class Cancelled(Exception):  # noqa: N818  # a wish, no error
-    """The reader wants this load no longer."""
+class Cancelled(Exception):  # noqa: N818  # a choice, no error
+    """The user has cancelled this load."""
 
 
 @dataclass(frozen=True)
-class Venue:
-    """What to fetch: as `liqwidget.fetch` takes it; so many days, the last of them `until` (UTC), or up to now."""
+class FromVenue:
+    """Candles to fetch, as in `liqwidget.fetch`: a number of days, the last one `until` (UTC), or up to now."""
 
     symbol: str
     exchange: str
     interval: str
     days: float
     until: date | None = None
+    trust_env: bool = False
 
     def load(self, job: Job) -> Market:
-        """Return the market; the job's cancel ends the fetch, and what had come is in the cache."""
+        """Return the market; cancelling the job ends the fetch, and what was fetched stays in the cache."""
         from ...sources.fetch.fetch import fetch_async
 
         def told(done: int, total: int, rows: int) -> None:
             job.say(done, total, f"pages, {rows:,} rows")
 
         end = None if self.until is None else self.until + timedelta(days=1)
-        wanted = fetch_async(self.symbol, self.exchange, self.interval, end=end, days=self.days, progress=told)
+        wanted = fetch_async(
+            self.symbol,
+            self.exchange,
+            self.interval,
+            end=end,
+            days=self.days,
+            progress=told,
+            trust_env=self.trust_env,
+        )
         market: Market = asyncio.run(job.until_cancelled(wanted))
         return market
 
 
 @dataclass(frozen=True)
-class File:
-    """What to read: a path of this machine."""
+class FromFile:
+    """A path on the kernel's machine."""
 
     path: Path
     symbol: str
 
     def load(self, job: Job) -> Market:
-        """Return the market; cancelling is noticed between an archive's files."""
+        """Return the market; an archive can be cancelled between its files."""
         return read_file(self.path, self.symbol, lambda done, total, _rows: job.say(done, total, "files"))
 
 
 @dataclass(frozen=True)
-class Uploaded:
-    """What to read: the bytes of an upload under a safe name."""
+class FromUpload:
+    """The bytes of an upload, with a safe name."""
 
     name: str
     content: bytes
     symbol: str
 
     def load(self, job: Job) -> Market:
-        """Return the market; the file is gone afterwards."""
+        """Return the market; the temporary file is deleted."""
         with tempfile.TemporaryDirectory(prefix="liqwidget-") as folder:
             path = Path(folder) / self.name
             path.write_bytes(self.content)
-            return File(path, self.symbol).load(job)
+            return FromFile(path, self.symbol).load(job)
 
 
 @dataclass(frozen=True)
-class Sample:
+class FromSample:
     """The bundled, simulated week."""
 
     def load(self, job: Job) -> Market:
@@ -84,7 +93,7 @@ class Sample:
         return load_sample()
 
 
-Wish = Venue | File | Uploaded | Sample
+Choice = FromVenue | FromFile | FromUpload | FromSample
 
 
 class Job:
@@ -92,20 +101,20 @@ class Job:
 
     Parameters
     ----------
-    wish
+    choice
         What to load.
     show
-        Called with the market; the picture is changed here and nowhere else.
+        Called with the market; only this changes the picture.
     told
-        Called with what is done and in all (0: not known), and of what.
+        Called with the number done, the total (0: not known), and the unit.
     ended
-        Called at the end with "" or what went wrong, in words.
+        Called at the end with "" or an error message.
     """
 
     def __init__(
-        self, wish: Wish, show: Callable[[Market], object], told: Told, ended: Callable[[str], object]
+        self, choice: Choice, show: Callable[[Market], object], told: Told, ended: Callable[[str], object]
     ) -> None:
-        self._wish, self._show, self._told, self._ended = wish, show, told, ended
+        self._choice, self._show, self._told, self._ended = choice, show, told, ended
         self._lock = threading.Lock()
         self._cancelled = False
         self.is_over = False
@@ -113,19 +122,23 @@ class Job:
         self.thread = threading.Thread(target=self._run, name="liqwidget-load", daemon=True)
 
     def start(self) -> Job:
-        """Begin."""
-        self.thread.start()
+        """Begin, or end immediately with a message if no further thread can be started."""
+        try:
+            self.thread.start()
+        except RuntimeError:
+            self.is_over = True
+            self._ended("load: wanted a thread for it; this system starts no more. Try again later.")
         return self
 
     def cancel(self) -> None:
-        """End it soon; nothing is shown any more."""
+        """Cancel the load; its market will not be shown."""
         with self._lock:
             self._cancelled = True
             if self._stop is not None:
                 self._stop()
 
     def say(self, done: int, total: int, what: str) -> None:
-        """Tell how far it is, or raise Cancelled."""
+        """Report progress, or raise Cancelled."""
         if self._cancelled:
             raise Cancelled
         self._told(done, total, what)
@@ -145,16 +158,16 @@ class Job:
 
     def _run(self) -> None:
         try:
-            market = self._wish.load(self)
+            market = self._choice.load(self)
             if self._cancelled:
                 raise Cancelled
             self._show(market)
             said = ""
         except (Cancelled, asyncio.CancelledError):
-            said = "Cancelled; what was shown stays."
+            said = "Cancelled. The chart is unchanged."
         except LiqError as error:
             said = str(error)
-        except Exception as error:  # said in words: a thread's traceback reaches nobody
+        except Exception as error:  # reported: nobody sees a thread's traceback
             said = f"{type(error).__name__}: {str(error)[:300]}"
         self.is_over = True
         self._ended(said)

@@ -1,4 +1,4 @@
-// Sends a chosen file in pieces, the next one when the last has arrived: a single large message would close the socket.
+// Sends the chosen file in pieces, each after the previous one has arrived: one large message would close the socket.
 
 const PIECE = 1 << 20;
 
@@ -8,7 +8,7 @@ function render({ model, el, signal }) {
   const name = document.createElement("span");
   el.classList.add("liq-app-upload");
   input.type = "file";
-  input.accept = ".csv,.gz,.parquet,.zip";
+  input.accept = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.pq,.feather,.arrow,.xlsx,.gz,.zip";
   name.textContent = "Choose a file …";
   label.append(input, name);
   el.append(label);

@@ -1,4 +1,4 @@
-"""A file from the reader's machine, in pieces; nothing of it is believed before it is checked."""
+"""Upload of a file from the user's machine, in pieces; the browser is not trusted."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 import anywidget
 
 from ...errors import InputError
-from .table_file import check_size, safe_name
+from ...market.files.unpack import check_size
+from .table_file import safe_name
 
 
 class Upload(anywidget.AnyWidget):
-    """A button that takes one file, at most 64 MB.
+    """A button that uploads one file, at most 64 MB.
 
     Parameters
     ----------
     done
         Called with the file's safe name and its bytes.
     told
-        Called with bytes so far and bytes in all.
+        Called with bytes so far and bytes in total.
     refused
-        Called with what is wrong, in words.
+        Called with an error message.
     """
 
     _esm = (files(__package__) / "upload.js").read_text(encoding="utf-8")
@@ -40,7 +41,7 @@ class Upload(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take nothing: the browser has no state to write here."""
+        """Ignore state from the browser: it has none to set here."""
 
     def _on_message(self, _widget: object, content: Any, buffers: list[Any]) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
@@ -64,7 +65,7 @@ class Upload(anywidget.AnyWidget):
         self._told(len(self._held), self._size)
         if not piece:
             self._size = 0
-            self._refused("upload: the file became shorter while it was sent. Choose it again.")
+            self._refused("upload: wanted a whole file; got one that became shorter meanwhile. Choose it again.")
         elif len(self._held) < self._size:
             self._ask()
         else:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import Any
 
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataRange1d, HoverTool, NumeralTickFormatter, Span
+from bokeh.models import ColumnDataSource, DataRange1d, FixedTicker, HoverTool, NumeralTickFormatter, Span
 from bokeh.plotting import figure
 
+from ...checks import usd_text
+from ...model.grid import nice_step
 from ..readings.context import SERIES
 from .ink import LIGHT, Ink
 from .plot import bare_figure, recolour
 
-HEIGHT, AXIS = 92, 34  # px: of a figure, and what the axis of time adds
-_FORMATS = {"open_interest": "0[.]0a", "funding_rate": "0.000%", "long_short_ratio": "0.00"}
+HEIGHT, AXIS = 92, 34  # px: height of a figure, and the addition for the time axis
+_FORMATS = {"open_interest": "0,0[.]00", "funding_rate": "0.000%", "long_short_ratio": "0.00"}
 
 
 class ContextPanel:
-    """Figures made once and fed by :meth:`show`; those without data are not shown. ``model`` is displayed."""
+    """Figures, created once and updated by :meth:`show`; those without data are hidden. ``model`` is displayed."""
 
     def __init__(self) -> None:
         time = DataRange1d(range_padding=0.0)
@@ -53,7 +56,7 @@ class ContextPanel:
         return plot
 
     def show(self, series: dict[str, dict[str, Any]], at_ms: float) -> None:
-        """Show the series there are, and mark a candle's time."""
+        """Show the series that exist, and mark a candle's time."""
         last = next((name for name in reversed(list(SERIES)) if name in series), None)
         for name, plot in self._plots.items():
             plot.visible = name in series
@@ -61,6 +64,10 @@ class ContextPanel:
             plot.height = HEIGHT + (AXIS if name == last else 0)
             if name in series:
                 self._sources[name].data = series[name]
+        if "open_interest" in series:
+            ticks = coin_ticks(series["open_interest"]["value"])
+            axis = self._plots["open_interest"].yaxis[0]
+            axis.ticker, axis.major_label_overrides = FixedTicker(ticks=list(ticks)), ticks
         self.mark(at_ms)
 
     def mark(self, at_ms: float) -> None:
@@ -69,8 +76,16 @@ class ContextPanel:
             mark.location = at_ms
 
     def recolour(self, ink: Ink) -> None:
-        """Draw text and lines for a light or dark page."""
+        """Set colours of text and lines for a light or dark page."""
         for name, plot in self._plots.items():
             recolour(plot, ink)
             plot.select(name="series").glyph.line_color = ink.series
             self._marks[name].line_color = ink.dim
+
+
+def coin_ticks(coins: list[float]) -> dict[float, str]:
+    """Return round amounts within a range of coins and their labels, written as amounts of money are: ``"90.5K"``."""
+    low, high = min(coins), max(coins)
+    step = nice_step((high - low) / 3) if high > low else high or 1.0
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return {n * step: usd_text(n * step, 6).lstrip("$") for n in range(first, last + 1)}

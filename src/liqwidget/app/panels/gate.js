@@ -1,4 +1,4 @@
-// Makes BokehJS present in the page before the first view that needs it, without a CDN.
+// Loads BokehJS into the page, without a CDN, before creating the first view that needs it.
 
 const inflate = (bytes) =>
   new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
@@ -6,12 +6,12 @@ const inflate = (bytes) =>
 async function provide(model) {
   const version = model.get("version");
   if (window.Bokeh?.version === version && window.Bokeh.Models?.get?.("DataTable", null)) return;
-  // One load a page and version, however many views ask at once.
+  // Load each version only once per page, even if several views request it at the same time.
   window.liqwidgetBokeh ??= {};
   window.liqwidgetBokeh[version] ??= (async () => {
     const script = document.createElement("script");
     const text = await inflate(model.get("_library"));
-    // By an address of the page's own: pages whose policy forbids inline scripts admit it where they admit widgets.
+    // Load from a blob URL: pages whose policy forbids inline scripts but allows widgets also allow it.
     script.src = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     await new Promise((done, failed) => {
       script.onload = done;
@@ -24,7 +24,7 @@ async function provide(model) {
   await window.liqwidgetBokeh[version];
 }
 
-/** Have the kernel send what the panels are now; a kernel that is busy or dead does not keep them from being drawn. */
+/** Ask the kernel for the panels' current state; after a timeout (kernel busy or dead) draw what is here. */
 function freshened(model, milliseconds = 5000) {
   return new Promise((done) => {
     const heard = (message) => {
@@ -67,7 +67,7 @@ function render({ model, el, signal }) {
       }
       el.dataset.ready = "true";
     } catch (error) {
-      el.append(`The panels could not be drawn: ${error.message ?? error}. A heatmap beside them works without.`);
+      el.append(`The panels could not be drawn: ${error.message ?? error}. The heatmap is not affected.`);
     }
   })();
   return () => {

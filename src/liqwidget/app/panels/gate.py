@@ -1,7 +1,7 @@
-"""The part of the page that holds Bokeh panels: it brings BokehJS along, so that no CDN is asked and no view is early.
+"""Container of the Bokeh panels: loads BokehJS from Python, so that no CDN is used and views wait for it.
 
-jupyter_bokeh's views need ``window.Bokeh`` when they are made. Loading it by an output of its own would put 1.6 MB into
-every saved notebook, and would race with the views after a reload. Here the views are made once it is there.
+jupyter_bokeh's views need ``window.Bokeh`` when they are created. Loading it in an output would put 1.6 MB into every
+saved notebook, and would race with the views after a reload. Here views are created once BokehJS is loaded.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _BUNDLES = ("bokeh", "bokeh-tables")
 
 
 class PanelGate(anywidget.AnyWidget):
-    """Shows its children once BokehJS is in the page, and tells whether the page is dark.
+    """Shows its children once BokehJS is loaded, and knows whether the page is dark.
 
     Parameters
     ----------
     children
         Widgets, shown in this order.
     panels
-        Those within them that have to be brought up to date before a new view of them is made.
+        Panels among them that have to be updated before a new view of them is created.
     lock
-        Held while panels are changed.
+        Lock that is held while panels are changed.
 
     Attributes
     ----------
@@ -57,20 +57,21 @@ class PanelGate(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the browser may write, and nothing else."""
-        super().set_state({name: value for name, value in sync_data.items() if name == "dark"})
+        """Accept only what the browser may write."""
+        if isinstance(sync_data, dict) and type(sync_data.get("dark")) is bool:
+            super().set_state({"dark": sync_data["dark"]})
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
         if isinstance(content, dict) and content.get("type") == "fresh":
             with self._lock:
                 for panel in self._panels:
                     panel.refresh()
-                self.send({"type": "fresh"})  # after the panels' states, so that whoever waits for it has them
+                self.send({"type": "fresh"})  # after the panels' states, so that its receiver has them
 
 
 @cache
 def library() -> bytes:
-    """Return BokehJS of the Bokeh that is installed, deflated; 1.6 MB become 0.4."""
+    """Return the BokehJS of the installed Bokeh, compressed from 1.6 MB to 0.4 MB."""
     folder = server_path() / "static" / "js"
     text = "\n;".join((folder / f"{name}.min.js").read_text(encoding="utf-8") for name in _BUNDLES)
     return zlib.compress(text.encode(), 6)

@@ -9,7 +9,7 @@ from bokeh.palettes import Plasma256
 
 @dataclass(frozen=True)
 class Ink:
-    """What a panel's canvas is drawn with; the page behind it shows through."""
+    """The colours of a panel's canvas; the page behind it shows through."""
 
     dim: str
     line: str
@@ -24,6 +24,6 @@ DARK = Ink("#a9a6b8", "#343046", "#5ad1ff", "#ffb066", "#f4f2fa", "#8fa8ff")
 
 
 def tier_colours(count: int) -> list[str]:
-    """Return a colour a tier, the lowest leverage darkest; none so dark or pale that a page swallows it."""
+    """Return a colour per tier, the lowest leverage darkest; all are visible on light and dark pages."""
     last = max(count - 1, 1)
     return [Plasma256[60 + round(165 * i / last)] for i in range(count)]

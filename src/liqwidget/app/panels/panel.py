@@ -1,32 +1,57 @@
-"""A Bokeh model as a widget whose later views show its present state."""
+"""A Bokeh model as a widget that accepts only selected rows from a page, and whose later views are up to date."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import LayoutDOM
+from bokeh.models import ColumnDataSource, LayoutDOM
 from jupyter_bokeh import BokehModel
 
 
 class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
-    """As jupyter_bokeh's, but for two things.
+    """Like jupyter_bokeh's widget, with three differences.
 
-    Its views draw what the model was when the widget was made, and hear of changes only from then on: a view that comes
-    later needs `refresh` first. And `close` may be called twice, as ipywidgets does when it forgets a widget.
+    It drops messages of a page before Bokeh decodes them: Bokeh creates the objects that a message describes, some of
+    which open files on the kernel's machine or unpack compressed bytes. Only selected rows of ``selectable`` are
+    applied, by `_sync_model` here. A view draws the model as of the last `refresh` and receives only changes made while
+    it is open: call `refresh` before a new view. And `close` may be called twice, as ipywidgets does
+    when it discards a widget.
+
+    Parameters
+    ----------
+    model
+        The model to show.
+    selectable
+        Sources in it whose rows the user can select.
     """
 
-    def __init__(self, model: LayoutDOM) -> None:
-        self._is_open = True
+    def __init__(self, model: LayoutDOM, *selectable: ColumnDataSource) -> None:
+        self._is_open, self._selectable = True, selectable
         super().__init__(model)
 
+    def set_state(self, sync_data: Any) -> None:
+        """Ignore state from the browser: it has none to set here."""
+
+    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+        self._sync_model(self, content, buffers)  # no other message handlers are called
+
+    def _sync_model(self, _widget: object, content: Any, _buffers: object) -> None:
+        """Apply selected rows; replaces jupyter_bokeh's method, which lets Bokeh decode any message."""
+        wanted = {"event": "jsevent", "kind": "ModelChanged", "attr": "indices"}
+        if not isinstance(content, dict) or any(content.get(name) != value for name, value in wanted.items()):
+            return
+        for source in self._selectable:
+            if content.get("model") == {"id": source.selected.id} and are_rows(rows := content.get("new"), source):
+                source.selected.set_from_json("indices", rows, setter=self)
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """Return the synced state, for a page that is loaded anew with the model as it is now."""
+        """Return the synced state, with the current model, for a page that is reloaded."""
         if key is None and self._is_open and self.comm is not None:
             self.refresh()
         return super().get_state(key, drop_defaults)
 
     def refresh(self) -> None:
-        """Send the model as it is now, for views to come."""
+        """Send the current model, for later views."""
         self.render_bundle = self._model_to_traits(self._model)
 
     def close(self) -> None:
@@ -34,3 +59,9 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
         if self._is_open:
             self._is_open = False
             super().close()
+
+
+def are_rows(rows: object, source: ColumnDataSource) -> bool:
+    """Return whether this is a list of row numbers of a source, no longer than the source."""
+    count = len(next(iter(source.data.values()), ()))
+    return isinstance(rows, list) and len(rows) <= count and all(type(row) is int and 0 <= row < count for row in rows)

@@ -1,4 +1,4 @@
-"""What all figures of the panels share: no toolbar, no ground of their own, text in the page's ink."""
+"""Common style of the panels' figures: no toolbar, transparent background, text in the page's colour."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from bokeh.plotting import figure
 from ...model.grid import decimals_of
 from .ink import Ink
 
+#: Bokeh's format of USD. It writes small letters for thousands and millions: put text-transform: uppercase around it.
+USD_FORMAT = "$0.[00]a"
+
 
 def bare_figure(height: int, **options: Any) -> figure:
-    """Return a figure as wide as its place, through which the page shows."""
+    """Return a figure as wide as its container, with a transparent background."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -38,7 +41,7 @@ def price_format(bin_size: float) -> str:
 
 
 def recolour(plot: figure, ink: Ink) -> None:
-    """Draw axes, grid, title and legend in an ink."""
+    """Set the colours of axes, grid and title."""
     for axis in plot.select(Axis):
         axis.axis_label_text_color = axis.major_label_text_color = ink.dim
         axis.axis_line_color = axis.major_tick_line_color = ink.line

@@ -1,6 +1,6 @@
-"""What the panels show of one candle, as tables: the liquidation map by tier, and the clusters with their ages.
+"""The panels' data for one candle: the liquidation map by tier, and the clusters with their ages.
 
-Numbers are those of `Ledger.replay`; nothing is estimated here a second time. USD, all of them estimates.
+Numbers are those of `Ledger.replay`; nothing is estimated a second time. Amounts are USD, all of them estimates.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ import pandas as pd
 
 from ...analysis.sensitivity.draws import DRAWS, Moment, drawn_mixes, drawn_rates, matched, with_ranges
 from ...model.replay import flows_of
-from ...widget.frames import column_width
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
     from ...model.density import Density
     from ...model.ledger import Ledger
-    from ...widget import LiquidationHeatmap
+    from ...widget.heatmap import LiquidationHeatmap
 
 Floats = npt.NDArray[np.float64]
-MAX_BARS = 160  # a side; narrower bars than this are less than a pixel or two
+MAX_BARS = 160  # per side; with more, bars would be narrower than a pixel or two
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The settings of a heatmap at one moment, and the candle that the panels are about.
+    """The settings of a heatmap at one time, and the candle that the panels describe.
 
     Attributes
     ----------
@@ -39,6 +38,8 @@ class Snapshot:
         Share of each of the ledger's tiers, shape (L,).
     decay_rate
         Per hour.
+    bin_size
+        Height of the bins shown, USD.
     at
         Candle: the last one in view.
     """
@@ -47,33 +48,36 @@ class Snapshot:
     ledger: Ledger
     weights: Floats
     decay_rate: float
+    bin_size: float
     at: int
 
     @classmethod
     def of(cls, heatmap: LiquidationHeatmap, before: Snapshot | None = None) -> Snapshot:
-        """Return the present settings; the candle is the last one of ``visible``, where it shows these candles.
+        """Return the current settings; the candle is the last one in ``visible``, if that shows these candles.
 
-        What a snapshot ``before`` has replayed is taken over where it is the same, so that another mix is a sum.
+        During a replay it is at most the last one that has closed by then.
+
+        Replayed arrays of a snapshot ``before`` are reused where they are the same, so that another mix is only a sum.
         """
-        with heatmap._lock:
-            market, ledger, weights = heatmap.market, heatmap.ledger, heatmap._weights()
-            rate, visible = heatmap.decay_rate, heatmap.visible
+        shown, visible = heatmap.shown, heatmap.visible
+        market, ledger, weights, rate = shown.market, shown.ledger, shown.weights, shown.decay_rate
         ms = market.candles.index.as_unit("ms").asi8
         at = len(ms) - 1
         if visible is not None and ms[0] <= visible["time_to"] <= ms[-1]:
-            width = column_width(len(ms))  # the picture's last column ends with its last candle
-            at = min(int(np.searchsorted(ms, visible["time_to"], "right")) - 2 + width, at)
-        now = cls(market, ledger, weights, rate, at)
+            at = int(np.searchsorted(ms, visible["time_to"], "right")) - 1
+        at = min(at, shown.closed_by(heatmap.as_of) - 1)
+        now = cls(market, ledger, weights, rate, shown.bin_size, at)
         if before is not None and (before.ledger, before.decay_rate) == (ledger, rate):
             known = ("flows", "planes") if before.at == at else ("flows",)
             vars(now).update({name: value for name, value in vars(before).items() if name in known})
-        if before is not None and (before.ledger, before.at) == (ledger, at) and "moment" in vars(before):
-            vars(now)["moment"] = before.moment
+        if before is not None and (before.ledger, before.at, before.bin_size) == (ledger, at, now.bin_size):
+            same = ("moment", "bins") if before.decay_rate == rate else ("moment",)
+            vars(now).update({name: value for name, value in vars(before).items() if name in same})
         return now
 
     @property
     def is_last(self) -> bool:
-        """Whether the candle is the last one there is."""
+        """Whether the candle is the market's last."""
         return self.at == len(self.ledger) - 1
 
     @property
@@ -83,27 +87,32 @@ class Snapshot:
 
     @cached_property
     def planes(self) -> Density:
-        """The density of this candle alone, by tier, (L, P, 1)."""
+        """The density of this candle alone, by tier and row, (L, rows, 1)."""
         return self.ledger.replay(self.decay_rate, columns=[self.at])
 
     @cached_property
     def flows(self) -> dict[str, Floats]:
-        """What was liquidated and stood in every candle, by tier, (L, T): see `liqwidget.model.replay`."""
-        return flows_of(self.ledger, self.decay_rate, None)
+        """USD liquidated and standing in every candle, by tier, (L, T): see `liqwidget.model.replay`."""
+        return flows_of(self.ledger.at(self.decay_rate), self.decay_rate, None)
 
     @cached_property
     def moment(self) -> Moment:
-        """What stands at this candle, for any mix and decay rate."""
-        return Moment(self.ledger, self.at)
+        """The positions standing at this candle, for any mix and decay rate."""
+        return Moment(self.ledger, self.at, self.bin_size)
+
+    @cached_property
+    def bins(self) -> Density:
+        """The density of this candle alone, by tier, in the bins shown, (L, P, 1)."""
+        return self.ledger.replay(self.decay_rate, columns=[self.at], bin_size=self.bin_size)
 
     @cached_property
     def density(self) -> Density:
-        """The mixed density of this candle alone: its only column is 0."""
-        return self.planes.mix(self.weights)
+        """The mixed density of this candle alone, in the bins shown: its only column is 0."""
+        return self.bins.mix(self.weights)
 
     @cached_property
     def tiers(self) -> Floats:
-        """USD by tier and row, shape (L, P): each tier's plane times its share."""
+        """USD by tier and row, shape (L, rows): each tier's plane times its share."""
         weighted: Floats = self.planes.values[:, :, 0].astype(np.float64) * self.weights[:, None]
         return weighted
 
@@ -117,7 +126,7 @@ class LiquidationMap:
     low, high
         Edges of each bar, USD, shape (R,); a bar is one row of the grid or a few.
     leverage
-        Tiers that hold anything, shape (K,).
+        Tiers with any USD, shape (K,).
     usd
         Standing by tier and bar, shape (K, R).
     cumulative
@@ -147,11 +156,11 @@ def liquidation_map(snapshot: Snapshot, most: int = MAX_BARS) -> LiquidationMap:
     snapshot
         Settings and candle.
     most
-        Bars on a side; rows are added up, from the close outwards, until they are few enough.
+        Most bars per side; rows are merged, from the close outwards, until there are few enough.
     """
     grid, close, tiers = snapshot.ledger.grid, snapshot.close, snapshot.tiers
     centre = grid.centres
-    profile = snapshot.density.profile(0)
+    profile = snapshot.planes.mix(snapshot.weights).profile(0)
     cumulative = (profile["cumulative_long"] + profile["cumulative_short"]).to_numpy()
     held = np.flatnonzero(tiers.any(axis=0))
     kept = np.flatnonzero(tiers.any(axis=1))
@@ -189,16 +198,15 @@ def cluster_table(snapshot: Snapshot, top: int = 12) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        What `Density.clusters` has, and ``age_hours``: how long ago what stands there was opened, on average over its
-        USD; then what :class:`liqwidget.Sensitivity` says of clusters, for other mixes and decay rates in these bins.
+        The columns of `Density.clusters`, and ``age_hours``: mean time since the standing positions opened, weighted by
+        USD; then the columns of :class:`liqwidget.Sensitivity` for clusters, under other mixes and decay rates.
     """
     table = snapshot.density.clusters(0, top=top)
-    edges = snapshot.ledger.grid.edges
     row, amount, age = _standing(snapshot)
+    price = snapshot.ledger.grid.centres[row]
     ages = []
     for cluster in table.itertuples():
-        a, b = np.searchsorted(edges, [cluster.price_low, cluster.price_high])
-        inside = (row >= a) & (row < b)
+        inside = (price > cluster.price_low) & (price < cluster.price_high)
         ages.append(float(np.average(age[inside], weights=amount[inside])))
     mixes, rates = drawn_mixes(snapshot.weights, DRAWS), drawn_rates(snapshot.decay_rate, DRAWS)
     return with_ranges(
@@ -206,17 +214,9 @@ def cluster_table(snapshot: Snapshot, top: int = 12) -> pd.DataFrame:
     )
 
 
-def usd_text(usd: float) -> str:
-    """Return an amount in words of three digits, such as ``"1.45 bn USD"``."""
-    for size, unit in ((1e9, "bn "), (1e6, "M "), (1e3, "k ")):
-        if abs(usd) >= size:
-            return f"{usd / size:.3g} {unit}USD"
-    return f"{usd:.3g} USD"
-
-
 def _standing(snapshot: Snapshot) -> tuple[npt.NDArray[Any], Floats, Floats]:
     """Return row, USD and age (hours) of each entry that stands at the candle, shape (N,) each."""
-    ledger, at = snapshot.ledger, snapshot.at
+    ledger, at = snapshot.ledger.at(snapshot.decay_rate), snapshot.at
     clock = np.cumsum(ledger.hours)
     alive = slice(0, int(ledger.start[at + 1]))
     age = clock[at] - clock[ledger.column[alive]]

@@ -1,4 +1,4 @@
-"""Trend or range, and how much is traded: plain formulas over the latest candles. They describe, they do not foresee.
+"""Trend or range, and volume: simple formulas over the latest candles. They describe and do not predict.
 
 The *window* is the last 24 hours of candles, and at least 12 candles.
 
@@ -7,8 +7,8 @@ word      formula
 ========  ==============================================================================================
 move      ``ln(C[n] / C[0])`` over the window's closes C
 score     ``|move| / (s * sqrt(n))`` with s the root mean square of ``ln(C[i] / C[i-1])``, i = 1..n: the net
-          move, in units of what n steps of that size make when their signs are drawn by a coin
-trend     score >= 1.5 (a coin gets there about once in seven); otherwise range
+          move, in units of the net move of n steps of that size with random signs
+trend     score >= 1.5 (random signs reach it about once in seven); otherwise range
 volume    mean volume per hour of the window over that of all candles before it: >= 1.5 is high,
           <= 2/3 is low, otherwise ordinary; with less than one window before it: not known
 ========  ==============================================================================================
@@ -30,7 +30,7 @@ HIGH_VOLUME = 1.5
 
 @dataclass(frozen=True)
 class Regime:
-    """What the latest candles are like.
+    """Trend or range, and volume, of the latest candles.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ class Regime:
 
     @property
     def sentence(self) -> str:
-        """The regime in words, with its numbers."""
+        """The regime as text, with its numbers."""
         if self.kind == "unknown":
             return "Too few candles to tell a trend from a range."
         text = (
-            f"{self.kind.capitalize()}: {self.move:+.1%} net over the last {self.hours:.0f} h, "
-            f"{self.score:.1f} times what coin-tossed steps of this size make (trend from {TREND_SCORE:g} on)."
+            f"{self.kind.capitalize()}: {self.move:+.1%} over the last {self.hours:.0f} h, "
+            f"{self.score:.1f} times as far as chance alone would go; a trend is {TREND_SCORE:g} times or more."
         )
         if self.volume == "unknown":
             return text + " Volume: nothing earlier to compare with."
@@ -69,7 +69,7 @@ class Regime:
 
 
 def regime(candles: Any) -> Regime:
-    """Return what the last candles of a frame are like.
+    """Classify the last candles of a frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A plain-language reading of the scene: which rule of the table fired, and the numbers it used.
+"""A plain-language reading of the chart: which rule of the table applies, and the numbers it used.
 
 Words: the regime and its window are those of `regime.py`. *Reach* is 1.5 times the window's range (high - low) over
 the close, and at least 2 %. A cluster of `Density.clusters` is *near* when the nearer of its edges is within reach of
@@ -18,7 +18,7 @@ rule            when                                    reading
 ``open``        none of these                           no large cluster within reach
 ==============  ======================================  =====================================================
 
-The reading says where it would hurt, never where price goes.
+The reading says which positions are vulnerable, never where the price goes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .levels import usd_text
+from ...checks import usd_text
 from .regime import Regime, regime
 
 if TYPE_CHECKING:
-    from ...market import Market
+    from ...market.market import Market
     from ...model.density import Density
 
 Cluster = dict[str, float]
@@ -45,7 +45,7 @@ LARGE = 0.20
 
 @dataclass(frozen=True)
 class Scene:
-    """What a reader sees in the picture, in words.
+    """The reading of a chart.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Scene:
     text
         The reading, one or two sentences.
     numbers
-        What the rule used: ``reach`` (fraction of the close), ``score``, ``move``; of each cluster, after ``below_`` or
+        The numbers used: ``reach`` (fraction of the close), ``score``, ``move``; of each cluster, after ``below_`` or
         ``above_``: ``usd``, ``share`` (of what stands on its side within reach), ``distance`` (of its nearer edge,
         fraction of the close), ``low``, ``high`` (USD); for ``fuel`` ``past_extreme``: how far the nearer edge lies
         beyond the window's high or low, as a fraction of it.
@@ -93,17 +93,17 @@ def scene(market: Market, density: Density, at: int = -1) -> Scene:
         numbers |= {f"{where}_{name}": value for name, value in (cluster or {}).items()}
     if not density.column(at).any():
         return Scene("empty", "Nothing is estimated to stand within these rows.", numbers)
-    words = {where: _words(cluster, where) for where, cluster in near.items() if cluster}
+    words = {where: _words(cluster, where, market.currency) for where, cluster in near.items() if cluster}
     if now.kind == "unknown":
         named = " and ".join(words.values()) or "no large cluster near the price"
         return Scene("few", f"Too few candles to tell a trend from a range: {named}.", numbers)
     if now.kind == "trend":
-        return _of_trend(now, near, words, numbers, market.price_decimals)
+        return _of_trend(now, near, words, numbers, market)
     return _of_range(now, words, numbers)
 
 
 def _of_trend(
-    now: Regime, near: dict[str, Cluster | None], words: dict[str, str], numbers: Numbers, decimals: int
+    now: Regime, near: dict[str, Cluster | None], words: dict[str, str], numbers: Numbers, market: Market
 ) -> Scene:
     beyond, behind, extreme = ("above", "below", now.high) if now.move > 0 else ("below", "above", now.low)
     start = f"Trend ({now.move:+.1%} over {now.hours:.0f} h)"
@@ -113,10 +113,9 @@ def _of_trend(
         past = (edge / extreme - 1.0) * (1 if beyond == "above" else -1)
         numbers["past_extreme"] = past
         name = "high" if beyond == "above" else "low"
+        amount = usd_text(ahead["usd"], currency=market.currency)
         place = f"{past:.1%} beyond the {name}" if past > 0 else f"at the {name}"
-        text = (
-            f"{start}, large cluster of {usd_text(ahead['usd'])} {place} of {extreme:,.{decimals}f}: fuel if it breaks."
-        )
+        text = f"{start}, large cluster of {amount} {place} of {extreme:,.{market.price_decimals}f}: fuel if it breaks."
         return Scene("fuel", text, numbers)
     if behind in words:
         return Scene("behind", f"{start}, {words[behind]}, behind the move: fuel if it turns.", numbers)
@@ -126,7 +125,8 @@ def _of_trend(
 def _of_range(now: Regime, words: dict[str, str], numbers: Numbers) -> Scene:
     start = f"Range ({(now.high - now.low) / now.close:.1%} wide over {now.hours:.0f} h)"
     if len(words) == 2:
-        text = f"{start} with clusters on both sides: {words['below']}, {words['above']}. Whipsaw risk."
+        both = f"{words['below']}, {words['above']}"
+        text = f"{start} with clusters on both sides: {both}. Whipsaw risk: a move either way meets one."
         return Scene("whipsaw", text, numbers)
     if words:
         (text,) = words.values()
@@ -140,19 +140,19 @@ def _largest_near(density: Density, at: int, side: str, reach: float) -> Cluster
     away = (close - centre if side == "long" else centre - close) / close
     within = float(column[(away > 0) & (away <= reach)].sum())
     clusters = density.clusters(at, top=density.grid.rows)
-    for row in clusters[clusters["side"] == side].itertuples():  # largest first
-        edge = row.price_high if side == "long" else row.price_low
+    for row in clusters[clusters["side"] == side].to_dict("records"):  # largest first
+        edge = row["price_high"] if side == "long" else row["price_low"]
         distance = max((close - edge if side == "long" else edge - close) / close, 0.0)
-        low, high, usd = float(row.price_low), float(row.price_high), float(row.notional)
+        low, high, usd = float(row["price_low"]), float(row["price_high"]), float(row["notional"])
         share = usd / max(within, usd)  # a cluster may lie partly out of reach
         if distance <= reach and share >= LARGE:
             return {"usd": usd, "share": share, "distance": float(distance), "low": low, "high": high}
     return None
 
 
-def _words(cluster: Cluster, where: str) -> str:
+def _words(cluster: Cluster, where: str, currency: str) -> str:
     side = "longs" if where == "below" else "shorts"
     return (
-        f"an estimated {usd_text(cluster['usd'])} of {side} {cluster['distance']:.1%} {where} "
+        f"an estimated {usd_text(cluster['usd'], currency=currency)} of {side} {cluster['distance']:.1%} {where} "
         f"({cluster['share']:.0%} of that side within reach)"
     )

@@ -1,4 +1,4 @@
-"""The self-check: what this mix and decay imply per day, beside figures that somebody has published."""
+"""The self-check: liquidations per day implied by mix and decay, beside published figures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .levels import Snapshot
 
-#: Share of the open positions that BitMEX liquidated a day, long and short: arXiv 2102.04591.
+#: Share of the open positions that BitMEX liquidated per day, long and short: arXiv 2102.04591.
 PUBLISHED_LONG, PUBLISHED_SHORT = 0.035, 0.019
 SOURCE = "BitMEX, arXiv 2102.04591"
 
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """What a mix and a decay rate imply over the candles.
+    """Liquidations and holding times that a mix and a decay rate imply over the candles.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class SelfCheck:
         Mean time until a position that price does not reach closes by itself, ``1 / decay_rate``, and the time in
         which half of them do, ``ln 2 / decay_rate``; infinite without decay.
     days
-        How much time the shares are of.
+        Length of the candles that the shares are computed over.
     """
 
     long_per_day: float
@@ -37,12 +37,12 @@ class SelfCheck:
 
 
 def self_check(now: Snapshot) -> SelfCheck:
-    """Return the shares a day: ``24 * sum(liquidated[t]) / sum(standing[t-1] * hours[t])``, t = 1..T-1, each side.
+    """Return the shares per day: ``24 * sum(liquidated[t]) / sum(standing[t-1] * hours[t])``, t = 1..T-1, each side.
 
     Parameters
     ----------
     now
-        Mix and decay; whichever its candle, the shares are of all candles.
+        Mix and decay; the shares are of all candles, whatever its candle is.
 
     Notes
     -----
