@@ -1,6 +1,6 @@
-"""What runs in each user's pod: a Jupyter Server that starts the page when it is asked for (jupyter-server-proxy).
+"""Runs in each user's pod: a Jupyter Server that starts the page on request (jupyter-server-proxy).
 
-Copied to /etc/jupyter/jupyter_server_config.py of the image. HEATMAP_HOST is the hub's own name.
+Copied to /etc/jupyter/jupyter_server_config.py in the image. HEATMAP_HOST is the host name of the hub.
 """
 
 import os
@@ -26,7 +26,7 @@ c.ServerProxy.servers = {
         "timeout": 60,
     }
 }
-# The pod is for the page: no other way in.
+# The pod serves only the page: close all other ways in.
 c.ServerApp.terminals_enabled = False
 c.ServerApp.allow_root = False
 c.ServerApp.root_dir = "/tmp"

@@ -1,6 +1,6 @@
-"""JupyterHub on Kubernetes (kubespawner): one pod a user, each with the page and nothing else.
+"""JupyterHub on Kubernetes (kubespawner): one pod per user, which serves the page and nothing else.
 
-The same settings as values of the chart "Zero to JupyterHub": values.yaml.
+The same settings as values of the chart "Zero to JupyterHub" are in values.yaml.
 """
 
 c = get_config()  # noqa: F821

@@ -1,4 +1,4 @@
-"""The server of public pages against hostile visitors, while another visitor is served without noticing."""
+"""The public server against hostile visitors, while another visitor must not notice anything."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from liqwidget.serve.channel import MOST_UNDONE
 from served import Served
 from visitor import Visitor, frame, pack
 
-CELL = "import liqwidget as lw\nlw.LiquidationHeatmap(lw.load_sample())"
+# The text widget makes state replies long; it is not displayed.
+CELL = """import ipywidgets, liqwidget as lw
+text = ipywidgets.Textarea("x" * 1_500_000)
+lw.LiquidationHeatmap(lw.load_sample())"""
 SECRET = "words of a file beside the notebook"
 
 
@@ -39,7 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 class Onlooker:
-    """Another visitor, who drags a slider all the while."""
+    """Another visitor, who drags a slider throughout: one step per frame of 60 Hz, as a page sends them."""
 
     def __init__(self, served: Served) -> None:
         self.visitor = Visitor(served)
@@ -57,7 +61,9 @@ class Onlooker:
     def _run(self) -> None:
         try:
             while not self.ended.is_set() or len(self.times) < 10:
+                begun = time.monotonic()
                 self.times.append(self.visitor.drag(self.comm, 0.02 + len(self.times) % 40 / 1000))
+                self.ended.wait(max(0.0, 1 / 60 - (time.monotonic() - begun)))
         except Exception as failed:
             self.failed = failed
 
@@ -83,7 +89,7 @@ def hostile(served: Served) -> Visitor:
 
 
 def closing(socket: ClientConnection) -> int:
-    """Code with which the server closed; 1006 where it hung up."""
+    """The code with which the server closed the socket; 1006 if it dropped the connection."""
     try:
         while True:
             socket.recv(timeout=10)
@@ -184,11 +190,12 @@ def test_sockets_without_the_protocol_or_from_elsewhere_are_refused(hostile: Vis
 
 
 def everything() -> bytes:
-    """A wish for the state of all widgets: the longest answer."""
+    """A request for the state of all widgets: the longest reply."""
     return frame("comm_msg", {"comm_id": "c", "data": {"method": "request_states"}})
 
 
-OPEN = {"comm_id": "c", "target_name": "jupyter.widget.control", "data": {}}
+TARGET = "jupyter.widget.control"
+OPEN = {"comm_id": "c", "target_name": TARGET, "data": {}}
 REFUSED = {
     "execute_request": frame("execute_request", {"code": "import os; os._exit(1)", "silent": True}),
     "shutdown_request": frame("shutdown_request", {"restart": False}),
@@ -209,7 +216,18 @@ REFUSED = {
     "header is a list": pack([b"shell", b"[]", b"{}", b"{}", b"{}"]),
     "content is a list": frame("comm_msg", "[]"),
     "nan": pack([b"shell", b"{", b"{}", b"{}", b"{}"]),
-    "deep content": frame("comm_msg", '{"comm_id": "c", "data": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+    "deep content": frame("comm_msg", '{"comm_id": "c", "data": ' + "[" * 4_000 + "]" * 4_000 + "}"),
+    "long content": frame("comm_open", {**OPEN, "data": "x" * 9_000}),
+    "utf-16": pack([b"shell", '{"msg_type": "comm_info_request"}'.encode("utf-16"), b"{}", b"{}", b"{}"]),
+    "utf-16 without a mark": pack([b"shell", b'{"msg_type": "comm_msg"}', b"{}", "{}".encode("utf-16-le"), b"{}"]),
+    "utf-8 with a mark": pack([b"shell", b'\xef\xbb\xbf{"msg_type": "comm_info_request"}', b"{}", b"{}", b"{}"]),
+    "list as target": frame("comm_open", {**OPEN, "target_name": ["jupyter.widget.control"]}),
+    "object as target": frame("comm_info_request", {"target_name": {}}),
+    "list as comm": frame("comm_msg", {"comm_id": [], "data": {}}),
+    "two targets": frame("comm_open", '{"comm_id": "c", "target_name": "x", "target_name": "jupyter.widget.control"}'),
+    "not a number": frame("comm_msg", '{"comm_id": "c", "data": NaN}'),
+    "half a character": frame("comm_msg", {"comm_id": "c", "data": {}}, username="\ud800"),
+    "long parent": pack([b"shell", b'{"msg_type": "comm_msg"}', b'{"a": "%s"}' % (b"x" * 5_000), b"{}", b"{}"]),
     "deep metadata": pack(
         [b"shell", b'{"msg_type": "comm_msg"}', b"{}", b'{"a":' * 50_000 + b"1" + b"}" * 50_000, b"{}"]
     ),
@@ -221,10 +239,43 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_no_page_says_ends_the_socket(hostile: Visitor, what: str) -> None:
     with hostile.connect() as socket:
-        socket.send(REFUSED[what])
+        socket.send(REFUSED[what])  # type: ignore[arg-type]
         assert closing(socket) == 1008
     assert hostile.served.process.poll() is None
     assert hostile.served.get(f"/api/kernels/{hostile.kernel}")[0] == 200
+
+
+def test_a_long_content_is_passed_over_and_the_widget_goes_on(served: Served, onlooker: Onlooker) -> None:
+    """Other packages' widgets send such content, and wait for `idle` before they send again."""
+    visitor, name = onlooker.visitor, "long"
+    update = {"method": "update", "state": {"decay_rate": 0.123, "more": "x" * 100_000}, "buffer_paths": []}
+    visitor.socket.send(frame("comm_msg", {"comm_id": onlooker.comm, "data": update}, msg_id=name))
+    visitor.until(lambda head, body: body.get("execution_state") == "idle" and visitor.parent == name)
+    assert visitor.widgets()[onlooker.comm]["state"]["decay_rate"] != 0.123
+
+
+def test_the_most_expensive_frames_of_one_visitor_do_not_stall_others(hostile: Visitor, onlooker: Onlooker) -> None:
+    nested = '{"comm_id": "c", "data": [' + ("[" * 400 + "]" * 400 + ",") * 2_600 + "0]}"
+    with onlooker, hostile.connect() as socket, suppress(ConnectionClosed):
+        for _ in range(10):
+            socket.send(frame("comm_msg", nested))
+        for _ in range(300):
+            socket.send(frame("comm_msg", '{"comm_id": "c", "data": [' + "{}," * 2_600 + "0]}"))
+
+
+@pytest.mark.parametrize("bits", [b"\x00", b"\x8a"], ids=["fragments", "pongs"])
+def test_frames_that_no_handler_is_told_of_cost_the_server_little(hostile: Visitor, bits: bytes) -> None:
+    ticks = Path(f"/proc/{hostile.served.process.pid}/stat")
+    with hostile.connect() as socket:
+        if bits == b"\x00":
+            socket.socket.sendall(b"\x02\x80\0\0\0\0")
+        before, begun = sum(map(int, ticks.read_text().split()[13:15])), time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() < begun + 30:
+                socket.socket.sendall((bits + b"\x80\0\0\0\0") * 10_000)
+        used, seconds = sum(map(int, ticks.read_text().split()[13:15])) - before, time.monotonic() - begun
+    assert seconds < 30  # the socket is cut off
+    assert used - 2 < 0.5 * seconds * os.sysconf("SC_CLK_TCK")  # two ticks of tolerance
 
 
 def test_a_message_of_11_mib_ends_the_socket_of_its_sender(hostile: Visitor, onlooker: Onlooker) -> None:
@@ -255,7 +306,7 @@ def test_a_flood_of_comms_is_cut_off(hostile: Visitor, onlooker: Onlooker) -> No
 
 
 def test_a_flood_of_messages_waits_in_the_line_of_its_sender(hostile: Visitor, onlooker: Onlooker) -> None:
-    """As fast as the line takes it, for the most expensive answer there is."""
+    """Sent as fast as the connection allows, requesting the most expensive reply there is."""
     with onlooker, hostile.connect() as socket:
         socket.send(frame("comm_open", OPEN))
         stop = time.monotonic() + 4
@@ -286,18 +337,20 @@ def test_a_flood_of_messages_waits_in_the_line_of_its_sender(hostile: Visitor, o
     assert hostile.served.process.poll() is None
 
 
-def test_who_does_not_fetch_answers_is_dropped(hostile: Visitor, onlooker: Onlooker) -> None:
-    """The answers would pile up in the server."""
+def test_who_does_not_fetch_answers_is_dropped(served: Served, onlooker: Onlooker) -> None:
+    """The replies would accumulate in the server."""
     with onlooker:
-        line = hostile.connect(max_queue=1)
-        try:
+        visitor = Visitor(served)  # with its own budgets, unused by other tests
+        visitor.listen()
+        line = visitor.connect(max_queue=1)
+        with suppress(ConnectionClosed, TimeoutError):
             line.send(frame("comm_open", OPEN))
-            for _ in range(400):
+            for _ in range(MOST_UNDONE - 1):
                 line.send(everything())
-        except (ConnectionClosed, TimeoutError):
-            pass
-        hostile.served.wait_until(lambda: "does not fetch" in hostile.served.said(), 20)
-    resident = int(Path(f"/proc/{hostile.served.process.pid}/statm").read_text().split()[1]) * 4096
+        served.wait_until(lambda: "does not fetch" in served.said(), 20)
+        visitor.socket.close()
+        served.wait_until(lambda: served.get(f"/api/kernels/{visitor.kernel}")[0] == 404)
+    resident = int(Path(f"/proc/{served.process.pid}/statm").read_text().split()[1]) * 4096
     assert resident < 400 << 20
 
 
@@ -312,6 +365,27 @@ def test_one_page_has_few_sockets(hostile: Visitor) -> None:
                 status = refused.response.status_code
     assert status == 429
     assert opened <= 3
+
+
+def test_log_lines_cannot_be_forged_and_repeats_are_few(served: Served, onlooker: Onlooker) -> None:
+    line, before = "\n[Dashboard] WARNING | FORGED", len(served.said())
+    for path in ("/voila/static/", "/voila/labextensions/", "/"):
+        served.get(path + "%0a[Dashboard]%20WARNING%20|%20FORGED%0d%1b[2J%1b]0;owned%07%e2%80%ae%c2%85")
+    sent = "GET /voila/static/%0aFORGED HTTP/1.1\r\nHost: {}\r\nReferer: \x1b[2J\x9b\r\nUser-Agent: \x1b[31m\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(sent.format(served.host).encode())
+        connection.recv(100)
+    for content in ({"comm_id": onlooker.comm, "data": {"method": "x" + line}}, {"comm_id": "nothing", "data": {}}):
+        onlooker.visitor.socket.send(frame("comm_msg", content))
+    served.wait_until(lambda: "widget msg with method" in served.said())
+    said = served.said()[before:]
+    assert "FORGED" in said
+    assert all(text.startswith(("[tornado.", "    | ")) for text in said.splitlines() if "FORGED" in text)
+    assert all(text.isprintable() for text in said.split("\n"))
+    before = len(served.said())
+    for _ in range(40):
+        served.get("/voila/static/" + "a" * 15_000)
+    assert len(served.said()) - before < 20_000
 
 
 def test_half_requests_and_long_ones_are_ended(served: Served) -> None:
@@ -336,12 +410,12 @@ def test_the_memory_of_a_kernel_is_bounded_and_it_yields_to_the_server(served: S
 
 def test_kernels_end_soon_when_nobody_is_there(served: Served, onlooker: Onlooker, hostile: Visitor) -> None:
     hostile.socket.close()
-    served.wait_until(lambda: len(served.kernels()) == 2, 60)  # whatever it has sent
+    served.wait_until(lambda: len(served.kernels()) == 2, 60)  # whatever the visitor has sent
     left, never = Visitor(served), served.get("/")
     left.socket.close()
     assert never[0] == 200
     served.wait_until(lambda: served.get(f"/api/kernels/{left.kernel}")[0] == 404)
-    served.wait_until(lambda: len(served.kernels()) == 2)  # the onlooker's and the heated one
+    served.wait_until(lambda: len(served.kernels()) == 2)  # those of the onlooker and of the heated kernel
     assert served.get(f"/api/kernels/{onlooker.visitor.kernel}")[0] == 200
 
 

@@ -1,4 +1,4 @@
-"""Every option that our settings, deploy/ and docs/deploy.md name exists in what is installed."""
+"""Every option named in our settings, in deploy/ and in docs/deploy.md exists in the installed versions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GUIDE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 def check(words: list[str]) -> None:
-    """Check a command line of ours."""
+    """Check one of our command lines."""
     assert words[words.index("-m") + 1] == "liqwidget.serve"
     for word in words[words.index("-m") + 2 :]:
         if word.startswith("--"):
@@ -62,7 +62,7 @@ def test_the_settings_exist_and_are_of_the_right_kind() -> None:
     for section, values in SETTINGS.items():
         assert set(values) <= TRAITS[section]
     for name in ("cull_connected", "cull_idle_timeout", "cull_interval"):
-        Kernels.class_traits()[name].validate(None, SETTINGS["MappingKernelManager"][name])
+        Kernels.class_traits()[name].validate(None, SETTINGS["MappingKernelManager"][name])  # type: ignore[attr-defined]
     configuration = VoilaConfiguration(config=Config(SETTINGS))
     for name, value in SETTINGS["VoilaConfiguration"].items():
         wanted = import_item(value) if name.endswith("_class") else value

@@ -8,65 +8,55 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.iostream import StreamBufferFullError
+from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketProtocol13
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler, read_header_from_binary_message
 
+from .connection import idle
+from .kernels import Limits
 from .message import PROTOCOL, MessageRefusedError, judge
 from .visits import InWords
 
-#: A page has one; a second one while a lost line is not yet known to be lost.
+#: A page has one; a second one may open before a lost connection is detected.
 MOST_CHANNELS = 3
 MOST_OPENED = 100
-#: Messages that the kernel has not done with, whose answers would pile up in it; and seconds that the next one waits.
+#: Messages that the kernel has not finished, whose replies would accumulate in it; seconds that the next one waits.
 MOST_UNDONE, LONGEST_WAIT = 64, 5.0
 MOST_PINGS = 100
-#: Seconds that a page may say more than it may.
+#: Seconds that a page may exceed its limits.
 MOST_OWING = 10
-#: Bytes for a visitor who does not fetch them.
+#: Bytes buffered for a visitor who does not read them.
 MOST_WAITING = 16 << 20
+#: Seconds of the server's thread charged for a connection, and for any websocket frame, in addition to measured time.
+CONNECTING, READING = 10e-3, 40e-6
 
 
-class Budget:
-    """So many units a second, and as many again as ``burst`` after a rest; who has spent more waits."""
+class VisitorProtocol(WebSocketProtocol13):
+    """Charges each frame, even those that reach no handler: tornado reads empty fragments without end."""
 
-    def __init__(self, rate: float, burst: float) -> None:
-        self.rate, self.burst, self.left, self.at = rate, burst, burst, time.monotonic()
-        self.even = self.at  # when nothing was owed last
-
-    def spend(self, units: float) -> None:
-        """Take units, also those that are not there yet."""
-        now = time.monotonic()
-        self.left = min(self.left + (now - self.at) * self.rate, self.burst) - units
-        self.at = now
-        if self.left >= 0 and units:
-            self.even = now
-
-    async def settled(self) -> None:
-        """Wait until nothing is owed."""
-        self.spend(0)
-        while self.left < 0:
-            await asyncio.sleep(min(-self.left / self.rate, 1.0))
-            self.spend(0)
+    async def _receive_frame(self) -> None:  # tornado has no public hook for it; a test checks that it is called
+        await super()._receive_frame()
+        await self.handler.on_frame()  # type: ignore[attr-defined]
 
 
 class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc]  # Voila ships no types
-    """Refuses what no page sends, lets nobody flood, and forgets who does not listen.
+    """Refuses messages that no page sends, prevents floods, and disconnects visitors who do not read replies.
 
-    Too many messages or bytes are not refused but read later: the visitor's own line fills up, and nobody else's. Who
-    goes on all the same is cut off.
+    Messages that are too many, too large or too expensive are not refused but read later: only the visitor's own
+    connection backs up. A visitor who continues for `MOST_OWING` seconds is cut off. All sockets of a kernel share its
+    budgets, so that a new socket does not bring new ones.
     """
 
-    def initialize(self, messages: tuple[float, float], traffic: tuple[float, float]) -> None:
-        """Take units a second and burst, for messages in and for bytes both ways."""
-        self.messages, self.traffic = Budget(*messages), Budget(*traffic)
+    def initialize(self, limits: Limits) -> None:
+        """Set the limits of a visitor."""
+        self.limits = limits
         self.opened = self.pings = 0
         self.undone = 0.0
         self.is_cut = False
 
     async def get(self, kernel_id: str) -> None:
-        """Refuse before anything is prepared for it."""
+        """Refuse invalid requests before anything is prepared for them."""
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
         if PROTOCOL not in [name.strip() for name in offered.split(",")]:
             raise HTTPError(400, "subprotocol")
@@ -76,27 +66,39 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             raise HTTPError(400, "session")
         if kernel_id not in self.kernel_manager:
             raise HTTPError(404)
+        kernel = self.kernel_manager.get_kernel(kernel_id)
+        self.messages, self.traffic, self.effort = kernel.budgets_within(self.limits)
+        self.effort.spend(CONNECTING)
+        await self.effort.settled()
+        if kernel_id not in self.kernel_manager:  # it ended in the meantime
+            raise HTTPError(404)
         if self.kernel_manager.channels(kernel_id) >= MOST_CHANNELS:
             raise HTTPError(429)
         await super().get(kernel_id=kernel_id)
 
+    def get_websocket_protocol(self) -> WebSocketProtocol13 | None:
+        """Read frames at limited cost."""
+        protocol = super().get_websocket_protocol()
+        return protocol and VisitorProtocol(self, False, protocol.params)
+
     def check_origin(self, origin: str | None = None) -> bool:
-        """Only a page of this very host: a browser always says where it stands."""
+        """Accept only a page of this host: browsers always send the origin."""
         return origin is not None and urlsplit(origin.lower()).netloc == self.request.host.lower()
 
     async def open(self, kernel_id: str) -> None:
-        """Without Nagle's algorithm, which holds each small answer back for 40 ms."""
+        """Disable Nagle's algorithm, which delays each small reply by 40 ms."""
         self.set_nodelay(True)
         self.line = self.ws_connection.stream
         self.line.max_write_buffer_size = MOST_WAITING
         await super().open(kernel_id)
 
     async def on_message(self, frame: bytes | str) -> None:
-        """Pass on what a page may say, once it may."""
-        if self.is_cut:  # tornado hands over what it has read before
+        """Pass on a message that a page may send, once its budgets allow it."""
+        if self.is_cut:  # tornado still delivers what it has read before
             return
         try:
-            kind = judge(frame)
+            with self.effort.timed():
+                kind, header, too_long = judge(frame, self.limits.longest_content)
             self.opened += kind == "comm_open"
             if self.opened > MOST_OPENED:
                 raise MessageRefusedError("comms opened")
@@ -106,30 +108,47 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             return
         self.messages.spend(1)
         self.traffic.spend(len(frame))
-        await self.messages.settled()
-        await self.traffic.settled()
+        for budget in (self.messages, self.traffic, self.effort):
+            await budget.settled()
         until = time.monotonic() + LONGEST_WAIT
         while self.undone >= MOST_UNDONE and time.monotonic() < until:
             await asyncio.sleep(0.01)
-        if self.undone >= MOST_UNDONE or time.monotonic() - self.messages.even > MOST_OWING:
-            # Not read to its end: what is on the line already could keep the kernel for many minutes.
+        owing = time.monotonic() - min(self.messages.even, self.effort.even)
+        if self.undone >= MOST_UNDONE or owing > MOST_OWING:
+            # Do not read the rest: messages already received could occupy the kernel for many minutes.
             self.cut("A visitor's page says too much")
-        elif self.connection is not None:
+        elif self.connection is None:
+            return
+        elif too_long:
+            self.log.debug("A visitor's message of %d bytes was passed over", len(frame))
             self.undone += 1
-            super().on_message(frame)
+            self.write_message(idle(self.connection.session, header), binary=True)
+        else:
+            self.undone += 1
+            with self.effort.timed():
+                super().on_message(frame)
+
+    async def on_frame(self) -> None:
+        """Wait after any frame while its sender has overspent the server's time."""
+        self.effort.spend(READING)
+        await self.effort.settled()
+        if time.monotonic() - self.effort.even > MOST_OWING and not self.is_cut:
+            self.cut("A visitor's page costs too much")
+        if self.is_cut:  # tornado would continue with what it has read before
+            raise StreamClosedError
 
     def on_ping(self, data: bytes) -> None:
-        """Browsers send none; a few may come from what stands between."""
+        """Browsers send no pings; a few may come from proxies."""
         self.pings += 1
         if self.pings > MOST_PINGS:
             self.close(1008, "pings")
 
     def write_message(self, message: Any, binary: bool = False) -> Any:
-        """Send what a page needs; what the kernel printed as an error or warning is not for visitors."""
+        """Send what a page needs, but not the kernel's standard output and error."""
         if isinstance(message, bytes):
             self.traffic.spend(len(message))
             kind = (read_header_from_binary_message(message) or {}).get("msg_type")
-            if kind == "status":  # busy and idle, once each for a message
+            if kind == "status":  # busy and idle, one of each per message
                 self.undone = max(0.0, self.undone - 0.5)
             elif kind == "stream":
                 return None
@@ -137,17 +156,17 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             return super().write_message(message, binary)
         except StreamBufferFullError:
             self.cut("A visitor does not fetch what they asked for")
-        except WebSocketClosedError:  # the kernel's last words
+        except WebSocketClosedError:  # the kernel's last messages
             pass
         return None
 
     def cut(self, why: str) -> None:
-        """End the line without a word on it."""
+        """Close the connection without a message to the visitor."""
         self.log.warning("%s: closed", why)
         self.is_cut = True
         self.line.close()
 
     def on_close(self) -> None:
-        """Close what was opened; a channel that was refused has nothing."""
+        """Close what was opened; a refused channel has opened nothing."""
         if getattr(self, "connection", None) is not None:
             super().on_close()

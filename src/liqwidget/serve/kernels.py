@@ -1,4 +1,4 @@
-"""How many kernels there are, what each may use, and when it ends."""
+"""Limits on the number of kernels, on the resources of each, and on its lifetime."""
 
 from __future__ import annotations
 
@@ -6,23 +6,51 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
-from traitlets import Integer, default
+from traitlets import Integer, Unicode, default
+
+from .budget import Budget
+from .kernel_log import pipe_to_log, watch_errors
+from .settings import CALLBACK_FAILED
 
 if sys.platform == "linux":
     import resource
 
 
+class Limits(NamedTuple):
+    """Limits of one visitor: rate per second and burst of messages, bytes and server time; bytes of content."""
+
+    messages: tuple[float, float]
+    traffic: tuple[float, float]
+    effort: tuple[float, float]
+    longest_content: int
+
+
 class VisitorKernel(ServerKernelManager):
-    """A kernel with bounds of memory, and behind the server when both want the processor."""
+    """A kernel with limited memory, and with lower CPU priority than the server."""
 
     memory_mb = Integer(1024, help="Most memory of one kernel's own, in MiB (Linux); 0: unbounded.").tag(config=True)
 
-    left: float | None = None  # when the last page that showed it was closed; None: not known to be alone
-    touched = 0.0  # when a hand was last in the page
+    # Jupyter Server 2 reads it from each kernel's manager, but defines it on the manager of all kernels.
+    traceback_replacement_message = Unicode(CALLBACK_FAILED)
+
+    budgets: tuple[Budget, Budget, Budget] | None = None  # messages, bytes and server time of all its sockets
+    left: float | None = None  # when its last page was closed; None: a page may be open
+    touched = 0.0  # when a visitor last used the page
+
+    def budgets_within(self, limits: Limits) -> tuple[Budget, Budget, Budget]:
+        """Return the budgets of this kernel's visitor; all of its sockets share them."""
+        if self.budgets is None:
+            self.budgets = (Budget(*limits.messages), Budget(*limits.traffic), Budget(*limits.effort))
+        return self.budgets
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+        """Capture the output of the process too: visitors choose some of the names in it."""
+        with pipe_to_log(self.log, self.kernel_id) as writer:
+            await super()._async_launch_kernel(kernel_cmd, **{**options, "stdout": writer, "stderr": writer})
 
     async def _async_post_start_kernel(self, **options: Any) -> None:
         await super()._async_post_start_kernel(**options)
@@ -36,7 +64,7 @@ class VisitorKernel(ServerKernelManager):
 
 
 class Kernels(AsyncMappingKernelManager):
-    """All of them. Voila puts its pool of heated kernels on top of this class."""
+    """All kernels. Voila adds its pool of preheated kernels to this class."""
 
     cull_gone_timeout = Integer(90, help="Seconds that a kernel outlives the last page that showed it.").tag(
         config=True
@@ -56,19 +84,19 @@ class Kernels(AsyncMappingKernelManager):
         return int(self._kernel_connections.get(kernel_id, 0))
 
     def visitors(self) -> int:
-        """Return how many kernels are in use, or asked for: all but those that wait heated."""
+        """Return how many kernels are in use or requested, that is, all but the idle preheated ones."""
         heated = {task.result()["kernel_id"] for _, task in self._heated()}
         return len(set(self.list_kernel_ids()) - heated - self.heating) + self.waiting
 
     def _heated(self) -> Iterator[tuple[list[Any], Any]]:
-        """Yield Voila's pools with each of their tasks that has ended well."""
+        """Yield Voila's pools with each of their tasks that succeeded."""
         for pool in getattr(self, "_pools", {}).values():
             for task in list(pool):
                 if task.done() and not task.cancelled() and task.exception() is None:
                     yield pool, task
 
     def tidy(self) -> None:
-        """Take out of the pools what could not be started or has died, which Voila would hand to a visitor."""
+        """Remove kernels that failed to start or have died from the pools: Voila would give them to a visitor."""
         good = {task for _, task in self._heated() if task.result()["kernel_id"] in self}
         for name, pool in getattr(self, "_pools", {}).items():
             pool[:] = [task for task in pool if not task.done() or task in good]
@@ -76,7 +104,7 @@ class Kernels(AsyncMappingKernelManager):
                 self.fill_if_needed(delay=0, notebook_name=name)  # type: ignore[attr-defined]
 
     async def start_kernel(self, *, kernel_id: str | None = None, **options: Any) -> str:  # type: ignore[override]
-        """Start one, and know by its name for whom."""
+        """Start a kernel, and remember while it starts whether it is a preheated one."""
         kernel_id = kernel_id or str(uuid4())
         if (options.get("env") or {}).get("VOILA_PREHEAT") == "True":
             self.heating.add(kernel_id)
@@ -85,26 +113,39 @@ class Kernels(AsyncMappingKernelManager):
         finally:
             self.heating.discard(kernel_id)
 
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Also log errors of the kernel: the page shows a general message only."""
+        super().start_watching_activity(kernel_id)  # type: ignore[no-untyped-call]
+        kernel: Any = self._kernels[kernel_id]
+        kernel.errors = watch_errors(kernel, self.log)
+
+    def stop_watching_activity(self, kernel_id: str) -> None:
+        """Close the stream that watches for errors."""
+        super().stop_watching_activity(kernel_id)  # type: ignore[no-untyped-call]
+        errors = getattr(self._kernels[kernel_id], "errors", None)
+        if errors is not None and not errors.closed():
+            errors.close()
+
     def touch(self, kernel_id: str) -> None:
-        """Note that somebody uses this kernel's page, or that it is being loaded."""
+        """Record that a visitor uses this kernel's page, or that it is loading."""
         self.get_kernel(kernel_id).touched = time.monotonic()  # type: ignore[attr-defined]
 
     def notify_connect(self, kernel_id: str) -> None:
-        """Note a page that was opened."""
+        """Record that a page was opened."""
         super().notify_connect(kernel_id)  # type: ignore[no-untyped-call]
         if kernel_id in self:
             self.touch(kernel_id)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End a kernel whose page is closed, or open and forgotten. What the page says by itself is no sign of use."""
+        """End a kernel whose page is closed, or open but unused. The page's automatic messages do not count as use."""
         kernel, now = self._kernels[kernel_id], time.monotonic()
         if self.channels(kernel_id):
             kernel.left = None
             over = self.cull_connected and now - kernel.touched > self.cull_idle_timeout
         else:
             kernel.left = now if kernel.left is None else kernel.left
-            # Its page may still be in the making. Once there was one, a kernel that seems busy may just have said so
-            # much that its last word was lost.
+            # Its page may still be loading. Later, a kernel that seems busy may have sent so much that its last status
+            # message was lost.
             making = kernel.execution_state != "idle" and not kernel.touched
             over = now - max(kernel.left, kernel.touched) > self.cull_gone_timeout * (10 if making else 1)
         if over:

@@ -22,8 +22,11 @@ from voila.static_file_handler import AllowListFileHandler, MultiStaticFileHandl
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
+from . import executor
 from .channel import VisitorChannel
-from .kernels import Kernels, VisitorKernel
+from .kernels import Kernels, Limits, VisitorKernel
+from .log import with_plain_lines
+from .message import LONGEST_CONTENT
 from .settings import CONNECTION, ENVIRONMENT, SETTINGS, policy
 from .visits import FOLDER, ExtensionFiles, PageFiles, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
@@ -31,7 +34,7 @@ ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
 
 class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
-    """One notebook for strangers."""
+    """One notebook for the public."""
 
     description = Unicode("Serve one notebook as a page for strangers: python -m liqwidget.serve NOTEBOOK")
     examples = Unicode("python -m liqwidget.serve dashboard.ipynb --port=8866 --host=maps.example.org")
@@ -48,6 +51,12 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
     message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
     traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
+    effort_rate = Float(0.1, help="Share of the server's thread that one page's messages may cost, likewise.").tag(
+        config=True
+    )
+    max_content = Integer(
+        LONGEST_CONTENT, help="Longest content of a message without its buffers, in bytes; longer ones are passed over."
+    ).tag(config=True)
 
     aliases = {  # noqa: RUF012  # traitlets wants it so
         "port": "Voila.port",
@@ -64,12 +73,13 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
 
     @default("config_file_paths")
     def _default_config_file_paths(self) -> list[str]:
-        """Jupyter's folders, and not whatever folder the server is started in."""
+        """Read Jupyter's folders, but not the folder in which the server is started."""
         return list(jupyter_config_path())
 
     def initialize(self, argv: list[str] | None = None) -> None:
-        """Begin with our settings; voila.json, voila.py and the command line come after them."""
+        """Start with our settings; voila.json, voila.py and the command line override them."""
         self.update_config(Config(SETTINGS))
+        executor.install()
         super().initialize(argv)
         if not str(self.notebook_path or "").endswith(".ipynb"):
             raise SystemExit("Name one notebook: python -m liqwidget.serve NOTEBOOK.ipynb")
@@ -79,10 +89,10 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             self.voila_configuration.page_config_hook = self._page_config
 
     def _page_config(self, config: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Spare the browser what the page has no use for, and name early what it will need.
+        """Keep the browser from loading what the page does not use, and name early what it will need.
 
-        Where no text of the notebook has a formula, MathJax has an empty stand-in: 17 files and 0.9 MB less. The pieces
-        of Voila's front end are asked for at once, instead of when its first script has run.
+        If no text of the notebook contains a formula, an empty stand-in replaces MathJax: 17 files and 0.9 MB less. The
+        chunks of Voila's front end are requested at once, instead of after its first script has run.
         """
         notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -90,26 +100,32 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             config.update(fullMathjaxUrl=f"{config['fullStaticUrl']}/no-formulas.js", mathjaxConfig="")
         return {**config, "early": _pieces(self.static_paths)}
 
+    def get_default_logging_config(self) -> Any:
+        """Write the records of all loggers with one handler that limits them."""
+        return with_plain_lines(super().get_default_logging_config())
+
     def setup_template_dirs(self) -> None:
-        """Our page before Voila's; what it is made of lies with the scripts."""
+        """Use our page before Voila's; its files are in the static folder."""
         super().setup_template_dirs()
         self.template_paths.insert(0, str(FOLDER))
         self.static_paths.insert(0, str(FOLDER / "static"))
 
     def init_settings(self) -> dict[str, Any]:
-        """Bound what is read. Nobody has a cookie here that another site could have a browser send: no XSRF token."""
+        """Limit message sizes. Without cookies no other site can abuse a visitor's browser: no XSRF token is needed."""
         settings: dict[str, Any] = super().init_settings()
         return {**settings, "websocket_max_message_size": self.max_message, "disable_check_xsrf": True}
 
     def init_handlers(self) -> list[Any]:
-        """Keep of Voila's routes those that are named here, for our hosts; what it adds one day is not served."""
-        channel = {
-            "messages": (self.message_rate, 3 * self.message_rate),
-            "traffic": (self.traffic_rate, 4 * self.traffic_rate),
-        }
+        """Keep only the routes of Voila listed here, for our hosts; routes that it adds later are not served."""
+        limits = Limits(
+            (self.message_rate, 3 * self.message_rate),
+            (self.traffic_rate, 4 * self.traffic_rate),
+            (self.effort_rate, 5 * self.effort_rate),
+            self.max_content,
+        )
         kept: dict[type, tuple[type, dict[str, Any]]] = {
             KernelHandler: (VisitorKernelInfo, {}),
-            VoilaKernelWebsocketHandler: (VisitorChannel, channel),
+            VoilaKernelWebsocketHandler: (VisitorChannel, {"limits": limits}),
             VoilaShutdownKernelHandler: (VoilaShutdownKernelHandler, {}),
             MultiStaticFileHandler: (PageFiles, {}),
             FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
@@ -131,7 +147,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         return [(".*", Refused, {"status": 403})]
 
     def listen(self) -> None:
-        """Listen, with bounds on each connection and our headers on each answer."""
+        """Listen, with limits on each connection and our headers on each reply."""
         self.app.listen = partial(self.app.listen, **CONNECTION)
         transform: type[OutputTransform] = sealed(policy(self.frame_ancestors))
         self.app.add_transform(transform)
@@ -139,7 +155,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
 
 
 def _pieces(folders: list[str]) -> list[str]:
-    """Return the names of the scripts that Voila's first script loads, as far as they are there."""
+    """Return the names of the scripts that Voila's first script loads and that exist."""
     for folder in map(Path, folders):
         if (folder / "voila.js").is_file():
             numbers = re.findall(r"\.e\((\d+)\)", (folder / "voila.js").read_text(encoding="utf-8"))

@@ -1,26 +1,30 @@
-"""What Voila is told unless a configuration file or the command line says otherwise."""
+"""Defaults for Voila, which a configuration file or the command line can override."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+#: All that a visitor sees of an exception in a callback; its traceback is in the log.
+CALLBACK_FAILED = "That did not work. The page goes on; if it happens again, tell those who run this site."
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "Voila": {
         "open_browser": False,
         "port_retries": 0,
         "identity_provider_class": "liqwidget.serve.visits.Anybody",
+        "kernel_websocket_connection_class": "liqwidget.serve.connection.VisitorConnection",
     },
     "VoilaConfiguration": {
         "strip_sources": True,
         "show_tracebacks": False,
-        "file_allowlist": [],  # not one file from beside the notebook
+        "file_allowlist": [],  # no files from the notebook's folder
         "allow_template_override": "NO",
         "allow_theme_override": "NO",
         "multi_kernel_manager_class": "liqwidget.serve.kernels.Kernels",
         "preheat_kernel": True,
         "default_pool_size": 1,
-        # Of what is installed for JupyterLab only what shows widgets: each of the others is more to load.
+        # Of the installed JupyterLab extensions only those that display widgets: each other one adds load time.
         "extension_allowlist": [
             "@jupyter-widgets/jupyterlab-manager",
             "@voila-dashboards/widgets-manager8",
@@ -28,29 +32,30 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "anywidget",
         ],
         "extension_denylist": [],
-        # Longer than a cell may take: its sign of life is a script in the page, which the policy does not admit.
+        # Longer than any cell may take: Voila's keep-alive is an inline script, which the CSP blocks.
         "http_keep_alive_timeout": 120,
     },
     "VoilaExecutor": {
-        "timeout": 60,  # seconds a cell
+        "timeout": 60,  # seconds per cell
         "cell_error_instruction": "Reload the page; if it stays, tell those who run this site.",
         "cell_timeout_instruction": "Reload the page; if it stays, tell those who run this site.",
     },
     "MappingKernelManager": {
         "cull_interval": 10,
-        "cull_idle_timeout": 1800,  # seconds without a hand in the page
+        "cull_idle_timeout": 1800,  # seconds without use of the page
         "cull_connected": True,
         "allow_tracebacks": False,
-        # What a kernel says to nobody would pile up here; the page asks anew when it is back.
+        "traceback_replacement_message": CALLBACK_FAILED,
+        # Messages without a recipient would accumulate here; the page requests them again when it reconnects.
         "buffer_offline_messages": False,
     },
-    # Files of one private folder instead of open ports. Elsewhere folders for such files have too long names.
+    # Files in a private folder instead of open ports. On other systems the paths of such files are too long.
     "ConnectionFileMixin": {"transport": "ipc" if sys.platform == "linux" else "tcp"},
-    # A kernel that died has lost what the page shows: say so instead of starting an empty one.
+    # A kernel that died has lost what the page shows: report that instead of starting an empty one.
     "KernelRestarter": {"restart_limit": 0},
 }
 
-# Handed to tornado's server: a visitor sends neither bodies nor long headers, and does not keep a line for nothing.
+# Passed to tornado's server: visitors send neither bodies nor long headers, and do not keep idle connections.
 CONNECTION: dict[str, Any] = {
     "max_header_size": 16 * 1024,
     "max_body_size": 64 * 1024,
@@ -58,8 +63,8 @@ CONNECTION: dict[str, Any] = {
     "idle_connection_timeout": 75.0,
 }
 
-# For kernels, unless the environment says otherwise. More threads than cores would only fight for them; Arrow's own
-# allocator reserves a GiB, which counts against the bound of a kernel's memory.
+# For kernels, unless the environment says otherwise. More threads than cores would only compete; Arrow's own allocator
+# reserves a GiB, which counts towards the memory limit of a kernel.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -70,10 +75,10 @@ ENVIRONMENT = {
 
 
 def policy(frame_ancestors: str) -> dict[str, str]:
-    """Return the headers of every answer.
+    """Return the headers of every reply.
 
-    Scripts come from files alone, none stands in the page; `blob:` is how anywidget loads a widget's module, and how
-    BokehJS arrives. Widgets style themselves inline.
+    Scripts come from files only, never inline; `blob:` is how anywidget loads a widget's module, and how BokehJS is
+    loaded. Widgets use inline styles.
     """
     content = {
         "default-src": "'none'",

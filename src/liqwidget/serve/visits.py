@@ -1,4 +1,4 @@
-"""Answers to a visitor's browser: the page, files, and words where there is no page."""
+"""Replies to a visitor's browser: the page, files, and error pages."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def _words() -> str:
 
 
 class Anybody(IdentityProvider):
-    """Who comes has no name and gets no cookie; whoever must sign in does so in front of this server."""
+    """Visitors are anonymous and get no cookie; authentication, if any, is done by a proxy in front of this server."""
 
     def get_user(self, handler: Any) -> User:
-        """Return the same user for all."""
+        """Return the same user for everybody."""
         return User("visitor")
 
 
 class InWords:
-    """Lets a handler say what is wrong in two lines, and nothing of the server's."""
+    """Makes a handler report errors in two sentences, without details of the server."""
 
     def write_error(self: Any, status_code: int, **details: Any) -> None:
-        """Write the page of words."""
+        """Write the error page."""
         title, text = WORDS.get(status_code, OTHERWISE)
         again = ""
         if status_code == 503:
@@ -54,27 +54,27 @@ class InWords:
 
 
 class Refused(InWords, JupyterHandler):
-    """Answers whatever no rule names."""
+    """Replies to all requests that no other rule matches."""
 
     def initialize(self, status: int) -> None:
-        """Take the status of the answer."""
+        """Set the status of the reply."""
         self.status = status
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse every method, before anybody is asked who it is."""
+        """Refuse every method, before authentication."""
         raise HTTPError(self.status)
 
 
 class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila ships no types
-    """The notebook, for as many visitors as there are places."""
+    """The notebook, for a limited number of visitors."""
 
     def initialize(self, max_visitors: int, **options: Any) -> None:
-        """Take the number of places, and what Voila's own handler takes."""
+        """Set the number of places, and the options of Voila's own handler."""
         super().initialize(**options)
         self.max_visitors = max_visitors
 
     async def get(self, path: str | None = None) -> None:
-        """Send the page as it is made: what waits for the kernel is shown at once."""
+        """Send the page as it is rendered: the loading message is shown at once."""
         if path:
             raise HTTPError(404)
         kernels = self.kernel_manager
@@ -84,7 +84,7 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         kernels.waiting += 1
         here = True
         try:
-            self.set_header("X-Accel-Buffering", "no")  # nginx hands each piece on
+            self.set_header("X-Accel-Buffering", "no")  # makes nginx forward each piece
             async for html in self.get_generator():
                 kernels.waiting -= here
                 here = False
@@ -92,22 +92,22 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
                 await self.flush()
         finally:
             kernels.waiting -= here
-            RequestInfoSocketHandler._cache.clear()  # Voila keeps each visitor's request, for a route that is not here
+            RequestInfoSocketHandler._cache.clear()  # Voila keeps all requests for a route not served here
 
 
 class VisitorKernelInfo(KernelHandler):
-    """What a page asks of its own kernel before it connects. Whoever knows a kernel's name is its visitor."""
+    """What a page requests about its kernel before it connects. The kernel's id serves as the credential."""
 
     SUPPORTED_METHODS = ("GET",)
 
 
 class Touched(APIHandler):
-    """The page says now and then that a hand is in it."""
+    """The page reports from time to time that the visitor is using it."""
 
     SUPPORTED_METHODS = ("POST",)
 
     async def post(self, kernel_id: str) -> None:
-        """Note it; 404 says that the kernel has ended."""
+        """Record the use; 404 says that the kernel has ended."""
         kernels: Any = self.kernel_manager
         if kernel_id not in kernels:
             raise HTTPError(404)
@@ -116,23 +116,23 @@ class Touched(APIHandler):
 
 
 class PageFiles(MultiStaticFileHandler):  # type: ignore[misc]  # Voila ships no types
-    """Scripts and styles; their names do not change with their contents, so not for long."""
+    """Scripts and styles; their names do not change with their contents, so they are cached briefly."""
 
     def set_extra_headers(self, path: str) -> None:
-        """Spare a second visit the 70 questions whether they are still the same."""
+        """Save a second visit the 70 revalidation requests."""
         self.set_header("Cache-Control", "public, max-age=3600")
 
 
 class ExtensionFiles(InWords, FileFindHandler):
-    """Scripts of the front ends of widgets, named by their contents."""
+    """Scripts of widget front ends, named by their contents."""
 
     def set_extra_headers(self, path: str) -> None:
-        """Keep them."""
+        """Allow caching for a day."""
         self.set_header("Cache-Control", "public, max-age=86400")
 
 
 def sealed(headers: dict[str, str]) -> type[OutputTransform]:
-    """Return what puts these headers on every answer, whoever wrote it."""
+    """Return a transform that sets these headers on every reply, whichever handler wrote it."""
 
     class Sealed(OutputTransform):
         def transform_first_chunk(self, status_code: int, found: Any, chunk: bytes, finishing: bool) -> Any:

@@ -1,4 +1,4 @@
-// What Voila's front end calls, the end of waiting, and a word to the server while the page is loaded or used.
+// Callbacks for Voila's front end, the waiting screen, and keep-alives to the server while the page loads or is used.
 
 window.voila_finish = window.display_cells = () => {};
 
@@ -6,7 +6,7 @@ const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config
 const tell = () =>
   fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST", keepalive: true }).catch(() => {});
 tell();
-const loading = setInterval(tell, 30_000); // a slow line may need minutes before it reaches the kernel
+const loading = setInterval(tell, 30_000); // on a slow connection it may take minutes to reach the kernel
 
 const wait = document.getElementById("wait");
 const PICTURE = ".liq[data-rev], .jp-OutputArea .jp-RenderedText, .jp-OutputArea .jp-RenderedHTML, .jp-RenderedImage";
@@ -19,7 +19,7 @@ const end = () => {
   clearInterval(loading);
   wait.remove();
 };
-let others = null; // widgets without a picture among them are shown soon, too
+let others = null; // if there are only widgets without a picture, show them after a delay
 const watch = new MutationObserver(() => {
   if (document.querySelector(PICTURE)) end();
   else if (document.querySelector(".jupyter-widgets")) others ??= setTimeout(end, 5_000);
@@ -36,3 +36,33 @@ const touched = () => {
 for (const name of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) {
   addEventListener(name, touched, { capture: true, passive: true });
 }
+
+// An exception in a kernel callback reaches the page as one sentence that no view displays, so show it here.
+const FAILED_MS = 20_000;
+const utf8 = new TextDecoder();
+const partOf = (data, k) => {
+  const at = new DataView(data);
+  const [from, to] = [k, k + 1].map((i) => at.getUint32(8 * (i + 1), true));
+  return JSON.parse(utf8.decode(new Uint8Array(data, from, to - from)));
+};
+let failed = null;
+const showFailed = (text) => {
+  failed?.remove();
+  const shown = document.createElement("p");
+  shown.id = "failed";
+  shown.setAttribute("role", "alert");
+  shown.textContent = text;
+  shown.addEventListener("click", () => shown.remove());
+  setTimeout(() => shown.remove(), FAILED_MS);
+  document.body.append(shown);
+  failed = shown;
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...options) {
+    super(...options);
+    this.addEventListener("message", ({ data }) => {
+      if (!(data instanceof ArrayBuffer) || partOf(data, 1).msg_type !== "error") return;
+      showFailed(partOf(data, 4).traceback.join(" "));
+    });
+  }
+};

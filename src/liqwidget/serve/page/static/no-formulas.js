@@ -1,2 +1,2 @@
-// Stands in for MathJax, which JupyterLab's renderers want to load even where no text has a formula.
+// A stub for MathJax, which JupyterLab's renderers would otherwise load even if no text contains a formula.
 window.MathJax = { Hub: { Config() {}, Configured() {}, Queue() {}, Register: { StartupHook() {} } } };
