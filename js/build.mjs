@@ -1,6 +1,7 @@
-// Bundles src/ into the one ES module and the one style sheet that the Python package ships.
-// LIQWIDGET_SOURCES is the digest of what went in: hatch_build.py refuses a bundle without the right one.
+// Bundles src/ into the ES module and the style sheet that the Python package ships; widget.js is index.js, compressed.
+// LIQWIDGET_SOURCES is the digest of the sources: hatch_build.py refuses a bundle with a different one.
 import { mkdir, writeFile } from "node:fs/promises";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
 
@@ -16,7 +17,7 @@ const { outputFiles } = await build({
   format: "esm",
   target: "es2022",
   minify: true,
-  // Long names that only fancy-canvas uses, and only inside; what it also writes as a string must stay.
+  // Long names that only fancy-canvas uses, internally; names that it also uses as strings must stay.
   mangleProps: /^_[a-z]+[A-Z]/,
   reserveProps: /PixelRatio$/,
   charset: "utf8",
@@ -25,14 +26,39 @@ const { outputFiles } = await build({
   write: false,
 });
 await mkdir(out, { recursive: true });
-for (const { path, text } of outputFiles) await writeFile(path, path.endsWith(".js") ? await smaller(text) : text);
+for (const { path, text } of outputFiles) {
+  if (!path.endsWith(".js")) await writeFile(path, text);
+  else {
+    const code = await smaller(text);
+    await writeFile(path, code);
+    await writeFile(path.replace(/index\.js$/, "widget.js"), packed(code));
+  }
+}
 
-/** What esbuild has minified, minified once more: 2 kB of the 88 that a reader waits for (gzip). */
+/**
+ * The module compressed in a module that unpacks it: every notebook saved with its widgets holds this text, which is
+ * less than half as long. The default export is a function, as in index.js, since anywidget waits for its result.
+ */
+function packed(code) {
+  const data = deflateRawSync(code, { level: 9 }).toString("base64");
+  return `/* liqwidget sources ${digest} */
+const data="${data}";
+export default async()=>{
+const bytes=Uint8Array.from(atob(data),(sign)=>sign.charCodeAt(0));
+const code=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).blob();
+const url=URL.createObjectURL(new Blob([code],{type:"text/javascript"}));
+try{return(await import(url)).default()}finally{URL.revokeObjectURL(url)}
+}
+`;
+}
+
+/** Minify the output of esbuild again, which saves 2 of 88 kB (gzip). */
 async function smaller(text) {
   const { code } = await minify(text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 2, inline: 1, lhs_constants: false }, // both as gzip likes it best
+    // Reading a property has no side effect, here or in lightweight-charts; these inlining options compress best.
+    compress: { passes: 2, inline: 1, lhs_constants: false, pure_getters: true },
     format: { comments: /^!|@license/, preamble: `/* liqwidget sources ${digest} */` },
   });
   return code;

@@ -1,9 +1,9 @@
-/** The widget's entry: one source a model, one mount a view. */
+/** The widget's entry point: one source per model, one mount per view. */
 
-// The chart first, which is two thirds of the bundle: with all else in a row behind it gzip packs 0.5 kB more.
+// The chart, two thirds of the bundle, is imported first: with the rest contiguous after it, gzip saves 0.5 kB.
 import "./chart/chart";
 
-export { openPage } from "./source/saved_page";
+export { openPage } from "./open_page";
 
 import { mount } from "./panels/view";
 import { type AnyModel, JupyterSource } from "./source/jupyter";
@@ -13,7 +13,7 @@ interface Context {
   signal?: AbortSignal;
 }
 
-/** anywidget calls this once a model, so that views share what the model's frames decode to. */
+/** anywidget calls this once per model, so that its views share the decoded frames. */
 export default () => {
   let source: JupyterSource | null = null;
   return {

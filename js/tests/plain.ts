@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import type { Ledger } from "../src/frames/bars_and_ledger";
 
-/** Map-based replay of the model's text: decay, sweep, open, candle by candle; [column][row] in float64. */
+/** Map-based replay from the model's documentation: decay, sweep, open, candle by candle; [column][row] in float64. */
 export function plainReplay(ledger: Ledger, weights: ArrayLike<number>, decayRate: number): number[][] {
   let standing = new Map<number, number>();
   const columns: number[][] = [];
@@ -24,7 +24,7 @@ export function plainReplay(ledger: Ledger, weights: ArrayLike<number>, decayRat
   return columns;
 }
 
-/** Any ledger that a frame may carry: up to 12 columns, 10 rows, 3 tiers. */
+/** Any ledger that a frame may contain: up to 12 columns, 10 rows, 3 tiers. */
 export const anyLedger = (merged: fc.Arbitrary<boolean> = fc.boolean()): fc.Arbitrary<Ledger> =>
   fc
     .record({ rows: fc.integer({ min: 1, max: 10 }), columns: fc.integer({ min: 1, max: 12 }), merged })
@@ -71,7 +71,7 @@ export const anyWeights = fc
 
 export const anyDecay = fc.constantFrom(0, 0.03, 2);
 
-/** Largest distance of two arrays, relative to the wanted value or to `floor`. */
+/** Largest difference of two arrays, relative to the expected value or to `floor`. */
 export function distance(found: ArrayLike<number>, wanted: ArrayLike<number>, floor = 1e-6): number {
   if (found.length !== wanted.length) return Infinity;
   let most = 0;
@@ -82,5 +82,70 @@ export function distance(found: ArrayLike<number>, wanted: ArrayLike<number>, fl
   return most;
 }
 
-/** Two roundings to float32. */
+/** One candle as plain numbers. */
+export interface PlainCandle {
+  hours: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  change: number;
+  markLow: number;
+  markHigh: number;
+}
+
+/** Entries of one candle, tier and side in a row, USD. */
+interface PlainEntry {
+  row: number;
+  tier: number;
+  usd: number;
+  hours: number;
+}
+
+/**
+ * The standing positions after each candle, computed entry by entry as the model's documentation defines them.
+ *
+ * @param k - liquidation price over entry price, [long, short] per tier
+ */
+export function plainEntries(
+  candles: PlainCandle[],
+  k: [number, number][],
+  rows: { binSize: number; first: number; rows: number },
+  turnover: number,
+  scale: number,
+): PlainEntry[][] {
+  // A price in rows, snapped to a half row if only rounding separates them.
+  const at = (price: number): number => {
+    const halves = (2 * price) / rows.binSize;
+    const near = Math.round(halves);
+    return (Math.abs(halves - near) < 1e-12 * halves ? near : halves) / 2 - rows.first;
+  };
+  const states: PlainEntry[][] = [];
+  let standing: PlainEntry[] = [];
+  for (const [t, candle] of candles.entries()) {
+    const before = candles[Math.max(t - 1, 0)]!.close;
+    const low = Number.isNaN(candle.markLow) ? candle.low : candle.markLow;
+    const high = Number.isNaN(candle.markHigh) ? candle.high : candle.markHigh;
+    const [from, to] = [at(Math.min(low, candle.close, before)), at(Math.max(high, candle.close, before))];
+    standing = standing
+      .filter(({ row }) => row + 0.5 < from || row + 0.5 > to)
+      .map((entry) => ({ ...entry, hours: entry.hours + candle.hours }));
+    const coins = scale * Math.max((turnover * candle.volume + candle.change) / 2, candle.change, 0);
+    const usd = (coins * (candle.high + candle.low + candle.close)) / 3;
+    for (const [tier, sides] of k.entries()) {
+      for (const [side, factor] of sides.entries()) {
+        const [bottom, top] = [at(candle.low * factor), at(candle.high * factor)];
+        for (let row = Math.max(Math.floor(bottom), 0); row < rows.rows && (row < top || row === bottom); row++) {
+          const share = top > bottom ? (Math.min(row + 1, top) - Math.max(row, bottom)) / (top - bottom) : 1;
+          const away = row + 0.5 - at(candle.close);
+          if (share > 0 && (side === 0 ? away < 0 : away > 0)) standing.push({ row, tier, usd: usd * share, hours: 0 });
+        }
+      }
+    }
+    states.push(standing);
+  }
+  return states;
+}
+
+/** The tolerance for two roundings to float32. */
 export const FLOAT32 = 2 * 2 ** -23;

@@ -1,4 +1,4 @@
-/** Where cells lie on screen: affine maps and the part of a bitmap that is in view. */
+/** Positions of cells on screen: affine maps, and cropping a bitmap to the part in view. */
 
 /** `pixel = origin + index * unit`. */
 export interface Affine {
@@ -6,7 +6,7 @@ export interface Affine {
   unit: number;
 }
 
-/** The map through two points. */
+/** The affine map through two points. */
 export function affineThrough(a: number, pixelA: number, b: number, pixelB: number): Affine {
   const unit = (pixelB - pixelA) / (b - a);
   return { origin: pixelA - a * unit, unit };
@@ -24,8 +24,8 @@ export interface Strip {
 }
 
 /**
- * Cut `count` bitmap pixels, laid out by `map`, to the screen range [0, size]; null if none is in view.
- * Whole bitmap pixels are kept, so that their edges stay where the map puts them.
+ * Crop `count` bitmap pixels, positioned by `map`, to the screen range [0, size]; null if none is in view.
+ * Only whole bitmap pixels are kept, so that their edges stay where the map puts them.
  */
 export function visibleStrip(map: Affine, count: number, size: number): Strip | null {
   const first = Math.max(Math.floor(invert(map, 0)), 0);

@@ -1,20 +1,20 @@
-/** Times in words: UTC, or the reader's own time with its distance from UTC beside it. */
+/** Times as text: in UTC, or in the reader's time zone with its UTC offset. */
 
 import { h, setText } from "./dom";
 import { utc } from "./units";
 
 const MINUTE = 60_000;
 
-/** A view's way of telling times. Whatever leaves the page as data stays UTC. */
+/** The time zone in which a view shows times. Exported data is always UTC. */
 export class Clock {
   local = false;
 
-  /** Time of a moment: 2026-02-05 13:35. */
+  /** A time as text, without its zone: 2026-02-05 13:35. */
   text(ms: number): string {
     return utc(ms + this.#ahead(ms) * MINUTE);
   }
 
-  /** What the time is of: UTC, UTC+1, UTC−3:30. */
+  /** The zone's name at a time: UTC, UTC+1, UTC−3:30. */
   zone(ms: number): string {
     if (!this.local) return "UTC";
     const [, ahead] = new Date(ms).toLocaleString("en", { timeZoneName: "shortOffset" }).split("GMT");
@@ -27,9 +27,9 @@ export class Clock {
   }
 
   /**
-   * Text at a tick of the time axis; null: the chart's own, which is UTC.
+   * Label of a tick on the time axis; null for the chart's default label, which is UTC.
    *
-   * @param day - the tick is the first of a day in UTC, whatever hour that is here
+   * @param day - whether the tick begins a UTC day, whatever the local hour
    */
   tick(ms: number, day: boolean): string | null {
     if (!this.local) return null;
@@ -38,13 +38,13 @@ export class Clock {
     return day ? `${date} ${hour}` : hour;
   }
 
-  /** Minutes that the time told is ahead of UTC. */
+  /** Minutes by which the displayed time is ahead of UTC. */
   #ahead(ms: number): number {
     return this.local ? -new Date(ms).getTimezoneOffset() : 0;
   }
 }
 
-/** The switch between UTC and local time, which says at the end of the axis what its times are. */
+/** The switch between UTC and local time; it stands at the end of the time axis and names the axis's zone. */
 export function clockSwitch(clock: Clock, changed: () => void, signal: AbortSignal): HTMLButtonElement {
   const button = h("button", { type: "button", class: "liq-clock" });
   const show = (): void => {

@@ -3,21 +3,29 @@
 export type ScaleName = "linear" | "sqrt" | "log";
 export const SCALES: readonly ScaleName[] = ["linear", "sqrt", "log"];
 
+/** What the colours span: what is in view, or everything. */
+export const CONTRASTS = ["view", "whole"] as const;
+export type ContrastName = (typeof CONTRASTS)[number];
+
 /** Anchors from sparse to dense, interpolated linearly in sRGB. */
 const ANCHORS = {
   plasma: "1d0c45 3a1073 5a1592 7b1d9c 9c2793 ba3683 d34a6f e7625a f57f43 fba12f fcc627 f4ef45",
   viridis: "2a0a45 443983 3b528b 31688e 287c8e 21918c 1fa088 35b779 6ece58 a5db36 d2e21b fde725",
   cividis: "00204c 00306f 2f3f6d 4a4f6c 5e5f6e 717072 848279 989376 aea571 c5b869 ddcc5c fee838",
   inferno: "0c0826 240c4f 420a68 5d126e 781c6d 932667 ae305c c73e4c dd513a ed6925 f98e09 fcffa4",
+  greys: "1b1a22 e9e8ee", // of the estimate where something else has the colours
 } as const;
 
 export type PaletteName = keyof typeof ANCHORS;
-export const PALETTES = Object.keys(ANCHORS) as PaletteName[];
+/** Those on offer. */
+export const PALETTES: readonly PaletteName[] = (Object.keys(ANCHORS) as PaletteName[]).filter(
+  (name) => name !== "greys",
+);
 
 /** Steps of a palette; step 0 is "not painted", steps 1 to 255 are colours. */
 export const STEPS = 256;
 
-/** Below this share of the brightest cell nothing is painted, and the log scale ends. */
+/** Cells below this share of the brightest cell are not painted; the log scale starts here. */
 export const FLOOR = 1e-3;
 
 /** Colours of a palette as [r, g, b] by step - 1, shape (255, 3). */
@@ -45,7 +53,7 @@ export function pixelsOf(name: PaletteName): Uint32Array {
   return pixels;
 }
 
-/** The window of USD that the palette spans. */
+/** The range of USD that the palette spans. */
 export interface Span {
   low: number;
   high: number;
@@ -72,7 +80,7 @@ export function valueAt(position: number, { low, high }: Span, scale: ScaleName)
 
 /**
  * Lower edges of the steps 1 to 255, as float32 bits, ascending: the step of a value is the number of
- * edges that are not above it. Values >= 0 order as their bits do, so that no float is compared.
+ * edges at or below it. Floats >= 0 sort like their bits, so integers are compared instead of floats.
  */
 export function stepEdges(span: Span, scale: ScaleName): Uint32Array {
   const edges = new Float32Array(STEPS - 1);
@@ -80,7 +88,7 @@ export function stepEdges(span: Span, scale: ScaleName): Uint32Array {
   return new Uint32Array(edges.buffer);
 }
 
-/** First guess of the step by the upper 16 bits of a value: exact for their smallest value, never too high. */
+/** Initial guess of the step from the upper 16 bits of a value: exact for the smallest such value, never too high. */
 export function stepTable(edges: Uint32Array): Uint8Array {
   const table = new Uint8Array(0x7f81);
   let step = 0;

@@ -1,4 +1,4 @@
-/** Elements without markup strings: text goes in as text. */
+/** Builds elements without markup strings, so that text is never parsed as HTML. */
 
 type Child = Node | string;
 type Props = Record<string, string | number | boolean | undefined>;
@@ -23,10 +23,10 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A name that ties an element to another one; never read back. */
+/** A unique id by which one element refers to another; never parsed. */
 export const unique = (): string => `liq-${Math.random().toString(36).slice(2, 12)}`;
 
-/** Put text into an element only where it differs: layout is not touched for nothing. */
+/** Set an element's text only if it differs, to avoid needless layout. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,8 +1,8 @@
-/** What is said aloud: the latest text alone, once the hand rests, so that a held key is no flood. */
+/** Text for screen readers: only the latest, once input is idle, so that holding a key does not queue many. */
 
 import { h } from "./dom";
 
-/** Call back once, after this long without another call. */
+/** Debounce: call back once, after this long without another call. */
 export function settled(act: () => void, signal: AbortSignal, ms = 150): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   signal.addEventListener("abort", () => clearTimeout(timer));

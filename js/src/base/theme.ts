@@ -1,8 +1,8 @@
-/** Light or dark, as the page around the widget is. */
+/** Light or dark theme, taken from the page around the widget. */
 
 export type Theme = "light" | "dark";
 
-/** Colours that the chart needs as values; everything else is in the style sheet. */
+/** Colours that the chart needs as values; all others are in the style sheet. */
 export interface Colours {
   text: string;
   line: string;
@@ -15,7 +15,7 @@ export interface Colours {
   openInterest: string;
 }
 
-/** Ground of the price pane in both themes: bright has to mean dense, which a light ground would turn round. */
+/** Background of the price pane in both themes: bright must mean dense, which a light background would reverse. */
 export const GROUND = "#0c0a1a";
 
 const shared = { crosshairLabel: "#3a3358", up: "#3fe0b0", down: "#ff6f7d" };
@@ -40,10 +40,17 @@ export const COLOURS: Record<Theme, Colours> = {
   },
 };
 
-/** Where hosts say it, on body or html: Jupyter; marimo and VS Code in classes; Colab; pages of documentation. */
+/** The same with pale candles, through which cells at their prices can be seen. */
+export const withPaleCandles = (colours: Colours): Colours => ({
+  ...colours,
+  up: `${colours.up}4d`,
+  down: `${colours.down}4d`,
+});
+
+/** Attributes of body or html that name the theme: Jupyter; marimo and VS Code (class); Colab; documentation sites. */
 const SAYS = ["data-jp-theme-light", "class", "data-vscode-theme-kind", "theme", "data-theme"];
 
-/** The host's theme: Jupyter, VS Code, marimo and Colab say it; otherwise the page's own background tells. */
+/** The host's theme: from the host's attributes, else from the brightness of the page's background. */
 export function hostTheme(element: Element): Theme {
   const { body, documentElement } = document;
   const jupyter = body.dataset.jpThemeLight;
@@ -51,7 +58,7 @@ export function hostTheme(element: Element): Theme {
   const names = [body, documentElement].flatMap((node) => SAYS.map((name) => node.getAttribute(name))).join(" ");
   if (/\bdark\b/.test(names)) return "dark";
   if (/\blight\b/.test(names)) return "light";
-  if (names.includes("vscode-high-contrast")) return "dark"; // its light sister says light as well
+  if (names.includes("vscode-high-contrast")) return "dark"; // the light variant's name also contains "light"
   for (let at: Element | null = element; at !== null; at = at.parentElement) {
     const parts = getComputedStyle(at)
       .backgroundColor.match(/[\d.]+/g)

@@ -1,25 +1,53 @@
-/** Numbers and times in words. */
+/** Numbers and times as text. */
 
-/** USD with three figures: $1.24M, $830k. */
-export function usd(value: number): string {
-  const size = Math.abs(value);
-  const sign = value < 0 ? "−" : "";
-  for (const [unit, name] of [
-    [1e12, "T"],
-    [1e9, "B"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ] as const) {
-    if (size >= unit * 0.9995) return `${sign}$${figures(size / unit)}${name}`;
-  }
-  return size === 0 ? "$0" : `${sign}$${size >= 0.01 ? figures(size) : size.toExponential(1)}`;
+const UNITS = [
+  [1e12, "T"],
+  [1e9, "B"],
+  [1e6, "M"],
+  [1e3, "K"],
+  [1, ""],
+] as const;
+
+/**
+ * An amount with three significant figures: $1.24B, $3.1M, $12K, $950. Twin of checks.usd_text.
+ *
+ * @param currency - the market's currency if it is not USD: 1.24B BTC; "" for USD
+ */
+export function usd(value: number, currency = ""): string {
+  const amount = rounded(Math.abs(value), 3);
+  const [size, unit] = UNITS.find(([least]) => least <= amount) ?? [1, ""];
+  return `${value < 0 && amount > 0 ? "-" : ""}${inCurrency(`${general(amount / size, 6)}${unit}`, currency)}`;
 }
 
-function figures(size: number): string {
-  return size.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
+/** A number >= 0 of coins with at most two decimals, small ones with three figures: 98.35K, 1.2M, 950, 0.00123. */
+export function coins(value: number): string {
+  if (value < 1) return String(rounded(value, 3));
+  const decimals = (amount: number): number => Number(amount.toFixed(2));
+  const [size, unit] = UNITS.find(([least]) => decimals((value / least) * 1000) >= 1000) ?? [1, ""];
+  return `${decimals(value / size)}${unit}`;
 }
 
-/** Price with the symbol's own decimals and thin thousands. */
+/** A number as text with its currency; "" for USD. */
+export const inCurrency = (text: string, currency: string): string =>
+  currency === "" ? `$${text}` : `${text} ${currency}`;
+
+/** A number >= 0 rounded to significant figures as Python does: exact ties go to even, while toPrecision rounds up. */
+function rounded(value: number, figures: number): number {
+  const [digits, power] = value.toExponential(29).split("e") as [string, string];
+  const head = digits.slice(0, figures + 1);
+  const tie = /[02468]$/.test(head) && /^50*$/.test(digits.slice(figures + 1));
+  return Number(tie ? `${head}e${power}` : value.toPrecision(figures));
+}
+
+/** A number >= 0 formatted like Python's `format(value, f".{figures}g")`. */
+export function general(value: number, figures: number): string {
+  const shown = rounded(value, figures);
+  const [digits, power] = shown.toExponential().split("e") as [string, string];
+  if (+power >= -4 && +power < figures) return String(shown);
+  return `${digits}e${power.replace(/\b\d$/, "0$&")}`;
+}
+
+/** Price with the symbol's decimals and thousands separators. */
 export function price(value: number, decimals: number): string {
   const [whole, part] = Math.abs(value).toFixed(decimals).split(".") as [string, string?];
   return `${value < 0 ? "−" : ""}${whole.replace(/\B(?=(\d{3})+$)/g, ",")}${part ? `.${part}` : ""}`;
@@ -31,7 +59,7 @@ export function decimalsOf(step: number): number {
   return 12;
 }
 
-/** Signed percent of a fraction: +1.42 %. */
+/** A fraction as a signed percentage: +1.42 %. */
 export function percent(fraction: number, digits = 2): string {
   const value = fraction * 100;
   return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(digits)} %`;
@@ -45,16 +73,18 @@ export function utc(ms: number, seconds = false): string {
     .replace("T", " ");
 }
 
-/** A length of time in words: 35 min, 18 h, 2.4 days. */
+/** A duration in hours as text: 35 min, 18 h, 2.4 d. */
 export function duration(hours: number): string {
   if (hours < 59.5 / 3600) return `${Math.round(hours * 3600)} s`;
   if (hours < 59.5 / 60) return `${Math.round(hours * 60)} min`;
   if (hours < 47.5) return `${hours < 9.95 ? hours.toFixed(1) : Math.round(hours)} h`;
   const days = hours / 24;
-  return `${days < 9.95 ? days.toFixed(1) : Math.round(days)} days`;
+  return `${days < 9.95 ? Number(days.toFixed(1)) : Math.round(days)} d`;
 }
 
-/** What a decay rate per hour means. */
+/** A decay rate per hour as a half-life, worded as in Python's Turnover.caption. */
 export function halfLife(rate: number): string {
-  return rate > 0 ? `half closes within ${duration(Math.LN2 / rate)}` : "nothing closes by itself";
+  if (!(rate > 0)) return "nothing closes by itself";
+  const hours = Math.LN2 / rate;
+  return `half closes within ${hours < 48 ? `${general(hours, 3)} h` : `${general(hours / 24, 3)} d`}`;
 }

@@ -1,4 +1,4 @@
-/** Selecting a box with shift-drag: the outline on the chart and the pointer handling. */
+/** Selecting a box by a drag with Shift, or by any drag, a finger's too, while selecting is switched on. */
 
 import type { Box } from "./chart";
 
@@ -11,15 +11,19 @@ interface Rect {
 }
 
 /**
- * Let shift-drag on `pane` select a box.
+ * Let drags on `pane` select a box.
  *
- * @param toBox - turns pixels into times and prices
- * @param moved - the box under the hand, or null when it collapsed to a click
+ * @param armed - whether drags select without Shift
+ * @param toBox - converts pixels to times and prices
+ * @param moved - called with the box being dragged, or null if it collapsed to a click
+ * @param finished - called when the pointer is lifted
  */
 export function attachBrush(
   pane: HTMLElement,
+  armed: () => boolean,
   toBox: (rect: Rect) => Box | null,
   moved: (box: Box | null) => void,
+  finished: () => void,
   signal: AbortSignal,
 ): void {
   let start: { x: number; y: number; id: number } | null = null;
@@ -37,7 +41,7 @@ export function attachBrush(
   pane.addEventListener(
     "pointerdown",
     (event) => {
-      if (!event.shiftKey || event.button !== 0) return;
+      if (!(event.shiftKey || armed()) || event.button !== 0 || !event.isPrimary) return;
       const frame = pane.getBoundingClientRect();
       start = { x: event.clientX - frame.left, y: event.clientY - frame.top, id: event.pointerId };
       pane.setPointerCapture(event.pointerId);
@@ -60,17 +64,31 @@ export function attachBrush(
     if (start === null || event.pointerId !== start.id) return;
     start = null;
     event.stopPropagation();
+    finished();
   };
   pane.addEventListener("pointerup", finish, { capture: true, signal });
   pane.addEventListener("pointercancel", finish, { capture: true, signal });
-  // The chart listens to mouse events as well: while shift is held they are not for it.
+  // The chart listens to mouse events too: hide them from it while a drag selects.
   for (const name of ["mousedown", "mousemove"] as const) {
     pane.addEventListener(
       name,
       (event) => {
-        if (event.shiftKey && (name === "mousedown" || start !== null)) event.stopPropagation();
+        const selects = event.shiftKey || armed();
+        if (selects && (name === "mousedown" || start !== null)) event.stopPropagation();
       },
       { capture: true, signal },
+    );
+  }
+  // And to touches, with which it would pan; the page would scroll.
+  for (const name of ["touchstart", "touchmove", "touchend"] as const) {
+    pane.addEventListener(
+      name,
+      (event) => {
+        if (!armed()) return;
+        event.stopPropagation();
+        if (event.cancelable) event.preventDefault();
+      },
+      { capture: true, passive: false, signal },
     );
   }
 }

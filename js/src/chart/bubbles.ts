@@ -1,14 +1,15 @@
-/** Realised liquidations over the heat: circles for longs, diamonds for shorts, their areas as their USD. */
+/** Realised liquidations over the heat: circles for longs, diamonds for shorts, area proportional to USD. */
 
 import { type Affine, apply } from "../base/affine";
-import type { Ledger } from "../frames/bars_and_ledger";
+import type { Grid } from "../base/grid";
+import type { RowMap } from "../base/row_map";
 import { type Marks, type Placed, type Realised, realisedNear } from "../frames/marks";
 import { type PaneSize, sized } from "./heatmap";
 
-/** Share of the pane that all marks may cover together, were they side by side. */
+/** Maximum share of the pane that all marks would cover if none overlapped. */
 const CROWDED = 0.04;
 
-/** Radius of the largest mark, CSS pixels: seen at once, and yet all of them leave the candles and the heat in sight. */
+/** Radius of the largest mark, CSS pixels: easy to see, without the marks hiding the candles and the heat. */
 export function largestRadius(pane: { width: number; height: number }, marks: Sums): number {
   const cap = Math.min(Math.max(Math.min(pane.width, pane.height) * 0.05, 9), 22);
   const circles = (marks.longUsd + marks.shortUsd) / marks.most;
@@ -16,43 +17,43 @@ export function largestRadius(pane: { width: number; height: number }, marks: Su
 }
 type Sums = Pick<Marks, "longUsd" | "shortUsd" | "most">;
 
-/** Smaller ones are drawn with this radius, CSS pixels. */
+/** Minimum radius of a mark, CSS pixels. */
 export const SMALLEST = 1;
-/** Up to this radius a shape cannot be told: dots of one colour are painted at once, which thousands of them need. */
+/** Up to this radius shapes look alike: marks are drawn as dots, batched by colour so that thousands stay fast. */
 const DOT = 1.5;
 
-/** Radius of the circle whose area is to the largest mark's as USD are to USD, CSS pixels. */
+/** Radius of a mark whose area is proportional to its USD, CSS pixels. */
 export const radiusOf = (usd: number, most: number, largest: number): number =>
   Math.max(largest * Math.sqrt(usd / most), SMALLEST);
 
-/** Half of a diamond's diagonal, so that it has the area of a circle of radius 1. */
+/** Half the diagonal of a diamond with the area of a circle of radius 1. */
 const DIAMOND = Math.sqrt(Math.PI / 2);
-/** Circles and diamonds of all sizes would be thousands of pictures: radii are kept in steps of this, CSS pixels. */
+/** Radii are rounded to this step, CSS pixels, to limit the number of cached sprites. */
 const STEP = 0.125;
-/** As the profile has them; the shapes tell them apart without the colours. */
+/** The profile's colours, long and short; the shapes distinguish the sides without them. */
 const COLOURS = ["90, 209, 255", "255, 176, 102"] as const;
 const HALO = "rgba(8, 6, 20, 0.85)";
-/** The pointer need not hit a mark exactly, CSS pixels. */
+/** Hit tolerance of the pointer, CSS pixels. */
 const NEAR = 7;
 
-/** Where the picture lies: columns' left edges and rows' lower edges to CSS pixels. */
+/** Maps from columns' left edges and rows to CSS pixels. */
 export interface Layout {
   x: Affine;
-  y: Affine;
-  ledger: Ledger;
+  y: RowMap;
+  grid: Grid;
 }
 
-/** Its own canvas between heat and candles: a slider leaves it alone, pan and zoom draw it with the chart. */
+/** The canvas between heat and candles: redrawn with the chart on pan and zoom, not when a slider moves. */
 export class Bubbles {
   readonly canvas = document.createElement("canvas");
   readonly #sprites = new Map<number, ImageBitmap>();
   #drawn: unknown[] = [];
   #ratio = 0;
 
-  /** Draw marks, or nothing for null; what is on the canvas already is not drawn again. */
+  /** Draw marks, or clear the canvas for null; skipped if nothing has changed. */
   draw(placed: Placed | null, size: PaneSize, layout: Layout): void {
-    const { x, y, ledger } = layout;
-    const at = [x.origin, x.unit, y.origin, y.unit, ledger.binSize, ledger.first];
+    const { x, y, grid } = layout;
+    const at = [x.origin, x.unit, y.y(0), y.height(0), y.fold, grid.binSize, grid.first];
     const wanted = placed === null ? [null] : [placed, size.width, size.height, size.ratioX, size.ratioY, ...at];
     if (wanted.length === this.#drawn.length && wanted.every((value, i) => value === this.#drawn[i])) return;
     this.#drawn = wanted;
@@ -62,7 +63,7 @@ export class Bubbles {
     this.#ratio = size.ratioX;
     const { marks } = placed;
     const largest = largestRadius(size, marks);
-    // In device pixels: a sprite that falls between them would be smeared.
+    // In whole device pixels: sprites at fractional positions would be blurred.
     context.setTransform(1, 0, 0, 1, 0, 0);
     const dots = [new Path2D(), new Path2D()];
     for (const i of placed.order) {
@@ -90,12 +91,12 @@ export class Bubbles {
     }
   }
 
-  /** What is realised in a column near a price, or under the marks drawn there. */
+  /** Realised liquidations in a column near a price, or of the marks drawn at that point. */
   near(placed: Placed, size: PaneSize, layout: Layout, at: { column: number; price: number }): Realised | null {
     const { marks } = placed;
     const largest = largestRadius(size, marks);
     const px = apply(layout.x, at.column + 0.5);
-    const py = apply(layout.y, at.price / layout.ledger.binSize - layout.ledger.first);
+    const py = layout.y.y(at.price / layout.grid.binSize - layout.grid.first);
     const columns = Math.ceil((largest + NEAR) / layout.x.unit);
     return realisedNear(placed, at.column, columns, (i) => {
       const away = Math.abs(yOf(placed, i, layout) - py);
@@ -127,10 +128,10 @@ export class Bubbles {
 }
 
 const xOf = (placed: Placed, i: number, { x }: Layout): number => apply(x, (placed.from[i]! + placed.to[i]! + 1) / 2);
-const yOf = (placed: Placed, i: number, { y, ledger }: Layout): number =>
-  apply(y, placed.price[i]! / ledger.binSize - ledger.first);
+const yOf = (placed: Placed, i: number, { y, grid }: Layout): number =>
+  y.y(placed.price[i]! / grid.binSize - grid.first);
 
-/** One mark in the middle of a picture; known places are filled, others are dashed. */
+/** One mark, centred in a sprite: filled if its price is known, dashed otherwise. */
 function paint(radius: number, side: number, known: boolean, ratio: number): ImageBitmap {
   const half = Math.ceil((radius * DIAMOND + 2) * ratio);
   const canvas = new OffscreenCanvas(2 * half, 2 * half);
@@ -150,7 +151,7 @@ function paint(radius: number, side: number, known: boolean, ratio: number): Ima
   return canvas.transferToImageBitmap();
 }
 
-/** A circle, or the diamond of the same area, `inset` within its edge. */
+/** A circle, or a diamond of the same area, shrunk by `inset`. */
 function shape(side: number, radius: number, inset: number): Path2D {
   const path = new Path2D();
   if (side === 0) {

@@ -1,30 +1,33 @@
-/** The chart: candles in front of the heatmap, panes below, profile at the price axis. */
+/** The chart: candles in front of the heatmap, panes below, profile beside the price axis. */
 
 import {
+  type AutoscaleInfo,
   CandlestickSeries,
-  ColorType,
-  CrosshairMode,
   createChart,
   type IChartApi,
+  type IPriceLine,
   type ISeriesApi,
-  type Logical,
   type MouseEventParams,
-  type TickMarkType,
   type Time,
 } from "lightweight-charts";
-import { apply, invert } from "../base/affine";
+import { invert } from "../base/affine";
 import type { Clock } from "../base/clock";
+import type { RowMap } from "../base/row_map";
 import type { Colours } from "../base/theme";
-import { price } from "../base/units";
 import type { Bars } from "../frames/bars_and_ledger";
-import { edgeOf } from "../frames/bars_and_ledger";
 import type { Placed, Realised } from "../frames/marks";
 import type { Positions } from "../frames/positions";
 import type { Field } from "../model/field";
 import { Bubbles, type Layout } from "./bubbles";
+import { EdgeTicks, timeAxisOf } from "./edge_ticks";
+import { Fit } from "./fit";
 import { Heatmap, type HeatmapInput, layoutOf, type PaneSize } from "./heatmap";
+import { Margin } from "./margin";
+import { NearMarks } from "./near_marks";
+import { coloured, optionsOf, timed } from "./options";
 import { Panes, seconds } from "./panes";
 import type { Rows } from "./pooling";
+import { PriceAxis } from "./price_axis";
 import { Profile, profileWidth } from "./profile";
 
 /** Whole columns and prices. */
@@ -44,20 +47,20 @@ export interface Hover {
 export interface ChartInput {
   heatmap(): HeatmapInput;
   profileColumn(): number;
-  /** Realised liquidations to draw; null for none. */
+  /** Realised liquidations to draw; null: none. */
   placed(): Placed | null;
   positions(): Positions | null;
-  /** How much larger than the estimate positions are drawn; null where none are. */
+  /** Called with the scale of the positions relative to the estimate; null if none are drawn. */
   outlined(scale: number | null): void;
-  /** The profile has been drawn; `y` is the CSS pixel of a row's lower edge. */
-  profiled(canvas: HTMLCanvasElement, size: PaneSize, y: (row: number) => number): void;
-  /** The profile's band is there, to be drawn. */
+  /** Called after the profile is drawn; `rows` gives their CSS pixels. */
+  profiled(canvas: HTMLCanvasElement, size: PaneSize, rows: RowMap): void;
+  /** Called when the profile's band is ready to be drawn. */
   ranged(): void;
   painted(changed: boolean): void;
-  /** `byHand`: a pointer has moved, not the chart under it. */
+  /** `byHand`: the user moved the pointer, rather than the chart moving under it. */
   hovered(hover: Hover | null, byHand: boolean): void;
   scrolled(): void;
-  /** Whether the chart shows its maker's logo itself; a page that does not says it in words. */
+  /** Whether the chart shows the TradingView logo; other pages credit it in a text link. */
   readonly logo: boolean;
   readonly clock: Clock;
 }
@@ -66,13 +69,18 @@ export class Chart {
   readonly heatmap: Heatmap;
   readonly api: IChartApi;
   readonly #candles: ISeriesApi<"Candlestick", Time>;
-  readonly #panes: Panes;
+  readonly axis: PriceAxis;
+  readonly panes: Panes;
+  readonly near: NearMarks;
   bars: Bars | null = null;
-  #fit: "candles" | "levels" = "candles";
-  /** The view is the fitted one until a hand moves it. */
-  fitted = true;
+  /** The last close: a dotted line and a label on the price axis. */
+  readonly #last: IPriceLine;
+  readonly fit: Fit;
+  readonly margin: Margin;
   readonly #bubbles = new Bubbles();
   readonly profile: Profile;
+  readonly #ticks: EdgeTicks;
+  #expected: IPriceLine | null = null;
   #size: PaneSize | null = null;
   #drawnEarly = 0;
   #drawAgain = false;
@@ -83,60 +91,49 @@ export class Chart {
     private readonly input: ChartInput,
     private colours: Colours,
   ) {
-    const { width, height } = element.getBoundingClientRect();
     this.profile = new Profile(input.clock, input.ranged);
-    this.heatmap = new Heatmap(input.heatmap, (changed, size) => {
+    const drawn = (changed: boolean, size: PaneSize): void => {
       this.#size = size;
       this.drawBubbles();
       this.drawProfile();
       input.painted(changed);
-    });
+    };
+    this.heatmap = new Heatmap(input.heatmap, drawn, () => this.redraw());
     this.heatmap.canvas.className = "liq-heat";
     this.#bubbles.canvas.className = "liq-bubbles";
     this.profile.canvas.className = "liq-profile";
     element.append(this.heatmap.canvas, this.#bubbles.canvas);
-    this.api = createChart(element, {
-      layout: { attributionLogo: input.logo },
-      width: Math.max(width, 50),
-      height: Math.max(height, 50),
-      crosshair: { mode: CrosshairMode.Normal },
-      rightPriceScale: { borderVisible: false, minimumWidth: 72 },
-      timeScale: {
-        timeVisible: true,
-        secondsVisible: false,
-        borderVisible: false,
-        minBarSpacing: 0.02,
-      },
-      grid: { vertLines: { visible: false }, horzLines: { visible: false } },
-      handleScale: { mouseWheel: false },
-      // A finger that moves up or down scrolls the page.
-      handleScroll: { mouseWheel: false, vertTouchDrag: false },
-    });
+    this.api = createChart(element, optionsOf(input.logo));
     this.#candles = this.api.addSeries(CandlestickSeries, {
       borderVisible: false,
-      priceLineStyle: 2,
-      autoscaleInfoProvider: (
-        original: () => ReturnType<() => { priceRange: { minValue: number; maxValue: number } | null } | null>,
-      ) => {
-        const field = this.input.heatmap().field;
-        if (this.#fit === "candles" || field === null) return original();
-        return {
-          priceRange: { minValue: edgeOf(field.ledger, 0), maxValue: edgeOf(field.ledger, field.ledger.rows) },
-        };
-      },
+      // Those of lightweight-charts are of the last candle in view.
+      lastValueVisible: false,
+      priceLineVisible: false,
+      autoscaleInfoProvider: (original: () => AutoscaleInfo | null) =>
+        this.fit.autoscale(original, this.input.heatmap().field),
     });
+    this.#last = this.#candles.createPriceLine({ price: 0, lineStyle: 2, lineWidth: 1, axisLabelVisible: false });
+    this.axis = new PriceAxis(this.api, this.#candles);
+    this.margin = new Margin(this.api.timeScale());
+    this.fit = new Fit(this.api, () => this.bars);
     this.#candles.attachPrimitive(this.heatmap);
     element.append(this.profile.canvas);
-    this.#panes = new Panes(this.api);
+    this.#lay();
+    this.panes = new Panes(this.api);
+    this.near = new NearMarks(this.#candles);
+    this.#ticks = new EdgeTicks(timeAxisOf(this.api));
     this.retime();
     this.recolour(colours);
     this.api.subscribeCrosshairMove((event) => input.hovered(this.#hoverOf(event), event.sourceEvent !== undefined));
-    this.api.timeScale().subscribeVisibleLogicalRangeChange(() => input.scrolled());
+    this.api.timeScale().subscribeVisibleLogicalRangeChange(() => {
+      this.#ticks.follow();
+      input.scrolled();
+    });
   }
 
-  /** Show bars; columns before `from` are unchanged. Tells whether others were in view until now. */
+  /** Show bars; columns before `from` are unchanged. Returns whether they replace other bars. */
   show(bars: Bars, from = 0): boolean {
-    if (bars === this.bars) return false; // a new bin size has the same candles
+    if (bars === this.bars) return false; // a new bin size does not change the candles
     const { decimals } = bars.about;
     const first = this.bars === null;
     const candle = (t: number) => ({
@@ -146,69 +143,75 @@ export class Chart {
       low: bars.low[t]!,
       close: bars.close[t]!,
     });
-    // Candles that come again keep their times, but for a gap that was filled: then all are set anew.
+    // Updated candles keep their times, unless a gap was filled: then all candles are set again.
     const old = this.bars?.time;
     for (let t = from; old !== undefined && t < old.length - 1; t++) if (bars.time[t] !== old[t]) from = 0;
     const last = (old?.length ?? 0) - 1;
     if (from === 0) {
-      // A drag ends at a window's edge, where the next one begins.
+      // Dragging stops at the edge of a window of a history.
       this.api.timeScale().applyOptions({ fixLeftEdge: bars.about.part });
-      const format = {
-        type: "custom" as const,
-        minMove: 10 ** -decimals,
-        formatter: (value: number) => price(value, decimals),
-      };
-      this.#candles.applyOptions({ priceFormat: format });
+      this.#candles.applyOptions({ priceFormat: this.axis.format(decimals) });
       this.#candles.setData(Array.from({ length: bars.time.length }, (_, t) => candle(t)));
     } else for (let t = from; t < bars.time.length; t++) this.#candles.update(candle(t), t < last);
-    this.#panes.update(bars, this.colours, from, last);
+    this.panes.update(bars, this.colours, from, last);
     const replaced = this.bars?.time[0] !== bars.time[0];
     this.bars = bars;
+    this.#markLast();
+    this.fit.refit();
     return first || (from === 0 && replaced);
   }
 
-  /** All columns in view, prices scaled to the candles with room for the levels next to them. */
-  fitCandles(): void {
-    this.#fit = "candles";
-    this.#fitTime();
+  /** Show more or fewer of the same bars. The view stays, unless the last candle would leave it. */
+  replay(bars: Bars): void {
+    const before = this.bars?.time.length ?? 0;
+    const columns = bars.time.length;
+    const range = this.api.timeScale().getVisibleLogicalRange();
+    this.release();
+    if (columns < before) {
+      this.#candles.pop(before - columns);
+      this.panes.drop(before - columns);
+      this.bars = bars;
+      this.#markLast();
+    } else this.show(bars, before);
+    if (range !== null) this.fit.keep(range, columns - 1);
   }
 
-  /** All columns and all rows in view. */
-  fitLevels(): void {
-    this.#fit = "levels";
-    this.#fitTime();
+  /** Draw a line at a price that somebody expects; null: none. */
+  expect(price: number | null): void {
+    if (this.#expected !== null) this.#candles.removePriceLine(this.#expected);
+    this.#expected =
+      price === null
+        ? null
+        : this.#candles.createPriceLine({ price, color: this.colours.crosshair, lineStyle: 1, title: "your guess" });
   }
 
-  #fitTime(): void {
-    this.fitted = true;
-    const columns = this.bars?.time.length ?? 0;
-    const width = this.api.paneSize(0).width;
-    if (columns === 0 || width <= 0) return;
-    this.api.priceScale("right").applyOptions({
-      autoScale: true,
-      scaleMargins: this.#fit === "candles" ? { top: 0.2, bottom: 0.2 } : { top: 0, bottom: 0 },
-    });
-    const room = profileWidth(width) + 6;
-    const perColumn = (width - room) / columns;
-    this.api.timeScale().setVisibleLogicalRange({
-      from: -0.5 as Logical,
-      to: (columns - 0.5 + room / perColumn) as Logical,
-    });
+  /** Adopt the size of the plot. */
+  resize(): void {
+    this.#lay();
+    this.fit.refit();
   }
 
-  resize(width: number, height: number): void {
-    this.api.resize(width, height);
-    if (this.fitted) this.#fitTime();
+  /** Divide the plot between the chart and the profile. */
+  #lay(): void {
+    const { width, height } = this.element.getBoundingClientRect();
+    const chart = Math.floor((width - profileWidth(width, this.profile.text)) / 2) * 2; // lightweight-charts wants it even
+    this.profile.place(chart, Math.floor(width) - chart, height);
+    this.api.resize(chart, height, true); // at once, because the fit needs its size
   }
 
-  /** A hand has moved the view: a new size of the page does not fit it anew. */
+  /** Whether all candles are followed. */
+  get fitted(): boolean {
+    return this.fit.follows === "all";
+  }
+
+  /** The user has moved the view: it no longer follows the candles. */
   release(): void {
-    this.fitted = false;
+    this.fit.release();
   }
 
   /**
-   * Draw the heat anew, without the chart. The first call of a frame draws at once, further ones with the next
-   * frame, so that many events cost two pictures at most.
+   * Redraw the heat without the chart. The first call in a frame draws immediately, further calls with the next
+   * frame, so that many events cost at most two redraws.
    */
   redraw(): void {
     if (this.#drawnEarly !== 0) {
@@ -223,24 +226,23 @@ export class Chart {
     this.heatmap.draw();
   }
 
-  /** Draw the side profile anew, without the heat. */
+  /** Redraw the side profile, without the heat. */
   drawProfile(): void {
     const { field } = this.input.heatmap();
     const layout = this.#layout;
     if (!field || !layout || this.#size === null) return;
-    const y = (row: number): number => apply(layout.y, row);
     const positions = this.input.positions();
-    this.input.outlined(this.profile.draw(field, this.input.profileColumn(), this.#size, y, positions));
-    this.input.profiled(this.profile.canvas, this.#size, y);
+    this.input.outlined(this.profile.draw(field, this.input.profileColumn(), this.#size, layout.y, positions));
+    this.input.profiled(this.profile.canvas, this.#size, layout.y);
   }
 
-  /** Draw realised liquidations, unless they are drawn as they are. */
+  /** Draw realised liquidations if they have changed. */
   drawBubbles(): void {
     const layout = this.#layout;
     if (layout !== null && this.#size !== null) this.#bubbles.draw(this.input.placed(), this.#size, layout);
   }
 
-  /** What is realised near a cell, if it is drawn. */
+  /** Realised liquidations near a cell, if they are shown. */
   realisedNear({ column, price }: Hover): Realised | null {
     const layout = this.#layout;
     const placed = this.input.placed();
@@ -251,90 +253,78 @@ export class Chart {
   get #layout(): Layout | null {
     const { field } = this.input.heatmap();
     const layout = field && layoutOf(this.api, this.#candles, field);
-    return layout && { ...layout, ledger: field.ledger };
+    return layout && { ...layout, grid: field.grid };
   }
 
   recolour(colours: Colours): void {
     this.colours = colours;
-    this.api.applyOptions({
-      layout: {
-        background: { type: ColorType.Solid, color: "transparent" }, // the heat lies below
-        textColor: colours.text,
-        fontSize: this.#text,
-        attributionLogo: this.input.logo,
-        panes: { separatorColor: colours.line, separatorHoverColor: colours.line, enableResize: true },
-      },
-      crosshair: {
-        vertLine: { color: colours.crosshair, labelBackgroundColor: colours.crosshairLabel },
-        horzLine: { color: colours.crosshair, labelBackgroundColor: colours.crosshairLabel },
-      },
-    });
+    this.profile.ink = colours.text;
+    this.api.applyOptions(coloured(colours, this.#text, this.input.logo));
     this.#candles.applyOptions({
       upColor: colours.up,
       downColor: colours.down,
       wickUpColor: colours.up,
       wickDownColor: colours.down,
     });
-    this.#panes.recolour(colours);
-    if (this.bars !== null) this.#panes.update(this.bars, colours, 0, 0);
+    this.#markLast();
+    this.panes.recolour(colours);
+    if (this.bars !== null) this.panes.update(this.bars, colours, 0, 0);
   }
 
-  /** The clock has been set to another zone. */
+  #markLast(): void {
+    const [price, open] = [this.bars?.close.at(-1), this.bars?.open.at(-1)];
+    if (price === undefined) return;
+    const color = price >= open! ? this.colours.up : this.colours.down;
+    this.#last.applyOptions({ price, color, axisLabelVisible: true });
+  }
+
+  /** Update all times after the clock's zone has changed. */
   retime(): void {
-    const { clock } = this.input;
-    const ms = (time: Time): number => (time as number) * 1000;
-    this.api.applyOptions({
-      localization: { timeFormatter: (time: Time) => clock.stamp(ms(time)) },
-      timeScale: {
-        tickMarkFormatter: (time: Time, type: TickMarkType) => clock.tick(ms(time), type < 3),
-        tickMarkMaxCharacterLength: clock.local ? 11 : 8,
-      },
-    });
+    this.api.applyOptions(timed(this.input.clock, this.#ticks));
     this.drawProfile();
   }
 
-  /** Write in letters of this size, CSS pixels, as the page around does; and move as little as its reader wants. */
+  /** Adopt the page's font size, CSS pixels; `still`: no kinetic scrolling. */
   adapt(text: number, still: boolean): void {
     this.api.applyOptions({ kineticScroll: { touch: !still } });
     if (text === this.#text) return;
     this.#text = text;
     this.profile.text = (text * 10) / 11;
     this.api.applyOptions({ layout: { fontSize: text } });
+    this.resize();
   }
 
-  /** Cross hairs over a cell as over a pointer; null: none. */
+  /** Show the crosshair at a cell; null: hide it. */
   point(at: Hover | null): void {
     const time = at === null ? undefined : this.bars?.time[at.column];
     if (at?.price == null || time === undefined) this.api.clearCrosshairPosition();
     else this.api.setCrosshairPosition(at.price, seconds(time), this.#candles);
   }
 
-  /** Let wheel and pinch act on the chart, or leave them to the page. */
+  /** Let wheel and pinch act on the chart rather than on the page. */
   takeWheel(on: boolean): void {
     this.api.applyOptions({ handleScale: { mouseWheel: on }, handleScroll: { mouseWheel: on } });
   }
 
-  /** All layers on one canvas, in device pixels; null while nothing is laid out. */
-  layers(): { canvas: HTMLCanvasElement; ratio: number } | null {
+  /** All layers on one canvas, in device pixels; null until the chart is laid out. */
+  layers(): { canvas: HTMLCanvasElement; ratio: number; brightest: number } | null {
     if (this.#size === null) return null;
-    const canvas = this.api.takeScreenshot(false, false);
+    const chart = this.api.takeScreenshot(false, false);
+    const profile = this.profile.canvas;
+    const canvas = document.createElement("canvas");
+    canvas.width = chart.width + profile.width;
+    canvas.height = chart.height;
     const context = canvas.getContext("2d");
     if (context === null) return null;
     const { ratioX } = this.#size;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    // What lies under the chart goes under what it has drawn.
-    context.globalCompositeOperation = "destination-over";
-    context.drawImage(this.#bubbles.canvas, 0, 0);
-    context.drawImage(this.heatmap.canvas, 0, 0);
-    context.globalCompositeOperation = "source-over";
-    const profile = this.profile.canvas;
-    context.drawImage(profile, Math.round(this.clear * ratioX), 0);
-    return { canvas, ratio: ratioX };
+    for (const layer of [this.heatmap.canvas, this.#bubbles.canvas, chart]) context.drawImage(layer, 0, 0);
+    context.drawImage(profile, chart.width, 0);
+    return { canvas, ratio: ratioX, brightest: this.brightest };
   }
 
-  /** Width of the price pane that neither the profile nor its labels take. */
-  get clear(): number {
-    return Number.parseFloat(this.profile.canvas.style.left) || 0;
+  /** The brightest cell that the colours are scaled to, USD. */
+  get brightest(): number {
+    return this.heatmap.bitmap.contrast.most;
   }
 
   /** The price pane's element, once it is laid out. */
@@ -342,25 +332,21 @@ export class Chart {
     return this.api.panes()[0]?.getHTMLElement() ?? null;
   }
 
-  /** Pixels of the price pane to whole columns and prices. */
+  /** Convert pixels of the price pane to whole columns and prices. */
   boxAt(field: Field, rect: { x0: number; y0: number; x1: number; y1: number }): Box | null {
     const layout = layoutOf(this.api, this.#candles, field);
     if (layout === null) return null;
-    const column = (x: number) => Math.min(Math.max(Math.floor(invert(layout.x, x)), 0), field.ledger.columns - 1);
-    const level = (y: number) => (field.ledger.first + invert(layout.y, y)) * field.ledger.binSize;
-    return {
-      columnFrom: column(rect.x0),
-      columnTo: column(rect.x1),
-      priceLow: level(rect.y1),
-      priceHigh: level(rect.y0),
-    };
+    const column = (x: number) => Math.min(Math.max(Math.floor(invert(layout.x, x)), 0), field.columns - 1);
+    const level = (y: number) => (field.grid.first + layout.y.row(y)) * field.grid.binSize;
+    const [columnFrom, columnTo] = [column(rect.x0), column(rect.x1)];
+    return { columnFrom, columnTo, priceLow: level(rect.y1), priceHigh: level(rect.y0) };
   }
 
-  /** Columns and prices to pixels of the price pane. */
+  /** Convert columns and prices to pixels of the price pane. */
   rectOf(field: Field, box: Box): { x0: number; y0: number; x1: number; y1: number } | null {
     const layout = layoutOf(this.api, this.#candles, field);
     if (layout === null) return null;
-    const y = (level: number) => layout.y.origin + (level / field.ledger.binSize - field.ledger.first) * layout.y.unit;
+    const y = (level: number) => layout.y.y(level / field.grid.binSize - field.grid.first);
     const x = (column: number) => layout.x.origin + column * layout.x.unit;
     return { x0: x(box.columnFrom), x1: x(box.columnTo + 1), y0: y(box.priceHigh), y1: y(box.priceLow) };
   }
@@ -376,9 +362,9 @@ export class Chart {
   /** Rows whose centres are in view. */
   get rowsInView(): Rows | null {
     const { field } = this.input.heatmap();
-    const range = this.api.priceScale("right").getVisibleRange();
+    const range = this.axis.prices;
     if (field === null || range === null) return null;
-    const { first, binSize, rows } = field.ledger;
+    const { first, binSize, rows } = field.grid;
     const row = (price: number): number => Math.min(Math.max(Math.ceil(price / binSize - first - 0.5), 0), rows);
     return { from: row(range.from), to: row(range.to) };
   }
@@ -386,6 +372,7 @@ export class Chart {
   remove(): void {
     cancelAnimationFrame(this.#drawnEarly);
     this.api.remove();
+    this.heatmap.bitmap.contrast.remove();
     this.heatmap.canvas.remove();
     this.#bubbles.remove();
     this.profile.remove();

@@ -1,7 +1,7 @@
 /**
- * The heatmap behind the candles: a series primitive on the bottom of the stack that keeps a canvas under the
- * chart. Pan and zoom reach it as any primitive; a slider repaints this one canvas and leaves the chart alone,
- * whose dozen of canvases would cost more than a frame.
+ * The heatmap behind the candles: a series primitive at the bottom of the stack with its own canvas under the chart.
+ * Pan and zoom redraw it like any primitive. A slider repaints only this canvas: redrawing the chart, which has about
+ * a dozen canvases, would take more than a frame.
  */
 
 import type {
@@ -14,20 +14,31 @@ import type {
   SeriesAttachedParameter,
   Time,
 } from "lightweight-charts";
-import { type Affine, affineThrough, invert, visibleStrip } from "../base/affine";
-import { edgeOf } from "../frames/bars_and_ledger";
+import { type Affine, affineThrough, apply, invert, visibleStrip } from "../base/affine";
+import { edgeOf } from "../base/grid";
+import { type RowMap, rowMap } from "../base/row_map";
 import type { Field } from "../model/field";
-import { Bitmap, type Look } from "./bitmap";
+import type { Layer } from "../model/realised_cells";
+import { Bitmap, type Cells, type Look } from "./bitmap";
 import { poolFor } from "./pooling";
+import { PriceAxis } from "./price_axis";
 
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
-/** What the heatmap asks for whenever it draws. */
+/** What the heatmap reads whenever it draws. */
 export interface HeatmapInput {
   field: Field | null;
+  layer: Layer;
+  /** Realised liquidations in the field's bins; null: none. */
+  realised: Cells | null;
   look: Look;
   opacity: number;
-  /** Ground of the price pane, so that bright means dense in a light page too. */
+  /**
+   * Called before each draw with device pixels per USD, in the middle of the pane; returns whether it has changed the
+   * field's bins.
+   */
+  scaled(perUsd: number): boolean;
+  /** Background of the price pane, so that bright means dense on a light page too. */
   ground: string;
 }
 
@@ -36,33 +47,33 @@ export interface PaneSize {
   /** CSS pixels. */
   width: number;
   height: number;
-  /** Device pixels a CSS pixel. */
+  /** Device pixels per CSS pixel. */
   ratioX: number;
   ratioY: number;
 }
 
-/** Map of columns' left edges and of rows' lower edges to CSS pixels; null while nothing is laid out. */
+/** Maps from columns' left edges and rows to CSS pixels; null until the chart is laid out. */
 export function layoutOf(
   chart: IChartApi,
   series: ISeriesApi<"Candlestick">,
   field: Field,
-): { x: Affine; y: Affine } | null {
-  const { ledger } = field;
+): { x: Affine; y: RowMap } | null {
+  const { grid, columns } = field;
   const time = chart.timeScale();
-  const far = Math.max(ledger.columns - 1, 1);
+  const far = Math.max(columns - 1, 1);
   const x0 = time.logicalToCoordinate(0 as Logical);
   const x1 = time.logicalToCoordinate(far as Logical);
-  const y0 = series.priceToCoordinate(edgeOf(ledger, 0));
-  const y1 = series.priceToCoordinate(edgeOf(ledger, ledger.rows));
-  if (x0 === null || x1 === null || y0 === null || y1 === null || x0 === x1) return null;
+  const y0 = series.priceToCoordinate(edgeOf(grid, 0));
+  const y1 = series.priceToCoordinate(edgeOf(grid, grid.rows));
+  if (x0 === null || x1 === null || y0 === null || y1 === null || x0 === x1 || y0 === y1) return null;
   const centres = affineThrough(0, x0, far, x1);
   return {
     x: { origin: centres.origin - centres.unit / 2, unit: centres.unit },
-    y: affineThrough(0, y0, ledger.rows, y1),
+    y: rowMap(grid, y0, y1, new PriceAxis(chart, series).shift),
   };
 }
 
-/** Give a canvas a size in CSS pixels; returns its context, in CSS pixels and cleared. */
+/** Resize a canvas to a size in CSS pixels; returns its cleared context, scaled to CSS pixels. */
 export function sized(canvas: HTMLCanvasElement, size: PaneSize): CanvasRenderingContext2D | null {
   const width = Math.round(size.width * size.ratioX);
   const height = Math.round(size.height * size.ratioY);
@@ -80,20 +91,24 @@ export function sized(canvas: HTMLCanvasElement, size: PaneSize): CanvasRenderin
 }
 
 export class Heatmap implements ISeriesPrimitive<Time> {
-  readonly bitmap = new Bitmap();
-  /** Lies under the chart, over the price pane. */
+  readonly bitmap = new Bitmap(() => this.settled());
+  readonly realised = new Bitmap(() => this.settled());
+  /** Placed under the chart, covering the price pane. */
   readonly canvas = document.createElement("canvas");
   #attached: SeriesAttachedParameter<Time, "Candlestick"> | null = null;
   #size: PaneSize | null = null;
+  #layer: Layer = "estimate";
   readonly #views: readonly IPrimitivePaneView[];
 
   /**
-   * @param input - what to draw, asked for at every draw
-   * @param drawn - called after every draw, with whether the cells' pixels changed
+   * @param input - returns what to draw; called at every draw
+   * @param drawn - called after every draw; `changed`: whether the cells' pixels changed
+   * @param settled - called when the view is still and colours may change, to draw again
    */
   constructor(
     private readonly input: () => HeatmapInput,
     private readonly drawn: (changed: boolean, size: PaneSize) => void,
+    private readonly settled: () => void,
   ) {
     const renderer: IPrimitivePaneRenderer = { draw: (target) => this.#chartDraws(target) };
     this.#views = [{ zOrder: () => "bottom", renderer: () => renderer }];
@@ -111,7 +126,7 @@ export class Heatmap implements ISeriesPrimitive<Time> {
     return this.#views;
   }
 
-  /** The chart paints itself: whatever moved it moves the heat in the same frame. */
+  /** Called when the chart repaints, so that the heat moves in the same frame. */
   #chartDraws(target: Target): void {
     target.useBitmapCoordinateSpace(({ mediaSize, horizontalPixelRatio, verticalPixelRatio }) => {
       this.#size = { ...mediaSize, ratioX: horizontalPixelRatio, ratioY: verticalPixelRatio };
@@ -119,64 +134,104 @@ export class Heatmap implements ISeriesPrimitive<Time> {
     this.draw();
   }
 
-  /** Draw with what is current; computes what is stale. */
+  /** Draw the current state, computing what is stale. */
   draw(): void {
     const size = this.#size;
     const at = this.#attached;
     if (size === null || at === null) return;
-    const { field, look, opacity, ground } = this.input();
+    const { field, layer, realised, look, opacity, ground, scaled } = this.input();
     const context = sized(this.canvas, size);
     if (context === null) return;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = ground;
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    const layout = field === null ? null : layoutOf(at.chart, at.series, field);
-    if (field === null || layout === null) return;
-    const unitX = layout.x.unit * size.ratioX;
-    const unitY = -layout.y.unit * size.ratioY;
-    const pool = { columns: poolFor(1 / unitX), rows: poolFor(1 / unitY) };
-    const inView = { from: Math.floor(invert(layout.y, size.height)), to: Math.ceil(invert(layout.y, 0)) };
-    const changed = this.bitmap.refresh(field, look, { pool, inView });
-    const { canvas, rows } = this.bitmap;
-    const x = { origin: layout.x.origin * size.ratioX, unit: unitX * pool.columns };
-    const top = (layout.y.origin + (rows.from + canvas.height * pool.rows) * layout.y.unit) * size.ratioY;
-    const across = visibleStrip(x, canvas.width, this.canvas.width);
-    const down = visibleStrip({ origin: top, unit: unitY * pool.rows }, canvas.height, this.canvas.height);
-    if (across !== null && down !== null) {
-      context.imageSmoothingEnabled = false;
-      context.globalAlpha = opacity;
-      context.drawImage(
-        canvas,
-        across.source,
-        down.source,
-        across.sourceSize,
-        down.sourceSize,
-        across.target,
-        down.target,
-        across.targetSize,
-        down.targetSize,
-      );
-      context.globalAlpha = 1;
-      markGaps(context, field, x, pool.columns, this.canvas.height, size.ratioX);
+    let layout = field === null ? null : layoutOf(at.chart, at.series, field);
+    if (field !== null && layout !== null) {
+      const { y } = layout;
+      const height = y.height(y.row(size.height / 2)) * size.ratioY;
+      if (scaled(height / field.grid.binSize)) layout = layoutOf(at.chart, at.series, field);
     }
+    if (field === null || layout === null) return;
+    const { y } = layout;
+    const unitX = layout.x.unit * size.ratioX;
+    const lowest = Math.floor(y.row(size.height));
+    const view = {
+      from: Math.floor(invert(layout.x, 0)),
+      to: Math.ceil(invert(layout.x, size.width)),
+      step: poolFor(1 / unitX),
+      bins: { from: lowest, to: Math.ceil(y.row(0)) },
+      // On a logarithmic axis, where these are the highest rows, the bitmap pools the others.
+      block: poolFor(1 / (y.height(Math.max(lowest, 0)) * size.ratioY)),
+      fold: y.fold * size.ratioY,
+    };
+    let changed = layer !== this.#layer;
+    this.#layer = layer;
+    // The estimate decides what the colours span, also where it is not drawn.
+    const estimated = layer === "both" ? { ...look, palette: "greys" as const } : look;
+    if (this.bitmap.refresh(field, estimated, view)) changed = true;
+    if (layer !== "realised") place(context, this.bitmap, layout, size, opacity);
+    if (layer !== "estimate" && realised !== null) {
+      const most = this.bitmap.contrast.most;
+      if (this.realised.refresh(realised, { ...look, swept: false }, view, most)) changed = true;
+      place(context, this.realised, layout, size, opacity);
+    }
+    markGaps(context, field, layout.x, this.canvas.height, size.ratioX);
     this.drawn(changed, size);
   }
 }
 
-/** A dotted line where candles are missing: columns stand side by side, time does not. */
-function markGaps(
+/** Draw a bitmap where its cells are. */
+function place(
   context: CanvasRenderingContext2D,
-  field: Field,
-  x: Affine,
-  pool: number,
-  height: number,
-  ratio: number,
+  { canvas, bins, from, step, block, lines }: Bitmap,
+  { x: columns, y }: { x: Affine; y: RowMap },
+  size: PaneSize,
+  opacity: number,
 ): void {
+  const x = { origin: apply(columns, from) * size.ratioX, unit: columns.unit * size.ratioX * step };
+  const across = visibleStrip(x, canvas.width, context.canvas.width);
+  if (across === null) return;
+  context.imageSmoothingEnabled = false;
+  context.globalAlpha = opacity;
+  const draw = (source: number, sourceSize: number, target: number, targetSize: number): void =>
+    context.drawImage(
+      canvas,
+      across.source,
+      source,
+      across.sourceSize,
+      sourceSize,
+      across.target,
+      target,
+      across.targetSize,
+      targetSize,
+    );
+  const edge = (bin: number): number => y.y(bin) * size.ratioY;
+  if (y.fold === 0) {
+    const unit = y.height(0) * size.ratioY * block;
+    const down = visibleStrip(
+      { origin: edge(bins.from + canvas.height * block), unit },
+      canvas.height,
+      context.canvas.height,
+    );
+    if (down !== null) draw(down.source, down.sourceSize, down.target, down.targetSize);
+  } else {
+    let low = Math.round(edge(lines[0]!));
+    for (let line = 1; line <= canvas.height; line++) {
+      const high = Math.round(edge(lines[line]!));
+      if (high < context.canvas.height && low > Math.max(high, 0)) draw(canvas.height - line, 1, high, low - high);
+      low = high;
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** A dotted line where candles are missing, because columns are adjacent even if their times are not. */
+function markGaps(context: CanvasRenderingContext2D, field: Field, x: Affine, height: number, ratio: number): void {
   const { missing } = field.bars;
   context.fillStyle = "rgba(255, 255, 255, 0.45)";
   for (let t = 1; t < missing.length; t++) {
     if (missing[t] === 0) continue;
-    const at = Math.round(x.origin + (t / pool) * x.unit);
+    const at = Math.round(apply(x, t) * ratio);
     for (let y = 0; y < height; y += 6 * ratio) context.fillRect(at, y, Math.max(Math.round(ratio), 1), 2 * ratio);
   }
 }

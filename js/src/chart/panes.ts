@@ -9,26 +9,33 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import type { Colours } from "../base/theme";
+import { coins } from "../base/units";
 import type { Bars } from "../frames/bars_and_ledger";
 
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
-const coins = { type: "custom" as const, minMove: 1e-8, formatter: (value: number) => compact.format(value) };
+const inCoins = { type: "custom" as const, minMove: 1e-8, formatter: coins };
+
+/** Least distance of ticks, in heights of their labels: room for two ticks or three. */
+const DENSITY = 1.5;
+/** Room below a series for half the label of its lowest tick, CSS pixels. */
+const FOOT = 7;
 
 export const seconds = (ms: number): UTCTimestamp => (ms / 1000) as UTCTimestamp;
 
 export class Panes {
   readonly #volume: ISeriesApi<"Histogram", Time>;
   #openInterest: ISeriesApi<"Line", Time> | null = null;
+  /** Heights for which room was made last. */
+  #room = "";
 
   constructor(private readonly chart: IChartApi) {
     this.#volume = chart.addSeries(
       HistogramSeries,
-      { priceFormat: coins, priceLineVisible: false, lastValueVisible: false },
+      { priceFormat: inCoins, priceLineVisible: false, lastValueVisible: false },
       1,
     );
   }
 
-  /** Show the bars from column `from` on anew, those before `last` being there; from 0 all of them. */
+  /** Update the bars from column `from` on (0: set all of them); `last` is the last column already shown. */
   update(bars: Bars, colours: Colours, from: number, last: number): void {
     const volume = (t: number) => ({
       time: seconds(bars.time[t]!),
@@ -44,7 +51,7 @@ export class Panes {
       this.#openInterest = this.chart.addSeries(
         LineSeries,
         {
-          priceFormat: coins,
+          priceFormat: inCoins,
           priceLineVisible: false,
           lastValueVisible: false,
           lineWidth: 1,
@@ -53,6 +60,7 @@ export class Panes {
         2,
       );
       from = 0;
+      this.#room = "";
     }
     const line = (t: number) =>
       Number.isFinite(open![t]!)
@@ -72,6 +80,25 @@ export class Panes {
     panes[0]?.setStretchFactor(8);
     panes[1]?.setStretchFactor(1.1);
     panes[2]?.setStretchFactor(1.1);
+  }
+
+  /** Keep the series below the names of their panes, `name` CSS pixels high. */
+  leaveRoom(name: number): void {
+    const heights = this.chart.panes().map((pane) => pane.getHeight());
+    const key = [name, ...heights].join();
+    if (key === this.#room) return;
+    this.#room = key;
+    for (const [i, height] of heights.entries()) {
+      if (i === 0 || height === 0) continue;
+      const scaleMargins = { top: Math.min(name / height, 0.6), bottom: Math.min(FOOT / height, 0.3) };
+      this.chart.priceScale("right", i).applyOptions({ scaleMargins, tickMarkDensity: DENSITY });
+    }
+  }
+
+  /** Remove the last columns. */
+  drop(columns: number): void {
+    this.#volume.pop(columns);
+    this.#openInterest?.pop(columns);
   }
 
   recolour(colours: Colours): void {

@@ -1,92 +1,89 @@
-/** Max-pooled pictures of a density: one-row bands survive when many cells share a device pixel. */
+/** Paints a density with max-pooling over the rows that share a pixel, so that one-row bands stay visible. */
 
 import { STEPS, stepTable } from "../base/colour";
 
-/** How many columns and rows share one bitmap pixel. */
-export interface Pooling {
-  columns: number;
-  rows: number;
-}
+const POOLS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-const POOLS = [1, 2, 3, 4, 6, 8, 12, 16];
-
-/** Smallest pool on offer that leaves at most one cell a device pixel; a few sizes, so that zooming seldom repaints. */
+/** Smallest available pool with at most one cell per device pixel; sizes are few so that zooming seldom repaints. */
 export function poolFor(cellsPerPixel: number): number {
-  return POOLS.find((pool) => pool >= cellsPerPixel) ?? 16;
+  return POOLS.find((pool) => pool >= cellsPerPixel) ?? Math.ceil(cellsPerPixel);
 }
 
-/** Rows [from, to) of a density that a picture shows. */
+/** Rows [from, to) of a density in a picture. */
 export interface Rows {
   from: number;
   to: number;
 }
 
 /**
- * Paint rows of a density into RGBA pixels: the brightest of each pooled block of cells, highest row on top.
+ * Rows at which the lines of a picture begin, and where the last one ends: `block` rows each, or on a logarithmic axis,
+ * towards high prices, as many more as it takes to be a device pixel high.
  *
- * @param values - USD, cell (t, row) at `t * rows + row`
+ * @param first - rows below row 0, down to a price of 0
+ * @param fold - device pixels in which the price grows e-fold; 0: a linear axis
+ */
+export function linesOf({ from, to }: Rows, block: number, first: number, fold: number): Int32Array {
+  const lines = [];
+  // Counted from row 0, so that panning does not change them.
+  for (let row = fold > 0 ? 0 : from; row < to; ) {
+    let size = block;
+    while (size * (Math.max(fold, 2) - 1) < first + row && fold > 0) size *= 2;
+    if (row + size > from) lines.push(Math.max(row, from));
+    row += size;
+  }
+  lines.push(to);
+  return Int32Array.from(lines);
+}
+
+/** The largest value of each line of rows; cell (c, line) is at `c * (lines.length - 1) + line`. */
+export function pooled(values: Float32Array, rows: number, lines: Int32Array): Float32Array {
+  const height = lines.length - 1;
+  const out = new Float32Array((values.length / rows) * height);
+  for (let at = 0, o = 0; o < out.length; at += rows) {
+    for (let line = 0, r = lines[0]!; line < height; o++) {
+      let value = values[at + r]!;
+      for (const stop = lines[++line]!; ++r < stop; ) if (values[at + r]! > value) value = values[at + r]!;
+      out[o] = value;
+    }
+  }
+  return out;
+}
+
+/**
+ * Paint rows of a density into RGBA pixels, one column each: the brightest of each block of rows, highest row on top.
+ *
+ * @param values - USD, cell (c, row) at `c * rows + row`
  * @param rows - rows of the density
- * @param shown - rows to paint; blocks of pooled rows start at `shown.from`
+ * @param shown - rows to paint; blocks start at `shown.from`
+ * @param block - rows per pixel
  * @param edges - float32 bits of the lower edges of the steps, from stepEdges
  * @param pixels - RGBA by step
- * @param out - shape (ceil((shown.to - shown.from) / pool.rows), ceil(columns / pool.columns))
+ * @param out - shape (ceil((shown.to - shown.from) / block), columns)
  */
 export function paint(
   values: Float32Array,
   rows: number,
   shown: Rows,
-  pool: Pooling,
+  block: number,
   edges: Uint32Array,
   pixels: Uint32Array,
   out: Uint32Array,
 ): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const columns = values.length / rows;
-  const width = Math.ceil(columns / pool.columns);
-  const height = Math.ceil((shown.to - shown.from) / pool.rows);
+  const width = values.length / rows;
+  const count = shown.to - shown.from;
+  const height = Math.ceil(count / block);
   const table = stepTable(edges);
-  const bounds = new Uint32Array(STEPS).fill(0xffffffff); // the last one stops the search below
+  const bounds = new Uint32Array(STEPS).fill(0xffffffff); // the last bound is a sentinel for the search below
   bounds.set(edges);
-  const pooled = new Uint32Array(height);
   for (let x = 0; x < width; x++) {
-    const first = x * pool.columns;
-    poolColumn(bits, rows, shown, pool.rows, first, Math.min(first + pool.columns, columns), pooled);
-    for (let j = 0, o = (height - 1) * width + x; j < height; j++, o -= width) {
-      const value = pooled[j]!;
+    const at = x * rows + shown.from;
+    for (let r = 0, o = (height - 1) * width + x; r < count; o -= width) {
+      let value = bits[at + r]!;
+      for (const stop = Math.min(r + block, count); ++r < stop; ) if (bits[at + r]! > value) value = bits[at + r]!;
       let step = table[value >>> 16]!;
       while (bounds[step]! <= value) step++;
       out[o] = pixels[step]!;
-    }
-  }
-}
-
-/** Largest bits of each block of `block` rows over the columns [first, last). */
-function poolColumn(
-  bits: Uint32Array,
-  rows: number,
-  shown: Rows,
-  block: number,
-  first: number,
-  last: number,
-  most: Uint32Array,
-): void {
-  const count = shown.to - shown.from;
-  if (block === 1) {
-    const start = first * rows + shown.from;
-    most.set(bits.subarray(start, start + count));
-    for (let t = first + 1; t < last; t++) {
-      const at = t * rows + shown.from;
-      for (let r = 0; r < count; r++) if (bits[at + r]! > most[r]!) most[r] = bits[at + r]!;
-    }
-    return;
-  }
-  most.fill(0);
-  for (let t = first; t < last; t++) {
-    const at = t * rows + shown.from;
-    for (let j = 0, r = 0; r < count; j++) {
-      let value = most[j]!;
-      for (const stop = Math.min(r + block, count); r < stop; r++) if (bits[at + r]! > value) value = bits[at + r]!;
-      most[j] = value;
     }
   }
 }

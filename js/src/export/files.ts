@@ -1,22 +1,24 @@
-/** Taking it with you: the picture as PNG; levels, clusters, grid and selection as CSV. */
+/** Export: the picture as PNG; levels, clusters, grid and selection as CSV. */
 
 import type { Clock } from "../base/clock";
 import { paletteOf, spanOf } from "../base/colour";
+import { edgesOf } from "../base/grid";
 import { decimalsOf, halfLife, price, usd, utc } from "../base/units";
-import { edgeOf, type Ledger } from "../frames/bars_and_ledger";
+import { cellsOf } from "../model/cells";
 import { clustersOf } from "../model/clusters";
-import type { Field } from "../model/field";
+import { type Field, sidesOf } from "../model/field";
+import { columnsIn, levelsIn, rowsIn } from "../model/levels";
 import type { Selection, Settings } from "../source/settings";
 
-/** What nobody may miss on anything that leaves the page. */
+/** Printed on every exported picture. */
 export const WORDS = "estimate, not a forecast";
 
-/** A value of a table: numbers are written as they are, text is quoted. */
+/** A value of a table: numbers are written unquoted, text is quoted if needed. */
 export type Value = string | number;
 
 /**
- * One line of a table. Text that a spreadsheet would run as a formula gets an apostrophe before it; numbers, which
- * may be negative, do not.
+ * One line of a table. Text that a spreadsheet would run as a formula is prefixed with an apostrophe; numbers are not,
+ * so that they may be negative.
  */
 export function csvLine(values: readonly Value[]): string {
   return `${values.map((value) => (typeof value === "number" ? String(value) : csvText(value))).join(",")}\r\n`;
@@ -29,50 +31,46 @@ function csvText(text: string): string {
 
 const isoOf = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
 
-/** Edges of a ledger's rows, USD, shape (rows + 1,): fifteen digits show no noise of floats. */
-export const edgesOf = (ledger: Ledger): Float64Array =>
-  Float64Array.from({ length: ledger.rows + 1 }, (_, row) => Number(edgeOf(ledger, row).toPrecision(15)));
-
-/** Nine digits, which are all that a float32 has. */
+/** A float32 with nine significant digits, which identify it exactly. */
 const exact = (value: number): number => Number(value.toPrecision(9));
 
+const SIDES = ["long", "short"] as const;
 const LEVELS = ["symbol", "time_utc", "side", "price_low", "price_high", "estimate_usd"];
 
-/** What stands at one candle's close as CSV: rows that are not empty, upwards, and their sums towards the close. */
+/** The levels at one candle's close as CSV: non-empty rows by ascending price, with cumulative sums from the close. */
 export function levelsCsv(field: Field, column: number): string {
-  const { ledger, bars } = field;
+  const { bars } = field;
   const close = bars.close[column]!;
-  const values = field.column(column);
-  const edges = edgesOf(ledger);
-  const centre = (row: number): number => (edges[row]! + edges[row + 1]!) / 2;
-  const lines: Value[][] = [];
-  const split = values.findIndex((_, row) => centre(row) >= close);
-  const above = split < 0 ? values.length : split;
-  const sums = new Float64Array(values.length);
-  for (let r = above - 1, sum = 0; r >= 0; r--) sums[r] = sum += values[r]!;
-  for (let r = above, sum = 0; r < values.length; r++) sums[r] = sum += values[r]!;
+  const sides = sidesOf(field, column);
+  const edges = edgesOf(field.grid);
+  const sums = sides.map((side) => new Float64Array(side.length));
+  for (let r = edges.length - 2, sum = 0; r >= 0; r--) sums[0]![r] = sum += sides[0][r]!;
+  for (let r = 0, sum = 0; r < edges.length - 1; r++) sums[1]![r] = sum += sides[1][r]!;
   const time = isoOf(bars.time[column]!);
-  for (const [row, value] of values.entries()) {
-    if (value === 0) continue;
-    const place = [row < above ? "long" : "short", edges[row]!, edges[row + 1]!];
-    const distance = exact(centre(row) / close - 1);
-    lines.push([bars.about.symbol, time, ...place, exact(value), exact(sums[row]!), distance]);
+  const lines: Value[][] = [];
+  for (let row = 0; row < edges.length - 1; row++) {
+    for (const [i, side] of SIDES.entries()) {
+      const value = sides[i]![row]!;
+      if (value === 0) continue;
+      const distance = exact((edges[row]! + edges[row + 1]!) / 2 / close - 1);
+      const place = [side, edges[row]!, edges[row + 1]!];
+      lines.push([bars.about.symbol, time, ...place, exact(value), exact(sums[i]![row]!), distance]);
+    }
   }
   return [[...LEVELS, "cumulative_usd", "distance"], ...lines].map(csvLine).join("");
 }
 
 /** The clusters at one candle's close as CSV, largest first. */
 export function clustersCsv(field: Field, column: number): string {
-  const { ledger, bars } = field;
-  const edges = edgesOf(ledger);
+  const { bars } = field;
   const head = [...LEVELS.slice(0, 5), "peak_price", "estimate_usd", "distance", "to_reach_usd"];
-  const lines = clustersOf(field.column(column), edges, bars.close[column]!).map((cluster) => [
+  const lines = clustersOf(cellsOf(field, column), bars.close[column]!).map((cluster) => [
     bars.about.symbol,
     isoOf(bars.time[column]!),
     cluster.side,
-    edges[cluster.from]!,
-    edges[cluster.to]!,
-    (edges[cluster.peak]! + edges[cluster.peak + 1]!) / 2,
+    cluster.low,
+    cluster.high,
+    cluster.peak,
     exact(cluster.usd),
     exact(cluster.distance),
     exact(cluster.toReach),
@@ -80,48 +78,68 @@ export function clustersCsv(field: Field, column: number): string {
   return [head, ...lines].map(csvLine).join("");
 }
 
-/** The levels inside a selection as CSV, candle by candle: as LiquidationHeatmap.selected() gives them. */
-export function* selectionCsv(field: Field, box: Selection): Generator<string> {
-  const { ledger, bars } = field;
-  const edges = edgesOf(ledger);
-  // What a row says of its prices is the same at every candle.
-  const prices = Array.from({ length: ledger.rows }, (_, row) => `${edges[row]},${edges[row + 1]}`);
-  const centres = prices.map((_, row) => (edges[row]! + edges[row + 1]!) / 2);
+/** The levels inside a selection as CSV, by rising price, as in LiquidationHeatmap.selected(). */
+export function selectionCsv(field: Field, box: Selection): string {
+  const { bars, grid } = field;
+  const edges = edgesOf(grid);
+  const head = ["symbol", "price_low", "price_high", "long_usd", "short_usd", "first_utc", "last_utc"];
+  const lines = levelsIn(field, box).map(({ row, long, short, first, last }): Value[] => [
+    bars.about.symbol,
+    edges[row]!,
+    edges[row + 1]!,
+    exact(long),
+    exact(short),
+    isoOf(bars.time[first]!),
+    isoOf(bars.time[last]!),
+  ]);
+  return [head, ...lines].map(csvLine).join("");
+}
+
+/** The cells inside a selection as CSV, candle by candle, as in LiquidationHeatmap.selected(cells=True). */
+export function* cellsCsv(field: Field, box: Selection): Generator<string> {
+  const { bars, grid } = field;
+  const edges = edgesOf(grid);
+  // The prices of a bin are the same at every candle.
+  const prices = Array.from({ length: grid.rows }, (_, row) => `${edges[row]},${edges[row + 1]}`);
+  const rows = rowsIn(field, box);
   yield csvLine(LEVELS);
-  for (let t = 0; t < ledger.columns; t++) {
-    if (bars.time[t]! < box.time_from || bars.time[t]! > box.time_to) continue;
+  for (const t of columnsIn(field, box)) {
     const start = csvLine([bars.about.symbol, isoOf(bars.time[t]!)]).slice(0, -2);
-    const values = field.column(t);
-    const close = bars.close[t]!;
+    const sides = sidesOf(field, t);
     let lines = "";
-    for (let row = 0; row < values.length; row++) {
-      const centre = centres[row]!;
-      if (values[row] === 0 || centre < box.price_low || centre > box.price_high) continue;
-      lines += `${start},${centre < close ? "long" : "short"},${prices[row]},${exact(values[row]!)}\r\n`;
+    for (const row of rows) {
+      for (const [i, side] of SIDES.entries()) {
+        const value = sides[i]![row]!;
+        if (value !== 0) lines += `${start},${side},${prices[row]},${exact(value)}\r\n`;
+      }
     }
     if (lines !== "") yield lines;
   }
 }
 
-/** Most rows of a grid as CSV: what a spreadsheet takes in one sheet. */
+/** Maximum rows of a grid as CSV: the limit of a spreadsheet. */
 export const MAX_GRID_ROWS = 1_000_000;
 
-/** How many rows the grid of some columns has. */
+/** Maximum columns sampled to estimate how many rows a grid has. */
+const LOOKED_AT = 200;
+
+/** Approximate number of rows of the grid of a range of columns; exact for few columns. */
 export function gridRows(field: Field, [from, to]: readonly [number, number]): number {
-  const { rows } = field.ledger;
+  const step = Math.ceil((to - from + 1) / LOOKED_AT);
   let filled = 0;
-  for (const value of field.values.subarray(from * rows, (to + 1) * rows)) if (value > 0) filled++;
+  for (let t = from; t <= to; t += step)
+    for (const value of field.column(t)) if (value > 0) filled += Math.min(step, to - t + 1);
   return filled;
 }
 
-/** All rows that are not empty of some columns as CSV, candle by candle. */
+/** All non-empty rows of a range of columns as CSV, candle by candle. */
 export function gridCsv(field: Field, [from, to]: readonly [number, number]): Generator<string> {
   const { time } = field.bars;
   const times = { time_from: time[from]!, time_to: time[to]! };
-  return selectionCsv(field, { ...times, price_low: -Infinity, price_high: Infinity });
+  return cellsCsv(field, { ...times, price_low: -Infinity, price_high: Infinity });
 }
 
-/** Name of a file about a field: letters, digits, dots and dashes, whatever the symbol is. */
+/** File name for an export: only letters, digits, dots and dashes, whatever the symbol contains. */
 export function fileName(field: Field, what: string, ending: string): string {
   const { about, time } = field.bars;
   const clean = (text: string): string =>
@@ -140,26 +158,30 @@ const PAPERS = {
   light: { paper: "#ffffff", ink: "#23212e", dim: "#6d6a7c" },
 } as const;
 const MARGIN = 14;
-/** Above the chart, CSS pixels. */
+/** Space above the chart, CSS pixels. */
 const TOP = 74;
 const LINE = 15;
 
-/** What a view shows, for the picture. */
+/** The view that a picture shows. */
 export interface Shown {
   /** The chart's layers. */
   canvas: HTMLCanvasElement;
-  /** Device pixels of the layers a CSS pixel. */
+  /** Device pixels of the layers per CSS pixel. */
   ratio: number;
   theme: "light" | "dark";
   clock: Clock;
   /** First and last column in view. */
   columns: readonly [number, number];
-  /** What is said of the data: badges, and what the marks mean. */
+  /** The brightest cell that the colours are scaled to, USD. */
+  brightest: number;
+  /** What is said of the numbers, and the legend. */
   words: string[];
+  /** The selected box, CSS pixels of the chart; null: none, or out of view. */
+  selected: { x: number; y: number; width: number; height: number } | null;
 }
 
 /**
- * The chart with everything that has to be read with it, on one canvas: title, when, settings, legend, and that it is
+ * The chart on one canvas with everything needed to read it: title, times, settings, legend, and the note that it is
  * an estimate.
  */
 export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLCanvasElement {
@@ -168,14 +190,14 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
   const { paper, ink, dim } = PAPERS[theme];
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
-  if (context === null) throw new Error("this browser has no canvas left for the picture");
+  if (context === null) throw new Error("this browser could not create a canvas for the picture");
   const width = Math.max(chart.width / ratio, 360) + 2 * MARGIN;
   const height = chart.height / ratio;
   context.font = fontOf(10.5);
   const made = `made ${utc(Date.now())} UTC with liqwidget · charts: TradingView Lightweight Charts`;
   const lines = [...wrapped(context, shown.words, width - 2 * MARGIN), made];
   canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round((TOP + height + 36 + lines.length * LINE) * ratio); // which clears it
+  canvas.height = Math.round((TOP + height + 36 + lines.length * LINE) * ratio); // this clears the canvas
   context.scale(ratio, ratio);
   context.fillStyle = paper;
   context.fillRect(0, 0, width, canvas.height / ratio);
@@ -189,8 +211,18 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
   const title = [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · ");
   write(title || "Liquidation levels", MARGIN, 24, 16, ink);
   write(`Estimated liquidation levels: ${WORDS}${about.simulated ? " · simulated market" : ""}`, MARGIN, 43, 12, ink);
-  write(`candles from ${from} to ${to} · ${mixText(settings)}`, MARGIN, 61, 11, dim);
+  const said = [`candles from ${from} to ${to}`, mixText(settings), ...about.notices].join(" · ");
+  write(said, MARGIN, 61, 11, dim);
   context.drawImage(chart, MARGIN, TOP, chart.width / ratio, height);
+  if (shown.selected !== null) {
+    const box = shown.selected;
+    const place = [MARGIN + box.x, TOP + box.y, box.width, box.height] as const;
+    context.fillStyle = "rgb(255 255 255 / 8%)";
+    context.fillRect(...place);
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 1.5;
+    context.strokeRect(...place);
+  }
   let y = TOP + height + 14;
   const colours = paletteOf(settings.palette);
   const bar = Math.min(width - 2 * MARGIN, 360);
@@ -198,12 +230,19 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
     context.fillStyle = `rgb(${colours[3 * i]} ${colours[3 * i + 1]} ${colours[3 * i + 2]})`;
     context.fillRect(MARGIN + (i * bar) / 255, y - 9, bar / 255 + 0.5, 8);
   }
-  const span = spanOf(field.brightest, settings.threshold);
+  const span = spanOf(shown.brightest, settings.threshold);
   y += 12;
-  write(usd(span.low), MARGIN, y, 10.5, ink);
-  write(`${usd(span.high)}${settings.threshold[1] < 1 ? " or more" : ""}`, MARGIN + bar, y, 10.5, ink, "right");
+  write(usd(span.low, about.currency), MARGIN, y, 10.5, ink);
   write(
-    `est. USD per bin of ${price(settings.binSize, decimalsOf(settings.binSize))} · ${settings.scale}`,
+    `${usd(span.high, about.currency)}${settings.threshold[1] < 1 ? " or more" : ""}`,
+    MARGIN + bar,
+    y,
+    10.5,
+    ink,
+    "right",
+  );
+  write(
+    `est. ${about.currency || "USD"} per bin of ${price(settings.binSize, decimalsOf(settings.binSize))} · ${settings.scale}`,
     MARGIN + bar / 2,
     y,
     10.5,
@@ -219,7 +258,7 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
 
 const fontOf = (size: number): string => `${size >= 15 ? "600 " : ""}${size}px system-ui, sans-serif`;
 
-/** Words joined to lines that are no wider than `width` in the context's font. */
+/** Join texts into lines no wider than `width` in the context's font. */
 function wrapped(context: CanvasRenderingContext2D, words: string[], width: number): string[] {
   const lines: string[] = [];
   for (const word of words) {

@@ -1,31 +1,35 @@
-/** A view as the Python that makes it again. The names in it are Python's. */
+/** A view as Python code that recreates it. */
 
 import { utc } from "../base/units";
+import { MAX_TIME } from "../frames/wire";
 import type { Field } from "../model/field";
 import type { Selection, Settings, Visible } from "../source/settings";
 
-/** What LiquidationHeatmap has where nothing is said. */
+/** Default arguments of LiquidationHeatmap. */
 const DEFAULTS = {
   maintenance_rate: 0.004,
   fee_rate: 0,
-  turnover: 1,
+  turnover: "auto",
   span: 0.25,
   palette: "plasma",
   scale: "linear",
+  contrast: "view",
+  price_axis: "linear",
   threshold: [0, 0.5],
   opacity: 1,
   swept: false,
+  layer: "estimate",
   bubbles: true,
   shock: null,
   theme: "auto",
   height: 560,
 };
-/** Of lw.load_sample(). */
+/** Number of candles in lw.load_sample(). */
 const SAMPLE_CANDLES = 2016;
 
 /**
- * A value as a Python literal. Text may be anything: of it only letters, digits and the plain signs stay as they are,
- * so that it ends where it should, on its own line. Keys that are numbers become numbers.
+ * A value as a Python literal. Text is untrusted: everything but letters, digits and plain ASCII signs is escaped, so
+ * that it cannot break out of the literal. Numeric keys become numbers.
  */
 export function literal(value: unknown): string {
   if (value === true) return "True";
@@ -41,12 +45,12 @@ export function literal(value: unknown): string {
   return `{${items.join(", ")}}`;
 }
 
-/** Time as text that pandas reads. */
-const when = (ms: number): string => literal(utc(ms, true));
+/** A time as text that pandas can parse. */
+const when = (ms: number): string => literal(Math.abs(ms) <= MAX_TIME ? utc(ms, true) : ms);
 
-/** How the market comes into being: a line that makes it, or one that says what has to be there. */
+/** A line of Python that gets the market, or a comment that says what `market` has to be. */
 function marketLine({ bars }: Field): string {
-  const { symbol, exchange, interval, origin, candles, last, intervalMs } = bars.about;
+  const { symbol, exchange, interval, origin, candles, last, intervalMs } = bars.about; // of all candles, also in a replay
   const first = when(bars.time[0]!);
   if (origin === "sample") {
     return `market = lw.load_sample()${candles < SAMPLE_CANDLES ? `.between(${first}, ${when(last)})` : ""}`;
@@ -57,9 +61,24 @@ function marketLine({ bars }: Field): string {
     : `# market: your candles, such as lw.Market.from_frame(df, symbol=${named})`;
 }
 
+/** How to create the widget: the line that gets its data, its class and the name of its first argument. */
+function widgetOf(field: Field): [line: string, type: string, first: string] {
+  if (field.bars.about.part) return ["# history: what lw.history returned", "HistoryHeatmap", "history"];
+  return [marketLine(field), "LiquidationHeatmap", "market"];
+}
+
+/** What is in view as users write it. */
+function viewText({ range, time_from, time_to, price_low, price_high }: Visible): string {
+  const time = range === undefined ? `(${when(time_from)}, ${when(time_to)})` : literal(range);
+  return price_low === undefined ? time : `{"time": ${time}, "price": ${literal([price_low, price_high])}}`;
+}
+
+/** Settings that a history is built with and its widget does not take. */
+const BUILT = ["bin_size", "maintenance_rate", "fee_rate", "turnover", "span"];
+
 /**
- * Python that makes a view again: the market, the widget with its mix and bin size and with whatever else is not what
- * it has by itself, the selection, and the times in view where those are not all.
+ * Python code that recreates a view: the market or history, the widget with its mix, bin size and every setting that
+ * differs from the default, the selection, and the times in view unless all are in view.
  */
 export function pythonOf(
   field: Field,
@@ -67,23 +86,34 @@ export function pythonOf(
   selection: Selection | null,
   visible: Visible | null,
 ): string {
-  const { leverageMix, binSize, decayRate } = settings;
-  const auto = field.bars.about.autoDecayRate ?? Math.LN2 / 24;
-  const given = [`leverage_mix=${literal(leverageMix)}`, `bin_size=${literal(binSize)}`];
-  if (decayRate !== auto) given.push(`decay_rate=${literal(decayRate)}`);
-  const values: Record<string, unknown> = { ...DEFAULTS, ...field.ledger.settings, ...settings };
+  const { leverageMix, decayRate, decayAuto } = settings;
+  const { part } = field.bars.about;
+  const [line, type, first] = widgetOf(field);
+  const given = new Map([["leverage_mix", literal(leverageMix)]]);
+  if (!settings.binAuto) given.set("bin_size", literal(field.grid.binSize));
+  if (!decayAuto) given.set("decay_rate", literal(decayRate));
+  const values: Record<string, unknown> = {
+    ...DEFAULTS,
+    ...field.settings,
+    ...settings,
+    price_axis: settings.priceAxis,
+  };
+  values.turnover = settings.turnover ?? field.settings.turnover ?? DEFAULTS.turnover;
   for (const [name, usual] of Object.entries(DEFAULTS)) {
     const value = literal(values[name]);
-    if (value !== literal(usual)) given.push(`${name}=${value}`);
+    if (value !== literal(usual)) given.set(name, value);
   }
+  // Given to the constructor it leaves bin size and contrast as they are.
+  if (visible && !part) given.set("visible", viewText(visible));
+  if (part) for (const name of BUILT) given.delete(name);
   return `# Estimated liquidation levels: an estimate, not a forecast.
 import liqwidget as lw
 
-${marketLine(field)}
-hm = lw.LiquidationHeatmap(
-    market,
-    ${given.join(",\n    ")},
+${line}
+hm = lw.${type}(
+    ${first},
+    ${Array.from(given, ([name, value]) => `${name}=${value}`).join(",\n    ")},
 )
-${selection ? `hm.selection = ${literal(selection)}\n` : ""}${visible ? `hm.visible = ${literal(visible)}\n` : ""}hm
+${settings.asOf === null ? "" : `hm.as_of = ${when(settings.asOf)}\n`}${selection ? `hm.selection = ${literal(selection)}\n` : ""}${visible && part ? `hm.visible = ${literal(visible)}\n` : ""}hm
 `;
 }

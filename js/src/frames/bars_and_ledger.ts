@@ -1,58 +1,88 @@
-/** The picture's data as the browser holds it: bars and ledger, and what is read from them cell by cell. */
+/** The picture's data in the browser: bars and ledger, built from checked frames. */
 
+import type { Grid } from "../base/grid";
+import { lastAtMost } from "../base/search";
 import { type Frame, MAX_TIME } from "./wire";
 
 /** Candles of T columns; `time` is the open time in ms since 1970 UTC. */
 export interface Bars {
   revision: number;
   time: Float64Array;
-  /** Candles missing before each column. */
+  /** Number of candles missing before each column. */
   missing: Uint32Array;
   open: Float64Array;
   high: Float64Array;
   low: Float64Array;
   close: Float64Array;
   volume: Float32Array;
+  /** Coins at the close; NaN if unknown. */
   openInterest: Float32Array | null;
+  /** Change in coins since the previous candle, 0 if unknown; null also if nothing is replayed from these bars. */
+  openInterestChange: Float32Array | null;
+  /** Range of the mark price; NaN if unknown. */
+  markLow: Float64Array | null;
+  markHigh: Float64Array | null;
   about: About;
 }
 
-/** What Python says about the market, for display only. */
+/** Facts about the market from Python, for display only. */
 export interface About {
   symbol: string;
   exchange: string;
+  /** Currency of prices and amounts; "" for USD. */
+  currency: string;
   interval: string;
   simulated: boolean;
-  /** Decimals that the symbol's own prices need. */
+  /** Decimals of the symbol's prices. */
   decimals: number;
-  /** Candles in one column; 1 unless merged. */
+  /** Candles per column; 1 unless merged. */
   width: number;
   candles: number;
-  /** Of candles, ms; 0 for one. */
+  /** Candle interval, ms; 0 if there is only one candle. */
   intervalMs: number;
   /** Open time of the last candle, ms since 1970 UTC. */
   last: number;
-  /** How the same market can be had again: "sample", "fetch", or "" where its owner alone has the candles. */
+  /** How to get the same market in Python: "sample", "fetch", or "" if only the user has the candles. */
   origin: string;
   notices: string[];
-  /** Of a history that goes on beside it. */
+  /** Whether the bars are a window of a longer history. */
   part: boolean;
-  /** Times to show, where the bars were cut for them. */
+  /** Opening times of the first and the last candle of the history that the bars are a window of. */
+  span: [number, number] | null;
+  /** Times to show, if the bars were cut for them. */
   view: { time_from: number; time_to: number } | undefined;
-  /** Volatility (fraction) and volume (USD) of a day, over the week up to the last candle; 0 where nothing. */
+  /** Daily volatility (fraction) and volume (USD), over the week up to the last candle; 0 if unknown. */
   day: number[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
 }
 
+/** The column that contains a time: the last one that begins at or before it, else the first. */
+export const columnAt = (time: ArrayLike<number>, ms: number): number => Math.max(lastAtMost(time, ms), 0);
+
+/** When a column closes, ms since 1970 UTC. */
+export const closeTime = ({ time, about }: Bars, column: number): number =>
+  time[column]! + about.intervalMs * about.width;
+
+/** How many columns have closed at a time; null: all. At least one, since a picture needs one. */
+export function closedBy({ time, about }: Bars, ms: number | null = null): number {
+  return ms === null ? time.length : columnAt(time, ms - about.intervalMs * about.width) + 1;
+}
+
+/** The first `columns` columns, as views into the same arrays. */
+export function barsUntil(bars: Bars, columns: number): Bars {
+  if (columns >= bars.time.length) return bars;
+  const cut = Object.entries(bars).map(([name, part]) => [
+    name,
+    ArrayBuffer.isView(part) ? (part as Float64Array).subarray(0, columns) : part,
+  ]);
+  return Object.fromEntries(cut) as Bars;
+}
+
 /** Opened entries and sweeps of T columns on P rows. */
-export interface Ledger {
+export interface Ledger extends Grid {
   revision: number;
   barsRevision: number;
-  binSize: number;
-  /** Row 0 starts at `first * binSize`. */
-  first: number;
-  rows: number;
   columns: number;
   leverage: number[];
   start: Uint32Array;
@@ -62,12 +92,12 @@ export interface Ledger {
   /** Rows [a, b) swept by each column, interleaved. */
   sweep: Uint16Array;
   hours: Float32Array;
-  /** Cube root of the `ageUnit`s between an entry and its column's close; null unless merged. */
+  /** Cube root of the time between an entry and its column's close, in `ageUnit`; null unless merged. */
   age: Uint8Array | null;
   ageUnit: number;
   /** Share of each tier's notional whose levels lie outside the grid. */
   beyond: number[];
-  /** What it was built with, by Python's names. */
+  /** Settings that it was built with, keyed by their Python names. */
   settings: Record<string, unknown>;
 }
 
@@ -75,10 +105,13 @@ const text = (value: unknown): string => (typeof value === "string" ? value.slic
 const whole = (value: unknown, low: number, high: number): number =>
   typeof value === "number" && Number.isInteger(value) ? Math.min(Math.max(value, low), high) : low;
 
+const pair = (value: unknown): [number, number] | null =>
+  Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) ? [value[0], value[1]] : null;
+
 /** Build bars from a checked `bars` or `tail` frame. */
 export function barsOf(frame: Frame): Bars {
   const { meta, arrays } = frame;
-  const gap = arrays.gap as Uint32Array;
+  const gap = arrays.gap as Float64Array;
   const step = meta.step as number;
   const time = new Float64Array(gap.length);
   const missing = new Uint32Array(gap.length);
@@ -86,7 +119,7 @@ export function barsOf(frame: Frame): Bars {
   for (let i = 0, now = meta.time_base as number; i < gap.length; i++) {
     now += gap[i]! * step;
     time[i] = now;
-    missing[i] = i === 0 ? 0 : Math.max(Math.round((gap[i]! * step) / usual) - 1, 0);
+    missing[i] = i === 0 ? 0 : missingIn(gap[i]! * step, usual);
   }
   return {
     revision: whole(meta.revision, 0, 2 ** 32),
@@ -98,9 +131,13 @@ export function barsOf(frame: Frame): Bars {
     close: arrays.close as Float64Array,
     volume: arrays.volume as Float32Array,
     openInterest: (arrays.open_interest as Float32Array | undefined) ?? null,
+    openInterestChange: (arrays.open_interest_change as Float32Array | undefined) ?? null,
+    markLow: (arrays.mark_low as Float64Array | undefined) ?? null,
+    markHigh: (arrays.mark_high as Float64Array | undefined) ?? null,
     about: {
       symbol: text(meta.symbol),
       exchange: text(meta.exchange),
+      currency: text(meta.currency),
       interval: text(meta.interval),
       simulated: meta.simulated === true,
       decimals: whole(meta.decimals, 0, 12),
@@ -111,6 +148,7 @@ export function barsOf(frame: Frame): Bars {
       origin: text(meta.origin),
       notices: Array.isArray(meta.notices) ? meta.notices.slice(0, 8).map(text) : [],
       part: meta.part === true,
+      span: pair(meta.span),
       view: meta.view as About["view"],
       day: Array.isArray(meta.day) ? meta.day.map(Number) : [],
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
@@ -153,16 +191,18 @@ function spliced<A extends Uint8Array | Uint16Array | Uint32Array | Float32Array
   return joined;
 }
 
-/** Bars with the columns from `from` on replaced by `tail`'s. */
+/** Bars whose columns from `from` on are replaced by those of `tail`. */
 export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
   const missing = tail.missing.slice();
   if (from > 0) {
     const since = tail.time[0]! - bars.time[from - 1]!;
-    // The smallest distance, because any single pair of columns may have a gap between them.
-    const interval = Math.min(since, smallestStep(bars.time), smallestStep(tail.time));
-    missing[0] = Math.round(since / interval) - 1;
+    const { intervalMs, width } = tail.about;
+    missing[0] = missingIn(since, intervalMs * width || since);
   }
-  const oi = bars.openInterest && tail.openInterest ? spliced(bars.openInterest, from, tail.openInterest) : null;
+  const both = <A extends Float32Array | Float64Array>(of: (some: Bars) => A | null): A | null => {
+    const [before, after] = [of(bars), of(tail)];
+    return before && after && spliced(before, from, after);
+  };
   return {
     revision: bars.revision,
     time: spliced(bars.time, from, tail.time),
@@ -172,72 +212,13 @@ export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
     low: spliced(bars.low, from, tail.low),
     close: spliced(bars.close, from, tail.close),
     volume: spliced(bars.volume, from, tail.volume),
-    openInterest: oi,
+    openInterest: both((some) => some.openInterest),
+    openInterestChange: both((some) => some.openInterestChange),
+    markLow: both((some) => some.markLow),
+    markHigh: both((some) => some.markHigh),
     about: tail.about,
   };
 }
 
-function smallestStep(time: Float64Array): number {
-  let least = Infinity;
-  for (let i = 1; i < time.length; i++) least = Math.min(least, time[i]! - time[i - 1]!);
-  return least;
-}
-
-/** A ledger with the columns from `from` on replaced by `tail`'s. */
-export function spliceLedger(ledger: Ledger, tail: Ledger, from: number): Ledger {
-  const cut = ledger.start[from]!;
-  return {
-    ...ledger,
-    revision: tail.revision,
-    beyond: tail.beyond,
-    columns: from + tail.columns,
-    start: spliced(
-      ledger.start,
-      from,
-      tail.start.map((n) => n + cut),
-    ),
-    row: spliced(ledger.row, cut, tail.row),
-    tier: spliced(ledger.tier, cut, tail.tier),
-    notional: spliced(ledger.notional, cut, tail.notional),
-    sweep: spliced(ledger.sweep, 2 * from, tail.sweep),
-    hours: spliced(ledger.hours, from, tail.hours),
-    age: ledger.age && tail.age ? spliced(ledger.age, cut, tail.age) : null,
-  };
-}
-
-/** Price at the lower edge of a row (row may be `rows` for the top edge), USD. */
-export const edgeOf = (ledger: Ledger, row: number): number => (ledger.first + row) * ledger.binSize;
-
-/** Row that holds a price; outside [0, rows) where the grid does not reach. */
-export const rowOf = (ledger: Ledger, price: number): number =>
-  // A price that is an edge up to rounding belongs to the row that starts there, as in model/grid.py.
-  Math.floor((price / ledger.binSize) * (1 + 4 * Number.EPSILON)) - ledger.first;
-
-/** What stands in one cell: USD by tier (weights applied) and the notional-weighted mean age in hours. */
-export interface Cell {
-  byTier: Float64Array;
-  total: number;
-  age: number;
-}
-
-/** Take one cell of the density apart. Walks back from `column` to the row's last sweep. */
-export function cellOf(ledger: Ledger, weights: Float64Array, decayRate: number, column: number, row: number): Cell {
-  const byTier = new Float64Array(ledger.leverage.length);
-  let aged = 0;
-  let total = 0;
-  let hours = 0;
-  for (let t = column; t >= 0; t--) {
-    for (let i = ledger.start[t]!; i < ledger.start[t + 1]!; i++) {
-      if (ledger.row[i] !== row) continue;
-      const age = hours + (ledger.age ? ledger.age[i]! ** 3 * ledger.ageUnit : 0);
-      const usd = ledger.notional[i]! * weights[ledger.tier[i]!]! * Math.exp(-decayRate * age);
-      byTier[ledger.tier[i]!]! += usd;
-      total += usd;
-      aged += usd * age;
-    }
-    // What opened in a column came after its sweep; everything older than a sweep of this row is gone.
-    if (ledger.sweep[2 * t]! <= row && row < ledger.sweep[2 * t + 1]!) break;
-    hours += ledger.hours[t]!;
-  }
-  return { byTier, total, age: total > 0 ? aged / total : 0 };
-}
+/** Number of candles missing between two that are `ms` apart; times may be slightly off the grid. */
+const missingIn = (ms: number, interval: number): number => Math.max(Math.round(ms / interval) - 1, 0);

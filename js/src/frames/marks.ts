@@ -1,30 +1,31 @@
-/** Realised liquidations as the browser holds them: marks, where they stand, and which are near a point. */
+/** Realised liquidations in the browser: marks, their positions among columns, and the marks near a point. */
 
+import { lastAtMost } from "../base/search";
 import type { Bars } from "./bars_and_ledger";
 import type { Frame } from "./wire";
 
-/** Sums of realised liquidations, by the time they came here. */
+/** Marks: sums of realised liquidations, in order of time. */
 export interface Marks {
   revision: number;
-  /** Half-open range of time that a mark sums over, ms since 1970 UTC. */
+  /** Half-open time range that a mark sums over, ms since 1970 UTC. */
   time: Float64Array;
   until: Float64Array;
-  /** 0: longs were liquidated, 1: shorts. */
+  /** 0: longs liquidated, 1: shorts liquidated. */
   side: Uint8Array;
-  /** USD; NaN where it is not known. */
+  /** USD; NaN if unknown. */
   price: Float32Array;
   /** USD. */
   notional: Float32Array;
-  /** Liquidations behind a mark, or rows of sums. */
+  /** Number of liquidations, or of summed rows, in a mark. */
   count: Uint32Array;
-  /** Of the largest mark, USD. */
+  /** Size of the largest mark, USD. */
   most: number;
-  /** Marks whose price is not known. */
+  /** Number of marks whose price is unknown. */
   unknown: number;
   placed: number;
   longUsd: number;
   shortUsd: number;
-  /** At times without a candle: not drawn. */
+  /** Liquidations at times without a candle, which are not drawn. */
   outside: number;
   outsideUsd: number;
 }
@@ -51,7 +52,7 @@ export function marksOf({ meta, arrays }: Frame): Marks {
   };
 }
 
-/** Marks with later ones added; what is said of all of them is what the later frame says. */
+/** Marks with later ones appended; totals come from the later frame. */
 export function joinMarks(marks: Marks, more: Marks): Marks {
   const joined = <A extends Float64Array | Float32Array | Uint32Array | Uint8Array>(a: A, b: A): A => {
     const both = new (a.constructor as new (n: number) => A)(a.length + b.length);
@@ -72,30 +73,42 @@ export function joinMarks(marks: Marks, more: Marks): Marks {
   };
 }
 
-/** Where marks stand among columns; arrays as in `marks`. */
+/** The marks that were complete at a time, ms since 1970 UTC, with their own totals. */
+export function marksUntil(marks: Marks, ms: number): Marks {
+  const kept = Array.from(marks.until.keys()).filter((i) => marks.until[i]! <= ms);
+  const pick = <A extends Float64Array | Float32Array | Uint32Array | Uint8Array>(from: A): A =>
+    (from.constructor as unknown as { from(values: number[]): A }).from(kept.map((i) => from[i]!));
+  const cut = { ...marks, time: pick(marks.time), until: pick(marks.until), side: pick(marks.side) };
+  const [price, notional, count] = [pick(marks.price), pick(marks.notional), pick(marks.count)];
+  const sum = (side: number): number => notional.reduce((all, usd, i) => all + (cut.side[i] === side ? usd : 0), 0);
+  return {
+    ...cut,
+    price,
+    notional,
+    count,
+    most: notional.reduce((a, b) => Math.max(a, b), 0),
+    unknown: price.reduce((n, p) => n + (Number.isNaN(p) ? 1 : 0), 0),
+    placed: count.reduce((a, b) => a + b, 0),
+    longUsd: sum(0),
+    shortUsd: sum(1),
+    outside: 0, // their times are not known here
+    outsideUsd: 0,
+  };
+}
+
+/** Positions of marks among columns; arrays are parallel to those of `marks`. */
 export interface Placed {
   marks: Marks;
-  /** First and last column; -1 where no column is there. */
+  /** First and last column; -1 if there is no such column. */
   from: Int32Array;
   to: Int32Array;
-  /** The mark's own price, else the low (longs) or the high (shorts) of its columns, USD. */
+  /** The mark's price if known, else the low (longs) or the high (shorts) of its columns, USD. */
   price: Float64Array;
-  /** Marks, the largest first, so that small ones are drawn over it; those without a column are left out. */
+  /** Indices of marks, largest first so that small ones are drawn on top; marks without a column are omitted. */
   order: Uint32Array;
 }
 
-/** Last index of an ascending array whose value is at most `value`; -1 where there is none. */
-export function lastAtMost(values: ArrayLike<number>, value: number): number {
-  let low = 0;
-  for (let high = values.length; low < high; ) {
-    const middle = (low + high) >> 1;
-    if (values[middle]! <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-/** Put marks into columns. */
+/** Assign marks to columns. */
 export function placeMarks(marks: Marks, bars: Pick<Bars, "time" | "low" | "high">): Placed {
   const n = marks.time.length;
   const from = new Int32Array(n);
@@ -117,18 +130,18 @@ export function placeMarks(marks: Marks, bars: Pick<Bars, "time" | "low" | "high
   return { marks, from, to, price, order };
 }
 
-/** What is realised near a point. */
+/** Sums of realised liquidations near a point. */
 export interface Realised {
   long: { usd: number; count: number };
   short: { usd: number; count: number };
-  /** Some of it has no known price. */
+  /** Whether the price of some of them is unknown. */
   unknown: boolean;
 }
 
 /**
- * Sum the marks of a column that `reaches` says are near a price, or those that are drawn over the point.
+ * Sum the marks near a point, as decided by `reaches`.
  *
- * @param reaches - whether mark `i` is near; asked only for marks of columns within `columns` of `column`
+ * @param reaches - whether mark `i` is near; called only for marks within `columns` columns of `column`
  */
 export function realisedNear(
   placed: Placed,

@@ -1,15 +1,15 @@
-/** What lies over the estimate, decoded as it comes: realised liquidations and true positions. */
+/** Overlays on the estimate, decoded as they arrive: realised liquidations and true positions. */
 
-import { joinMarks, type Marks, marksOf } from "./marks";
+import { joinMarks, type Marks, marksOf, marksUntil } from "./marks";
 import { type Positions, positionsOf } from "./positions";
 import { decodeFrame, type Frame, WireError } from "./wire";
 
-/** What an overlay tells of itself. */
+/** Callbacks of an overlay. */
 export interface OverlayEvents {
   changed(what: "marks" | "positions"): void;
-  /** What could not be read has changed; see `problem`. */
+  /** `problem` has changed. */
   troubled(): void;
-  /** Live marks do not belong to those that are here. */
+  /** A frame of live marks does not continue the current marks: some were lost. */
   lost(): void;
 }
 
@@ -27,13 +27,23 @@ async function read(data: Data, kind: Frame["kind"]): Promise<Frame> {
 export class Overlay {
   marks: Marks | null = null;
   positions: Positions | null = null;
-  /** Resolves once all that came is taken in. */
+  /** Resolves once all received frames are processed. */
   settled: Promise<void> = Promise.resolve();
+  /** The marks of a replay, cached so that views can compare by identity. */
+  #cut: { of: Marks; ms: number; shown: Marks } | null = null;
   readonly #problems = new Map<string, string>();
 
   constructor(private readonly events: OverlayEvents) {}
 
-  /** Take in a whole `events` frame; anything without bytes: there are none. */
+  /** The marks that were complete at the time of a replay; null: all. */
+  marksUntil(ms: number | null): Marks | null {
+    const { marks } = this;
+    if (marks === null || ms === null) return marks;
+    if (this.#cut?.of !== marks || this.#cut.ms !== ms) this.#cut = { of: marks, ms, shown: marksUntil(marks, ms) };
+    return this.#cut.shown;
+  }
+
+  /** Replace all marks by an `events` frame; anything without bytes removes them. */
   takeMarks(data: unknown): void {
     this.#next("Realised liquidations", async () => {
       this.marks = isData(data) ? marksOf(await read(data, "events")) : null;
@@ -41,7 +51,7 @@ export class Overlay {
     });
   }
 
-  /** Take in an `events` frame that adds to what is here. */
+  /** Append the marks of an `events` frame. */
   addMarks(data: unknown): void {
     this.#next("Live liquidations", async () => {
       const frame = await read(isData(data) ? data : new Uint8Array(), "events");
@@ -51,7 +61,7 @@ export class Overlay {
     });
   }
 
-  /** Take in a `positions` frame; anything without bytes: there are none. */
+  /** Replace the positions by a `positions` frame; anything without bytes removes them. */
   takePositions(data: unknown): void {
     this.#next("Positions", async () => {
       this.positions = isData(data) ? positionsOf(await read(data, "positions")) : null;
@@ -59,12 +69,12 @@ export class Overlay {
     });
   }
 
-  /** Why something could not be read, in words; what was shown stays. */
+  /** Error message if a frame could not be read, else ""; the previous overlay stays. */
   get problem(): string {
     return this.#problems.values().next().value ?? "";
   }
 
-  /** Frames change each other's result: they are taken in one after the other. */
+  /** Frames depend on each other's result, so they are processed in order. */
   #next(what: string, step: () => Promise<void>): void {
     this.settled = this.settled
       .then(step)

@@ -1,17 +1,18 @@
-/** True positions against price, as the browser holds them. */
+/** True positions by price, in the browser. */
 
+import type { Grid } from "../base/grid";
 import type { Frame } from "./wire";
 
-/** Rows that hold positions, upwards. */
+/** Rows that hold positions, ascending. */
 export interface Positions {
   label: string;
   binSize: number;
   /** Row 0 starts at `first * binSize`. */
   first: number;
   row: Uint16Array;
-  /** USD that is liquidated there, both sides. */
+  /** USD whose liquidation price is in the row, both sides. */
   usd: Float64Array;
-  /** What lies outside the rows of the grid. */
+  /** USD outside the grid's rows. */
   outsideUsd: number;
   outsideRows: number;
 }
@@ -30,7 +31,22 @@ export function positionsOf({ meta, arrays }: Frame): Positions {
   };
 }
 
-/** One step of an outline: rows [from, to) and the largest USD of one of them. */
+/** Positions summed into the bins of a grid if these are whole rows; otherwise unchanged. */
+export function positionsIn(positions: Positions, grid: Grid): Positions {
+  const factor = Math.round(grid.binSize / positions.binSize);
+  if (factor < 2 || Math.abs(grid.binSize / positions.binSize - factor) > 1e-9 * factor) return positions;
+  const { first, row, usd } = positions;
+  const sums = new Map<number, number>();
+  for (const [i, r] of row.entries()) {
+    const bin = Math.floor((first + r) / factor) - grid.first;
+    sums.set(bin, (sums.get(bin) ?? 0) + usd[i]!);
+  }
+  const { binSize } = grid;
+  const bins = { row: Uint16Array.from(sums.keys()), usd: Float64Array.from(sums.values()) };
+  return { ...positions, binSize, first: grid.first, ...bins };
+}
+
+/** One step of an outline: rows [from, to) and the largest USD of any of them. */
 export interface Step {
   from: number;
   to: number;
@@ -38,8 +54,8 @@ export interface Step {
 }
 
 /**
- * The outline over rows [from, to), `share` rows a step where they are thinner than a pixel; steps without any
- * positions are left out.
+ * The outline over rows [from, to), `share` rows per step if rows are thinner than a pixel; steps without positions
+ * are omitted.
  */
 export function stepsOf(positions: Pick<Positions, "row" | "usd">, from: number, to: number, share: number): Step[] {
   const steps: Step[] = [];

@@ -1,45 +1,56 @@
-/** Frames from Python. The format is described in src/liqwidget/widget/wire.py and nowhere else. */
+/** Decodes frames from Python. The format is documented in src/liqwidget/widget/wire.py only. */
 
-export class WireError extends Error {
-  override name = "WireError";
-}
+import {
+  checkBars,
+  checkEvents,
+  checkLedger,
+  checkModel,
+  checkPositions,
+  integer,
+  type Meta,
+  shown,
+  type Typed,
+  WireError,
+} from "./frame_checks";
 
-type Typed = Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array;
+export { MAX_TIME, WireError } from "./frame_checks";
+
 type Dim = "T" | "T+1" | "N" | 2;
-type Kind = "bars" | "ledger" | "tail" | "events" | "positions";
-type Meta = Record<string, unknown>;
+type Kind = "bars" | "model" | "ledger" | "tail" | "events" | "positions";
 
-/** Last millisecond of a JavaScript date. */
-export const MAX_TIME = 8.64e15;
 const MAX_HEADER = 65_536;
 const MAX_SECTION = 256 * 1024 * 1024;
-const MAX_RATIO = 1032; // deflate makes at most this many bytes of one: nothing is allocated for a lie
+const MAX_RATIO = 1032; // deflate's maximum ratio: a false size cannot cause a large allocation
 const DTYPES = {
   u8: Uint8Array,
   u16: Uint16Array,
   u32: Uint32Array,
+  i32: Int32Array,
   f32: Float32Array,
   f64: Float64Array,
 } as const;
 
+type Dtype = keyof typeof DTYPES;
+
 interface Wanted {
-  dtype: keyof typeof DTYPES;
+  dtypes: Dtype[];
   shape: Dim[];
   required: boolean;
 }
-const want = (dtype: keyof typeof DTYPES, shape: Dim[], required = true): Wanted => ({ dtype, shape, required });
+const want = (dtype: Dtype, shape: Dim[], required = true): Wanted => ({ dtypes: [dtype], shape, required });
+const wantPrices = (required = true): Wanted => ({ dtypes: ["i32", "f64"], shape: ["T"], required });
 
 const BARS: Record<string, Wanted> = {
-  gap: want("u32", ["T"]),
-  open: want("f64", ["T"]),
-  high: want("f64", ["T"]),
-  low: want("f64", ["T"]),
-  close: want("f64", ["T"]),
+  gap: want("f64", ["T"]),
+  open: wantPrices(),
+  high: wantPrices(),
+  low: wantPrices(),
+  close: wantPrices(),
   volume: want("f32", ["T"]),
   open_interest: want("f32", ["T"], false),
-  taker_buy_volume: want("f32", ["T"], false),
-  funding_rate: want("f32", ["T"], false),
-  long_short_ratio: want("f32", ["T"], false),
+  open_interest_change: want("f32", ["T"], false),
+  mark_low: wantPrices(false),
+  mark_high: wantPrices(false),
 };
 const LEDGER: Record<string, Wanted> = {
   start: want("u32", ["T+1"]),
@@ -65,34 +76,28 @@ const POSITIONS: Record<string, Wanted> = {
 };
 const KINDS: Record<Kind, Record<string, Wanted>> = {
   bars: BARS,
+  model: {},
   ledger: LEDGER,
-  tail: { ...BARS, ...LEDGER },
+  tail: BARS,
   events: EVENTS,
   positions: POSITIONS,
 };
-/** The sections whose lengths are T and N. */
+/** The sections whose lengths define T and N. */
 const COUNTED: Record<Kind, { T?: string; N?: string }> = {
   bars: { T: "gap" },
+  model: {},
   ledger: { T: "hours", N: "row" },
-  tail: { T: "gap", N: "row" },
+  tail: { T: "gap" },
   events: { N: "time" },
   positions: { N: "row" },
 };
-const MAX_EVENTS = 10_000;
-
-/** A decoded frame: its kind, its meta data and its arrays by name, all checked. */
+/** A decoded frame: its kind, its metadata and its arrays by name, all checked. */
 export interface Frame {
   kind: Kind;
   meta: Meta;
   arrays: Record<string, Typed>;
 }
 
-/** A value for a message; nested ones are only named, because they may be too deep to print. */
-const shown = (value: unknown): string => {
-  if (Array.isArray(value))
-    return `[${value.slice(0, 4).map((part) => (typeof part === "object" ? "…" : part))}]`.slice(0, 40);
-  return (typeof value === "object" && value !== null ? "an object" : String(JSON.stringify(value))).slice(0, 40);
-};
 const natural = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 
@@ -130,7 +135,8 @@ export async function decodeFrame(data: DataView | Uint8Array): Promise<Frame> {
   checkShapes(kind as Kind, shapes);
   const meta = header.meta as Meta;
   if (kind === "bars" || kind === "tail") checkBars(meta, arrays);
-  if (kind === "ledger" || kind === "tail") checkLedger(meta, arrays);
+  if (kind === "model") checkModel(meta);
+  if (kind === "ledger") checkLedger(meta, arrays);
   if (kind === "tail") for (const name of ["from", "base", "revision"]) integer(meta, name, 0, 2 ** 32);
   if (kind === "events") checkEvents(meta, arrays);
   if (kind === "positions") checkPositions(meta, arrays);
@@ -157,13 +163,13 @@ async function readSection(section: unknown, known: Record<string, Wanted>, body
     throw new WireError(`section: wanted one of ${Object.keys(known).join(", ")}; found ${shown(name)}`);
   }
   const wanted = known[name]!;
-  if (dtype !== wanted.dtype) {
-    throw new WireError(`section ${name}: wanted dtype ${wanted.dtype}; found ${shown(dtype)}`);
+  if (!wanted.dtypes.includes(dtype as Dtype)) {
+    throw new WireError(`section ${name}: wanted dtype ${wanted.dtypes.join(" or ")}; found ${shown(dtype)}`);
   }
   if (!Array.isArray(shape) || shape.length !== wanted.shape.length || !shape.every(natural)) {
     throw new WireError(`section ${name}: wanted ${wanted.shape.length} dimensions; found ${shown(shape)}`);
   }
-  const Type = DTYPES[wanted.dtype];
+  const Type = DTYPES[dtype as Dtype];
   const size = shape.reduce((a: number, b: number) => a * b, 1) * Type.BYTES_PER_ELEMENT;
   const place = end + (-end & 7);
   if (!natural(offset) || !natural(bytes) || offset !== place || offset + bytes > body.length) {
@@ -178,12 +184,21 @@ async function readSection(section: unknown, known: Record<string, Wanted>, body
   else if (codec === "deflate") raw = await inflate(packed, size, name);
   else throw new WireError(`section ${name}: wanted codec raw or deflate; found ${shown(codec)}`);
   if (raw.length !== size) {
-    throw new WireError(`section ${name}: wanted ${size} bytes of ${wanted.dtype} [${shape}]; found ${raw.length}`);
+    throw new WireError(`section ${name}: wanted ${size} bytes of ${dtype} [${shape}]; found ${raw.length}`);
   }
+  if (codec === "deflate") raw = byValue(raw, Type.BYTES_PER_ELEMENT);
   return { name, array: new Type(raw.buffer as ArrayBuffer), shape: shape as number[], end: offset + bytes };
 }
 
-/** Inflate a zlib stream that must come out at exactly `size` bytes; what is longer is never held. */
+/** Undo the byte shuffle: from bytes grouped by significance to values of `size` bytes each. */
+function byValue(raw: Uint8Array, size: number): Uint8Array {
+  const turned = new Uint8Array(raw.length);
+  for (let place = 0, from = 0; place < size; place++)
+    for (let i = place; i < turned.length; i += size) turned[i] = raw[from++]!;
+  return turned;
+}
+
+/** Inflate a zlib stream of exactly `size` bytes; a longer one is aborted, not buffered. */
 async function inflate(packed: Uint8Array, size: number, name: string): Promise<Uint8Array> {
   if (size > packed.length * MAX_RATIO) {
     throw new WireError(`section ${name}: wanted ${size} bytes; found a zlib stream of ${packed.length}`);
@@ -193,7 +208,7 @@ async function inflate(packed: Uint8Array, size: number, name: string): Promise<
   try {
     const stream = new DecompressionStream("deflate");
     const writer = stream.writable.getWriter();
-    // What goes wrong with the stream is told by its other end.
+    // Errors of the stream surface at its readable end.
     const written = writer.write(packed as Uint8Array<ArrayBuffer>).then(() => writer.close());
     written.catch(() => undefined);
     const reader = stream.readable.getReader();
@@ -229,117 +244,4 @@ function checkShapes(kind: Kind, shapes: Record<string, number[]>): void {
       throw new WireError(`section ${name}: wanted shape [${wanted}]; found [${shape}]`);
     }
   }
-}
-
-function checkBars(meta: Meta, arrays: Record<string, Typed>): void {
-  number(meta, "time_base", -1e15, 1e15);
-  number(meta, "step", 1, 1e13);
-  if (arrays.gap!.some((n: number, i: number) => (i === 0 ? n !== 0 : n === 0))) {
-    throw new WireError("section gap: wanted 0 for the first column and more for the others; found otherwise");
-  }
-  const steps = (arrays.gap as Uint32Array).reduce((sum, n) => sum + n, 0);
-  if (Math.abs((meta.time_base as number) + steps * (meta.step as number)) > MAX_TIME) {
-    throw new WireError("section gap: wanted times that a calendar has; found later ones");
-  }
-  for (const name of ["open", "high", "low", "close"]) {
-    if (!arrays[name]!.every((x: number) => x > 0 && x < Infinity)) {
-      throw new WireError(`section ${name}: wanted finite positive prices; found otherwise`);
-    }
-  }
-  finite(arrays, "volume");
-}
-
-function checkGrid(meta: Meta, arrays: Record<string, Typed>): number {
-  number(meta, "bin_size", 1e-300, 1e300);
-  integer(meta, "first", -(2 ** 53), 2 ** 53);
-  const rows = integer(meta, "rows", 1, 65_535);
-  if (arrays.row!.some((r: number) => r >= rows)) {
-    throw new WireError(`section row: wanted rows below ${rows}; found more`);
-  }
-  return rows;
-}
-
-function checkLedger(meta: Meta, arrays: Record<string, Typed>): void {
-  const rows = checkGrid(meta, arrays);
-  number(meta, "age_unit", 0, 1e9);
-  const leverage = meta.leverage;
-  if (!Array.isArray(leverage) || leverage.length < 1 || leverage.length > 32) {
-    throw new WireError(`meta leverage: wanted 1 to 32 tiers; found ${shown(leverage)}`);
-  }
-  for (const tier of leverage) number({ leverage: tier }, "leverage", 1, 1000);
-  const { start, row, tier, sweep } = arrays as { [name: string]: Typed };
-  const n = row!.length;
-  if (
-    start![0] !== 0 ||
-    start![start!.length - 1] !== n ||
-    start!.some((s: number, i: number) => i > 0 && s < start![i - 1]!)
-  ) {
-    throw new WireError(`section start: wanted rising from 0 to ${n}; found otherwise`);
-  }
-  if (tier!.some((t: number) => t >= leverage.length)) {
-    throw new WireError(`section tier: wanted tiers below ${leverage.length}; found more`);
-  }
-  for (let i = 0; i < sweep!.length; i += 2) {
-    if (sweep![i]! > sweep![i + 1]! || sweep![i + 1]! > rows) {
-      throw new WireError(`section sweep: wanted 0 <= a <= b <= ${rows}; found otherwise`);
-    }
-  }
-  finite(arrays, "notional");
-  finite(arrays, "hours");
-}
-
-function checkEvents(meta: Meta, arrays: Record<string, Typed>): void {
-  for (const name of ["base", "revision"]) integer(meta, name, 0, 2 ** 32);
-  for (const name of ["placed", "outside"]) integer(meta, name, 0, 2 ** 53);
-  for (const name of ["long_usd", "short_usd", "outside_usd"]) number(meta, name, 0, 1e300);
-  const { time, until, side, price, count } = arrays as { [name: string]: Typed };
-  if (time!.length > MAX_EVENTS) {
-    throw new WireError(`section time: wanted at most ${MAX_EVENTS} marks; found ${time!.length}`);
-  }
-  // NaN fails each of these comparisons.
-  if (!time!.every((t: number, i: number) => Math.abs(t) <= MAX_TIME && (i === 0 || t >= time![i - 1]!))) {
-    throw new WireError("section time: wanted times that a calendar has, none before the last; found otherwise");
-  }
-  if (!until!.every((t: number, i: number) => t > time![i]! && t <= MAX_TIME)) {
-    throw new WireError("section until: wanted times after those of section time; found otherwise");
-  }
-  if (side!.some((s: number) => s > 1)) throw new WireError("section side: wanted 0 or 1; found more");
-  if (!price!.every((x: number) => Number.isNaN(x) || (x > 0 && x < Infinity))) {
-    throw new WireError("section price: wanted finite positive prices or NaN; found otherwise");
-  }
-  if (count!.some((n: number) => n < 1)) throw new WireError("section count: wanted at least 1; found 0");
-  finite(arrays, "notional");
-}
-
-function checkPositions(meta: Meta, arrays: Record<string, Typed>): void {
-  checkGrid(meta, arrays);
-  if (typeof meta.label !== "string") throw new WireError(`meta label: wanted text; found ${shown(meta.label)}`);
-  number(meta, "outside_usd", 0, 1e300);
-  integer(meta, "outside_rows", 0, 2 ** 53);
-  const { row } = arrays;
-  if (row!.some((r: number, i: number) => i > 0 && r <= row![i - 1]!)) {
-    throw new WireError("section row: wanted rising rows; found otherwise");
-  }
-  finite(arrays, "long");
-  finite(arrays, "short");
-}
-
-function finite(arrays: Record<string, Typed>, name: string): void {
-  if (!arrays[name]!.every((x: number) => x >= 0 && x < Infinity)) {
-    throw new WireError(`section ${name}: wanted finite numbers >= 0; found otherwise`);
-  }
-}
-
-function number(meta: Meta, name: string, low: number, high: number): number {
-  const value = meta[name];
-  if (typeof value !== "number" || !(value >= low && value <= high)) {
-    throw new WireError(`meta ${name}: wanted a number from ${low} to ${high}; found ${shown(value)}`);
-  }
-  return value;
-}
-
-function integer(meta: Meta, name: string, low: number, high: number): number {
-  const value = number(meta, name, low, high);
-  if (!Number.isInteger(value)) throw new WireError(`meta ${name}: wanted a whole number; found ${shown(value)}`);
-  return value;
 }

@@ -1,6 +1,6 @@
 /**
- * How sure: the range of the profile over mixes and decay rates drawn around the present ones. Twin of
- * analysis/sensitivity/draws.py, draw by draw: what is assumed of the settings is said there.
+ * Uncertainty band: the range of the profile over mixes and decay rates sampled around the current ones. Twin of
+ * analysis/sensitivity/draws.py, draw by draw; the distributions of the settings are documented there.
  */
 
 import type { Field } from "./field";
@@ -8,14 +8,14 @@ import type { Field } from "./field";
 const DRAWS = 200;
 const PARTS = 30;
 const STEPS = 8;
-/** Of the sorted draws: at least nine in ten lie between these two. */
+/** Indices into the sorted draws; at least 90 % of the draws lie between them. */
 const LOW = 9;
 const HIGH = 190;
 
-/** USD a row, shape (rows,) each. */
+/** USD per bin, shape (rows,) each. */
 export type Band = [low: Float32Array, high: Float32Array];
 
-/** Mixes around one, share of a tier at `draw * tiers + tier`. */
+/** Mixes sampled around one; the share of a tier is at `draw * tiers + tier`. */
 export function drawnMixes(weights: Float64Array): Float64Array {
   const mixes = new Float64Array(DRAWS * weights.length);
   const reached = [0];
@@ -37,28 +37,22 @@ export function drawnMixes(weights: Float64Array): Float64Array {
   return mixes;
 }
 
-/** The range of what stands in each row at a column's close. */
+/** The range of standing USD in each bin at a column's close. */
 export function bandOf(field: Field, column: number): Band {
-  const { ledger, fine = ledger, weights, decayRate } = field;
-  const { rows } = ledger;
+  const { weights, decayRate } = field;
+  const { rows } = field.grid;
   const tiers = weights.length;
-  // The middles of equal steps on a log scale from half the rate to twice it.
+  // Midpoints of equal steps on a log scale, from half the rate to twice the rate.
   const rates = [-7, -5, -3, -1, 1, 3, 5, 7].map((k) => decayRate * 2 ** (k / STEPS));
-  // USD of a tier in a row under a rate, at `(row * STEPS + rate) * tiers + tier`.
+  // USD of a tier in a bin at a decay rate, at `(bin * STEPS + rate) * tiers + tier`.
   const planes = new Float64Array(rows * STEPS * tiers);
-  const swept = new Uint8Array(fine.rows);
-  let hours = 0;
-  for (let t = column; t >= 0; t--) {
-    for (let i = fine.start[t]!; i < fine.start[t + 1]!; i++) {
-      const tier = fine.tier[i]!;
-      const age = hours + (fine.age?.[i] ?? 0) ** 3 * fine.ageUnit;
-      if (weights[tier] === 0 || swept[fine.row[i]!]) continue;
-      for (let k = 0; k < STEPS; k++)
-        planes[(ledger.row[i]! * STEPS + k) * tiers + tier]! += fine.notional[i]! * Math.exp(-rates[k]! * age);
-    }
-    // What opened in a column came after its sweep; everything older than a sweep of this row is gone.
-    swept.fill(1, fine.sweep[2 * t], fine.sweep[2 * t + 1]);
-    hours += fine.hours[t]!;
+  for (const [k, rate] of rates.entries()) {
+    let [age, kept] = [Number.NaN, 1];
+    const add = (bin: number, tier: number, usd: number, hours: number): void => {
+      if (hours !== age) [age, kept] = [hours, Math.exp(-rate * hours)];
+      planes[(bin * STEPS + k) * tiers + tier]! += usd * kept;
+    };
+    field.visit(column, add, 0, rows, rate);
   }
   const mixes = drawnMixes(weights);
   const drawn = new Float64Array(DRAWS);

@@ -1,52 +1,49 @@
-/** Runs of bright rows of one candle: what Density.clusters is in Python. */
+/** Clusters: runs of bright cells at one candle. Twin of Density.clusters in Python. */
+
+import type { Cells } from "./cells";
 
 export interface Cluster {
   side: "long" | "short";
-  /** Rows [from, to). */
-  from: number;
-  to: number;
-  /** Densest row. */
+  /** Price edges, USD. */
+  low: number;
+  high: number;
+  /** Centre of the densest cell, USD. */
   peak: number;
-  /** USD. */
+  /** Standing USD. */
   usd: number;
-  /** Of the peak's centre from the close, signed fraction of the close. */
+  /** Distance of the peak from the close, a signed fraction of the close. */
   distance: number;
-  /** USD between the close and the nearer edge. */
+  /** USD that would be liquidated between the close and the nearer edge. */
   toReach: number;
 }
 
 /**
- * Contiguous runs of bright rows on one side of the close, largest first.
+ * Contiguous runs of bright cells on one side of the close, largest first.
  *
- * @param column - USD a row, shape (rows,)
- * @param edges - of the rows, USD, shape (rows + 1,)
  * @param close - USD
- * @param top - how many at most
- * @param bright - a row is bright from this share of the densest one on
+ * @param top - maximum number of clusters
+ * @param bright - share of the densest cell from which a cell is bright
  */
-export function clustersOf(
-  column: Float32Array,
-  edges: Float64Array,
-  close: number,
-  top = 10,
-  bright = 0.3,
-): Cluster[] {
-  const centre = (row: number): number => (edges[row]! + edges[row + 1]!) / 2;
-  const sum = (from: number, to: number): number => column.subarray(from, to).reduce((a, b) => a + b, 0);
-  const least = column.reduce((a, b) => Math.max(a, b), 0) * bright;
-  let split = 0;
-  while (split < column.length && centre(split) < close) split++;
+export function clustersOf({ edges, usd, longs }: Cells, close: number, top = 10, bright = 0.3): Cluster[] {
+  const least = usd.reduce((a, b) => Math.max(a, b), 0) * bright;
+  const sum = (a: number, b: number): number => usd.subarray(a, b).reduce((x, y) => x + y, 0);
   const found: Cluster[] = [];
-  for (let from = 0, to = 0; from < column.length; from = Math.max(to, from + 1)) {
-    const end = from < split ? split : column.length;
-    let peak = from;
-    for (to = from; to < end && column[to]! > 0 && column[to]! >= least; to++)
-      if (column[to]! > column[peak]!) peak = to;
+  for (let from = 0, to = 0; from < usd.length; from = Math.max(to, from + 1)) {
+    const isLong = from < longs;
+    const end = isLong ? longs : usd.length;
+    let densest = from;
+    for (to = from; to < end && usd[to]! > 0 && usd[to]! >= least; to++) if (usd[to]! > usd[densest]!) densest = to;
     if (to === from) continue;
-    const long = from < split;
-    const toReach = long ? sum(to, split) : sum(split, from);
-    const side = long ? "long" : "short";
-    found.push({ side, from, to, peak, usd: sum(from, to), distance: centre(peak) / close - 1, toReach });
+    const peak = (edges[densest]! + edges[densest + 1]!) / 2;
+    found.push({
+      side: isLong ? "long" : "short",
+      low: edges[from]!,
+      high: edges[to]!,
+      peak,
+      usd: sum(from, to),
+      distance: peak / close - 1,
+      toReach: isLong ? sum(to, longs) : sum(longs, from),
+    });
   }
   return found.sort((a, b) => b.usd - a.usd).slice(0, top);
 }

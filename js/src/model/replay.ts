@@ -1,13 +1,13 @@
-/** The replay in the browser: the same recurrence as model/density.py, mixed, one column after the other. */
+/** The replay in the browser: the recurrence of density.py with all tiers mixed, column by column. */
 
 import type { Ledger } from "../frames/bars_and_ledger";
 
 /**
- * Replay a ledger into `out`: USD standing per cell, cell (t, row) at `t * rows + row`.
+ * Replay a ledger into `out`: standing USD per cell, cell (t, row) at `t * rows + row`.
  *
- * @param weights - one weight a tier
+ * @param weights - one weight per tier
  * @param decayRate - per hour, continuous
- * @param from - first column to compute; the columns before must be in `out` already
+ * @param from - first column to compute; earlier columns must already be in `out`
  * @returns the largest value computed, USD
  */
 export function replay(ledger: Ledger, weights: Float64Array, decayRate: number, out: Float32Array, from = 0): number {
@@ -15,7 +15,7 @@ export function replay(ledger: Ledger, weights: Float64Array, decayRate: number,
   const state = new Float64Array(rows);
   if (from > 0) state.set(out.subarray((from - 1) * rows, from * rows));
   const agedWeight = age ? agedWeights(weights, decayRate, ageUnit) : weights;
-  let most = 0; // a cell is at its largest right after something was added to it
+  let most = 0; // a cell is largest right after something was added to it
   for (let t = from; t < columns; t++) {
     const keep = t > 0 ? Math.exp(-decayRate * hours[t]!) : 1;
     if (keep !== 1) for (let r = 0; r < rows; r++) state[r]! *= keep;
@@ -31,7 +31,7 @@ export function replay(ledger: Ledger, weights: Float64Array, decayRate: number,
   return Math.fround(most);
 }
 
-/** Weight of a tier after `age ** 3` units, at `tier * 256 + age`. */
+/** Weight of a tier after decaying for `age ** 3` units, at `tier * 256 + age`. */
 function agedWeights(weights: Float64Array, decayRate: number, ageUnit: number): Float64Array {
   const table = new Float64Array(weights.length * 256);
   for (let a = 0; a < 256; a++) {

@@ -1,36 +1,16 @@
-/** How the heat is shown: colour bar with its two handles, scale, palette, swept levels, fit. */
+/** Controls for the heat's appearance: contrast, scale, palette, opacity, swept levels, what is drawn. */
 
-import { FLOOR, PALETTES, paletteOf, positionOf, SCALES, type ScaleName, valueAt } from "../base/colour";
+import { PALETTES, SCALES, type ScaleName } from "../base/colour";
 import { h, setText } from "../base/dom";
 import { usd } from "../base/units";
+import { LAYERS, type Layer } from "../model/realised_cells";
 import type { Settings, Source } from "../source/settings";
-
-const STEPS = 1000;
-
-/** The colour bar spans from the floor to the brightest cell, on the chosen scale, as shares of it. */
-const whole = { low: FLOOR, high: 1 };
+import { ColourBar } from "./colour_bar";
 
 export class LookBar {
   readonly element: HTMLElement;
-  readonly #bar = h("canvas", { width: 256, height: 1, class: "liq-colours", "aria-hidden": "true" });
-  readonly #low = h("input", {
-    type: "range",
-    min: 0,
-    max: STEPS,
-    step: 1,
-    class: "liq-handle",
-    "aria-label": "Hide below",
-  });
-  readonly #high = h("input", {
-    type: "range",
-    min: 0,
-    max: STEPS,
-    step: 1,
-    class: "liq-handle",
-    "aria-label": "Brightest from",
-  });
-  readonly #lowText = h("span");
-  readonly #highText = h("span");
+  /** Stands beside the chart. */
+  readonly bar: ColourBar;
   readonly #scale = select("Colour scale", SCALES);
   readonly #palette = select("Palette", PALETTES);
   readonly #swept = h("input", { type: "checkbox" });
@@ -41,6 +21,13 @@ export class LookBar {
     { class: "liq-line", hidden: true },
     h("label", { class: "liq-check" }, this.#bubbles, "realised liquidations", this.#bubblesText),
   );
+  readonly #layer = select("Heat shows", LAYERS);
+  readonly #layerLine = h(
+    "div",
+    { class: "liq-line", hidden: true },
+    h("label", { class: "liq-check" }, "heat shows ", this.#layer),
+  );
+  readonly #of = h("span", { class: "liq-dim" });
   readonly #opacity = h("input", {
     type: "range",
     min: 0,
@@ -49,27 +36,33 @@ export class LookBar {
     class: "liq-slider",
     "aria-label": "Opacity",
   });
-  #painted = "";
+  readonly #contrast = h(
+    "button",
+    {
+      type: "button",
+      class: "liq-button",
+      "aria-label": "auto contrast",
+      title: "Scale the colours to what is in view; off: to everything",
+    },
+    "auto",
+  );
 
+  /** @param brightest - returns the brightest cell that the colours are scaled to, USD */
   constructor(
     private readonly source: Source,
+    brightest: () => number,
     signal: AbortSignal,
   ) {
+    this.bar = new ColourBar(source, brightest, signal);
     this.element = h(
       "div",
       { class: "liq-group liq-look" },
-      h(
-        "div",
-        { class: "liq-head" },
-        h("span", {}, "Colour"),
-        h("span", { class: "liq-dim" }, "estimated USD per bin"),
-      ),
-      h("div", { class: "liq-colourbar" }, this.#bar, this.#low, this.#high),
-      h("div", { class: "liq-ends" }, this.#lowText, this.#highText),
+      h("div", { class: "liq-head" }, h("span", {}, "Colour"), this.#of, this.#contrast),
       h("div", { class: "liq-line" }, this.#scale, this.#palette),
       h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, "opacity ", this.#opacity)),
       h("div", { class: "liq-line" }, h("label", { class: "liq-check" }, this.#swept, "mark swept levels")),
       this.#bubblesLine,
+      this.#layerLine,
     );
     const on = (element: HTMLElement, change: () => Partial<Settings>): void =>
       element.addEventListener("input", () => source.set(change()), { signal });
@@ -77,73 +70,38 @@ export class LookBar {
     on(this.#palette, () => ({ palette: this.#palette.value as Settings["palette"] }));
     on(this.#swept, () => ({ swept: this.#swept.checked }));
     on(this.#bubbles, () => ({ bubbles: this.#bubbles.checked }));
+    on(this.#layer, () => ({ layer: this.#layer.value as Layer }));
     on(this.#opacity, () => ({ opacity: this.#opacity.valueAsNumber / 100 }));
-    on(this.#low, () => ({ threshold: this.#handles("low") }));
-    on(this.#high, () => ({ threshold: this.#handles("high") }));
+    const toggle = (): void => source.set({ contrast: source.settings.contrast === "view" ? "whole" : "view" });
+    this.#contrast.addEventListener("click", toggle, { signal });
     this.update();
   }
 
-  /** Offer the switch of the realised liquidations where there are some. */
+  /** Show the switches for realised liquidations if there are any, with a price for those of the heat. */
   updateMarks(): void {
     const { marks, settings } = this.source;
+    const { layer } = settings;
+    this.#layer.value = layer;
+    this.#layerLine.hidden = layer === "estimate" && (marks === null || marks.unknown === marks.time.length);
+    this.#bubbles.hidden = layer !== "estimate"; // cells show them
     this.#bubblesLine.hidden = marks === null || marks.time.length === 0;
     this.#bubbles.checked = settings.bubbles;
     if (marks === null) return;
-    const sums = `${usd(marks.longUsd)} long, ${usd(marks.shortUsd)} short`;
+    const currency = this.source.field?.bars.about.currency ?? "";
+    const sums = `${usd(marks.longUsd, currency)} long, ${usd(marks.shortUsd, currency)} short`;
     setText(this.#bubblesText, `${marks.placed.toLocaleString("en")}: ${sums}`);
   }
 
   update(): void {
-    const { settings, field } = this.source;
-    const { threshold, scale, palette } = settings;
-    const place = (share: number): number => Math.round(positionOf(Math.max(share, FLOOR), whole, scale) * STEPS);
-    this.#low.value = String(place(threshold[0]));
-    this.#high.value = String(place(threshold[1]));
-    this.#scale.value = scale;
-    this.#palette.value = palette;
+    const { settings } = this.source;
+    this.bar.update();
+    this.#scale.value = settings.scale;
+    this.#palette.value = settings.palette;
     this.#swept.checked = settings.swept;
     this.#opacity.value = String(Math.round(settings.opacity * 100));
-    this.#paint(this.#low.valueAsNumber / STEPS, this.#high.valueAsNumber / STEPS, settings);
-    const most = field?.brightest ?? 0;
-    const low = usd(Math.max(threshold[0], FLOOR) * most);
-    const high = usd(threshold[1] * most);
-    setText(this.#lowText, `hidden below ${low}`);
-    setText(this.#highText, `${threshold[1] < 1 ? "brightest from" : "brightest"} ${high}`);
-    this.#low.setAttribute("aria-valuetext", low);
-    this.#high.setAttribute("aria-valuetext", high);
-  }
-
-  #handles(moved: "low" | "high"): [number, number] {
-    const { threshold, scale } = this.source.settings;
-    const share = (input: HTMLInputElement): number =>
-      Number(valueAt(input.valueAsNumber / STEPS, whole, scale).toPrecision(6));
-    if (moved === "low") {
-      const low = this.#low.valueAsNumber === 0 ? 0 : share(this.#low);
-      return [Math.min(low, threshold[1] * 0.98), threshold[1]];
-    }
-    return [threshold[0], Math.min(Math.max(share(this.#high), threshold[0] * 1.02, FLOOR * 1.02), 1)];
-  }
-
-  /** Between the handles the palette, dark below, its last colour above. */
-  #paint(low: number, high: number, settings: Settings): void {
-    const key = `${low}/${high}/${settings.palette}/${settings.scale}`;
-    const context = this.#bar.getContext("2d");
-    if (key === this.#painted || context === null) return;
-    this.#painted = key;
-    const colours = paletteOf(settings.palette);
-    const image = context.createImageData(256, 1);
-    const span = {
-      low: valueAt(low, whole, settings.scale),
-      high: Math.max(valueAt(high, whole, settings.scale), FLOOR * 1.001),
-    };
-    for (let x = 0; x < 256; x++) {
-      const value = valueAt(x / 255, whole, settings.scale);
-      const step = Math.round(positionOf(value, span, settings.scale) * 254);
-      const dim = value < span.low ? 0.16 : 1;
-      for (let c = 0; c < 3; c++) image.data[4 * x + c] = colours[3 * step + c]!;
-      image.data[4 * x + 3] = 255 * dim;
-    }
-    context.putImageData(image, 0, 0);
+    this.#contrast.setAttribute("aria-pressed", String(settings.contrast === "view"));
+    const what = settings.layer === "both" ? "estimate and realised" : settings.layer;
+    setText(this.#of, `${what} per bin, scaled to ${settings.contrast === "view" ? "the view" : "all candles"}`);
   }
 }
 

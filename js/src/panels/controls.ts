@@ -1,20 +1,23 @@
-/** The control deck: leverage mix, decay rate, bin size. All native inputs. */
+/**
+ * Controls of the estimate, all native inputs: a strip with presets, decay rate and bin size, and more on request, the
+ * shares of the tiers among it.
+ */
 
 import { h, setText, unique } from "../base/dom";
-import { decimalsOf, halfLife, price } from "../base/units";
-import { isOver } from "../source/kernel";
+import { decimalsOf, halfLife, inCurrency, price } from "../base/units";
+import { captionOf } from "../model/turnover";
 import type { Source } from "../source/settings";
 
-/** Slowest and fastest decay on the slider, per hour: half-lives of 90 days and 30 minutes. */
+/** Slowest and fastest decay rate on the slider, per hour: half-lives of 90 days and 30 minutes. */
 const SLOWEST = Math.LN2 / (90 * 24);
 const FASTEST = Math.LN2 / 0.5;
 const DECAY_STEPS = 1000;
 
-/** Decay rate at a slider position; 0 is no decay at all, the rest a log scale. */
+/** Decay rate at a slider position: 0 means no decay, other positions are on a log scale. */
 export const decayAt = (position: number): number =>
   position <= 0 ? 0 : SLOWEST * (FASTEST / SLOWEST) ** ((position - 1) / (DECAY_STEPS - 1));
 
-/** Slider position of a decay rate, whole. */
+/** Slider position of a decay rate, an integer. */
 export const positionOfDecay = (rate: number): number =>
   rate <= 0
     ? 0
@@ -25,11 +28,7 @@ export const positionOfDecay = (rate: number): number =>
         ),
       );
 
-/**
- * Shares in percent after one tier is set: it gets what was asked, the others keep their proportions
- * to each other. `anchor` is what they were before the hand came down, so that nothing is lost on the
- * way through 100 %.
- */
+/** Shares in percent after the user sets one tier of `anchor`: the others keep their proportions to each other. */
 export function withShare(anchor: Record<string, number>, tier: string, share: number): Record<string, number> {
   const others = Object.keys(anchor).filter((name) => name !== tier);
   if (others.length === 0) return { [tier]: 100 };
@@ -41,6 +40,27 @@ export function withShare(anchor: Record<string, number>, tier: string, share: n
     mix[name] = Math.round(value * 1e6) / 1e6;
   }
   return mix;
+}
+
+/** A tier that the user sets, and the mix in percent that the others take their proportions from. */
+export interface Anchor {
+  tier: string;
+  mix: Record<string, number>;
+}
+
+/**
+ * The anchor for setting a tier: the one before, as long as it is of this tier and the mix is what came of it. So the
+ * others come back as they were when the tier comes back from 100 %, however often the user let go of it meanwhile.
+ */
+export function anchorOf(before: Anchor | null, tier: string, mix: Record<string, number>): Anchor {
+  const now = percentOf(mix);
+  if (before?.tier === tier && tier in now) {
+    const came = withShare(before.mix, tier, now[tier]!);
+    const tiers = Object.keys(now);
+    const same = tiers.length === Object.keys(came).length && tiers.every((t) => Math.abs(now[t]! - came[t]!) < 1e-3);
+    if (same) return before;
+  }
+  return { tier, mix: now };
 }
 
 /** A mix as percent, summing to 100. */
@@ -68,42 +88,75 @@ export class Controls {
     { type: "button", class: "liq-button", title: "Use the rate that open interest and volume imply" },
     "auto",
   );
+  readonly #binAuto = h(
+    "button",
+    {
+      type: "button",
+      class: "liq-button",
+      "aria-label": "auto bin size",
+      title: "Choose the size whose rows are 4 to 8 pixels high",
+    },
+    "auto",
+  );
+  /** What the decay rate does, in full. */
+  readonly #caption = h("div", { class: "liq-dim" });
   readonly #bin = h("input", { type: "range", min: 0, step: 1, class: "liq-slider" });
-  readonly #binText = h("output", { class: "liq-value" });
-  #anchor: { tier: string; mix: Record<string, number> } | null = null;
+  readonly #binText = h("output", { class: "liq-value", title: "Height of a row, and its share of the price" });
+  #anchor: Anchor | null = null;
+  /** Tier whose box the user is typing into. */
+  #typed: string | null = null;
 
+  /**
+   * @param history - buttons that go at the end of the strip
+   * @param look - controls that are shown on request, too
+   */
   constructor(
     private readonly source: Source,
+    history: HTMLElement,
+    look: HTMLElement,
     signal: AbortSignal,
   ) {
-    const decay = unique();
-    const bin = unique();
+    const [decay, bin, id] = [unique(), unique(), unique()];
     this.#decay.id = decay;
     this.#bin.id = bin;
-    this.element = h(
-      "div",
-      { class: "liq-deck" },
-      h("fieldset", { class: "liq-group liq-mix" }, h("legend", {}, "Leverage mix"), this.#presets, this.#tiers),
-      h(
-        "div",
-        { class: "liq-group" },
-        h("div", { class: "liq-head" }, h("label", { for: decay }, "Decay rate"), this.#auto),
-        this.#decay,
-        this.#decayText,
-        h("div", { class: "liq-head" }, h("label", { for: bin }, "Bin size")),
-        this.#bin,
-        this.#binText,
-        source.saved ? h("div", { class: "liq-dim" }, "sums of whole rows; finer bins need Python") : "",
-      ),
+    const title = "Shares of the leverage tiers, and colours";
+    const more = h(
+      "button",
+      { type: "button", class: "liq-button liq-more-button", title, "aria-controls": id },
+      "more",
     );
-    this.#decay.addEventListener("input", () => source.set({ decayRate: decayAt(this.#decay.valueAsNumber) }), {
-      signal,
-    });
+    const mix = h(
+      "fieldset",
+      { class: "liq-group liq-mix" },
+      h("legend", {}, "Leverage mix"),
+      this.#tiers,
+      this.#caption,
+    );
+    const rest = h("div", { class: "liq-more", id }, mix, look);
+    const dial = (...children: Node[]): HTMLElement => h("div", { class: "liq-dial" }, ...children);
+    const strip = h(
+      "div",
+      { class: "liq-strip" },
+      this.#presets,
+      dial(h("label", { for: decay }, "Decay rate"), this.#decay, this.#auto, this.#decayText),
+      dial(h("label", { for: bin }, "Bin size"), this.#bin, this.#binAuto, this.#binText),
+      history,
+      more,
+    );
+    this.element = h("div", { class: "liq-deck" }, strip, rest);
+    const show = (open: boolean): void => {
+      rest.hidden = !open;
+      more.setAttribute("aria-expanded", String(open));
+    };
+    show(false);
+    more.addEventListener("click", () => show(rest.hidden === true), { signal });
+    const decayed = (): void => source.set({ decayRate: decayAt(this.#decay.valueAsNumber), decayAuto: false });
+    this.#decay.addEventListener("input", decayed, { signal });
     this.#bin.addEventListener(
       "input",
       () => {
         const size = this.#sizes()[this.#bin.valueAsNumber];
-        if (size !== undefined) source.set({ binSize: size });
+        if (size !== undefined) source.set({ binSize: size, binAuto: false });
       },
       { signal },
     );
@@ -111,59 +164,72 @@ export class Controls {
       "click",
       () => {
         const rate = source.field?.bars.about.autoDecayRate;
-        if (rate != null) source.set({ decayRate: rate });
+        if (rate != null) source.set({ decayRate: rate, decayAuto: true });
       },
       { signal },
     );
+    this.#binAuto.addEventListener("click", () => source.set({ autoBin: source.settings.binSize, binAuto: true }), {
+      signal,
+    });
     this.#tiers.addEventListener("input", (event) => this.#edit(event.target as HTMLInputElement), { signal });
     for (const name of ["pointerdown", "focusin", "change"] as const) {
-      this.#tiers.addEventListener(name, () => (this.#anchor = null), { signal });
+      this.#tiers.addEventListener(name, () => (this.#typed = null), { signal });
     }
     this.#presets.addEventListener(
       "click",
       (event) => {
         const preset = source.presets[(event.target as HTMLElement).dataset.preset ?? ""];
-        this.#anchor = null;
         if (preset !== undefined) source.set({ leverageMix: preset });
       },
       { signal },
     );
-    for (const name of Object.keys(source.presets)) {
-      this.#presets.append(h("button", { type: "button", class: "liq-button", "data-preset": name }, name));
-    }
-    source.on("kernel", () => this.update(), signal);
     this.update();
   }
 
-  /** Show the settings; a field that is being typed into is left alone. */
+  /** Show the settings, except in a field that the user is typing into. */
   update(): void {
-    const { settings, field, pendingBin, kernel } = this.source;
+    const { settings, field } = this.source;
+    this.#showPresets();
     this.#showMix(settings.leverageMix);
     this.#decay.value = String(positionOfDecay(settings.decayRate));
     const rate = settings.decayRate === 0 ? "0" : settings.decayRate.toPrecision(3);
-    setText(this.#decayText, `${rate} per hour · ${halfLife(settings.decayRate)}`);
+    setText(this.#decayText, halfLife(settings.decayRate).replace("closes within", "gone in"));
+    setText(this.#caption, `Decay: ${rate} per hour · ${captionOf(field?.opening ?? null, settings.decayRate)}`);
     this.#decay.setAttribute("aria-valuetext", halfLife(settings.decayRate));
     const auto = field?.bars.about.autoDecayRate ?? null;
     this.#auto.hidden = auto === null;
-    this.#auto.setAttribute("aria-pressed", String(auto !== null && Math.abs(settings.decayRate - auto) < 1e-9));
-    const size = pendingBin ?? settings.binSize;
+    this.#auto.setAttribute("aria-pressed", String(settings.decayAuto));
+    const size = this.#size;
     const sizes = this.#sizes();
-    this.#bin.disabled = isOver(kernel);
+    this.#binAuto.hidden = sizes.length < 2;
+    this.#binAuto.setAttribute("aria-pressed", String(settings.binAuto));
     this.#bin.max = String(sizes.length - 1);
     this.#bin.value = String(sizes.indexOf(size));
     const share =
-      field === null
-        ? ""
-        : ` · ${((size / field.bars.close[field.bars.close.length - 1]!) * 100).toPrecision(2)} % of price`;
+      field === null ? "" : ` · ${((size / field.bars.close[field.bars.close.length - 1]!) * 100).toPrecision(2)} %`;
     const dollars = price(size, decimalsOf(size));
-    setText(this.#binText, `$${dollars}${share}${pendingBin === null ? "" : " · computing …"}`);
-    this.#bin.setAttribute("aria-valuetext", `${dollars} dollars`);
+    const currency = field?.bars.about.currency ?? "";
+    setText(this.#binText, `${inCurrency(dollars, currency)}${share}`);
+    this.#bin.setAttribute("aria-valuetext", `${dollars} ${currency || "dollars"}`);
   }
 
-  /** Sizes on the slider: the 1-2-5 steps on offer, and the present one whatever it is. */
+  /** Sizes on the slider: the available 1-2-5 steps plus the current size. */
   #sizes(): number[] {
-    const { binSizes, settings, pendingBin } = this.source;
-    return [...new Set([...binSizes, pendingBin ?? settings.binSize])].sort((a, b) => a - b);
+    return [...new Set([...this.source.binSizes, this.#size])].sort((a, b) => a - b);
+  }
+
+  /** The bin size shown, USD. */
+  get #size(): number {
+    return this.source.field?.grid.binSize ?? this.source.settings.binSize;
+  }
+
+  /** One button per preset; Python may add presets. */
+  #showPresets(): void {
+    const names = Object.keys(this.source.presets);
+    const shown = Array.from(this.#presets.children, (button) => (button as HTMLElement).dataset.preset);
+    if (names.join() === shown.join()) return;
+    const button = (name: string) => h("button", { type: "button", class: "liq-button", "data-preset": name }, name);
+    this.#presets.replaceChildren(...names.map(button));
   }
 
   #showMix(mix: Record<string, number>): void {
@@ -175,7 +241,7 @@ export class Controls {
       bar.value = String(share);
       bar.style.setProperty("--fill", `${share}%`);
       bar.setAttribute("aria-valuetext", `${share.toFixed(1)} percent`);
-      if (!box.matches(":focus") || this.#anchor?.tier !== tier) box.value = String(Number(share.toFixed(1)));
+      if (!box.matches(":focus") || this.#typed !== tier) box.value = String(Number(share.toFixed(1)));
     }
     const same = (preset: Record<string, number>): boolean => {
       const wanted = percentOf(preset);
@@ -223,8 +289,9 @@ export class Controls {
   #edit(input: HTMLInputElement): void {
     const tier = input.dataset.tier;
     const share = input.valueAsNumber;
-    if (tier === undefined || !Number.isFinite(share)) return; // an emptied box waits for a number
-    if (this.#anchor?.tier !== tier) this.#anchor = { tier, mix: percentOf(this.source.settings.leverageMix) };
+    if (tier === undefined || !Number.isFinite(share)) return; // the box is empty: wait for a number
+    this.#anchor = anchorOf(this.#anchor, tier, this.source.settings.leverageMix);
+    if (input.matches("[type=number]")) this.#typed = tier;
     this.source.set({ leverageMix: withShare(this.#anchor.mix, tier, share) });
   }
 }

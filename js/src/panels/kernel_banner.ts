@@ -1,4 +1,4 @@
-/** The line that says what has become of the kernel. */
+/** The banner that reports problems with the kernel. */
 
 import { h, setText } from "../base/dom";
 import { isOver, kernelWords } from "../source/kernel";

@@ -1,25 +1,25 @@
-/** The pill in the header: whether a live feed runs, told by the page's own clock. */
+/** The pill in the header: status of the live feed, by the page's clock. */
 
 import { Clock } from "../base/clock";
 import { h, setText } from "../base/dom";
 import { duration } from "../base/units";
 import type { Live } from "../source/settings";
 
-/** Updates that may be missing before the feed is called delayed. */
+/** Number of missed updates after which the feed counts as delayed. */
 const PATIENCE = 3;
 const HOUR = 3_600_000;
 
-/** What the pill says. */
+/** Contents of the pill. */
 export interface PillFacts {
   state: Live["state"];
   text: string;
-  /** What is announced: it changes with the state, not with the seconds. */
+  /** Text for screen readers: changes with the state, not every second. */
   spoken: string;
 }
 
-/** Read the feed at a moment of the page's clock; a kernel that is silent for too long is delayed, whatever it said. */
+/** Contents at a time of the page's clock; a feed without updates for too long is shown as delayed. */
 export function pillOf(live: Live, now: number, clock = new Clock()): PillFacts {
-  // The kernel's clock may be another one: what was seen to come here is dated by this page's.
+  // The kernel's clock may differ from the page's: prefer the page's own time of the last update.
   const at = live.heard ?? live.last;
   const age = at === null ? null : Math.max(now - at, 0);
   const late = age !== null && age > PATIENCE * live.everyMs;
@@ -37,7 +37,7 @@ export function pillOf(live: Live, now: number, clock = new Clock()): PillFacts 
   return { state, text: `stopped${why === "" ? since : why}`, spoken: `stopped${why}` };
 }
 
-/** Time of day, with the date where that is another day. */
+/** Time of day, with the date unless it is recent. */
 const shortly = (stamp: string, ago: number): string => stamp.slice(Math.abs(ago) < 20 * HOUR ? 11 : 5);
 
 export class Pill {
@@ -54,7 +54,7 @@ export class Pill {
   );
 
   /**
-   * @param live - asked at every look
+   * @param live - returns the feed's status; called at every update
    */
   constructor(
     private readonly live: () => Live,
@@ -69,7 +69,7 @@ export class Pill {
   update(): void {
     const { state, text, spoken } = pillOf(this.live(), Date.now(), this.clock);
     this.element.hidden = state === "off";
-    // Seconds are counted where there are some.
+    // Count seconds only while there is a feed.
     if (state === "off") this.#timer = void clearInterval(this.#timer);
     else this.#timer ??= setInterval(() => document.hidden || this.update(), 1000);
     this.element.dataset.state = state;

@@ -1,18 +1,19 @@
-/** One view, without Jupyter: chart, readout and controls around a source. */
+/** One view, independent of Jupyter: chart, readout and controls on a source. */
 
-import { Clock, clockSwitch } from "../base/clock";
+import { Clock } from "../base/clock";
 import { h, setText, unique } from "../base/dom";
 import { Speech } from "../base/live_region";
-import { COLOURS, GROUND, hostTheme, type Theme, watchTheme } from "../base/theme";
+import { COLOURS, type Colours, GROUND, hostTheme, type Theme, watchTheme, withPaleCandles } from "../base/theme";
 import { Chart, type Hover } from "../chart/chart";
 import { Cursor } from "../chart/cursor";
-import { columnBefore, Outline } from "../chart/outline";
+import { takeHold } from "../chart/hold";
+import { LinkedCrosshair } from "../chart/linked_crosshair";
+import { Outline } from "../chart/outline";
+import { RealisedLayer } from "../chart/realised_layer";
 import { Push } from "../chart/shock_handle";
-import { showColumns, timesInView } from "../chart/viewport";
-import type { Bars } from "../frames/bars_and_ledger";
-import { type Placed, placeMarks } from "../frames/marks";
 import { startHeartbeat } from "../source/heartbeat";
-import type { Source, Visible } from "../source/settings";
+import type { Source } from "../source/settings";
+import { AxisSwitches } from "./axis_switches";
 import { LookBar } from "./colour_controls";
 import { Controls } from "./controls";
 import { Header } from "./header";
@@ -20,7 +21,16 @@ import { Help } from "./help";
 import { Banner } from "./kernel_banner";
 import { Legend } from "./legend";
 import { LevelTable } from "./level_table";
+import { watchAddress } from "./link";
+import { NearLine } from "./near_line";
+import { PaneNames } from "./pane_names";
+import { attachPrintSheet } from "./print_sheet";
 import { factsOf, Readout, sentenceOf } from "./readout";
+import { ReplayBar } from "./replay_bar";
+import { ScoreLine } from "./score_line";
+import { Sight } from "./sight";
+import { UndoButtons } from "./undo_buttons";
+import { WheelHint } from "./wheel_hint";
 
 /** Show a source inside `host` until the signal aborts. */
 export function mount(source: Source, host: HTMLElement, signal: AbortSignal): void {
@@ -39,77 +49,105 @@ class View {
     "aria-describedby": this.#hint.id,
   });
   readonly #wait = h("div", { class: "liq-wait" }, "Preparing the picture …");
-  readonly #labels = [
-    h("div", { class: "liq-label" }, "volume, coins"),
-    h("div", { class: "liq-label" }, "open interest, coins"),
-  ];
-  readonly #readout = new Readout(this.clock);
+  readonly #names = new PaneNames();
+  readonly #readout: Readout;
   readonly #controls: Controls;
   readonly #look: LookBar;
   readonly #legend = new Legend();
   readonly #header: Header;
+  readonly #sight: Sight;
   readonly #push: Push;
   readonly #outline: Outline;
   readonly #cursor: Cursor;
+  readonly #replay: ReplayBar;
+  readonly #followAddress: () => void;
   readonly #speech: Speech;
   readonly #table: LevelTable;
-  readonly #switch: HTMLElement;
+  readonly #undo: UndoButtons;
+  readonly #switches: AxisSwitches;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #chart: Chart | null = null;
-  #hover: Hover | null = null;
-  /** Size of the widget's letters, CSS pixels. */
+  hover: Hover | null = null;
+  /** The widget's font size, CSS pixels. */
   #letters = 12;
   #onScreen = true;
   #stale = false;
   #isFirst = true;
   #painted = 0;
-  #bubbles = true;
-  /** Where the marks stand, and of which bars. */
-  #placed: { placed: Placed; bars: Bars } | null = null;
+  /** How realised liquidations were last shown. */
+  #shown = "";
+  readonly #realised: RealisedLayer;
+  readonly #linked: LinkedCrosshair;
 
   constructor(
     private readonly source: Source,
     host: HTMLElement,
     private readonly signal: AbortSignal,
   ) {
-    this.#controls = new Controls(source, signal);
-    this.#look = new LookBar(source, signal);
+    this.#look = new LookBar(source, () => this.#chart?.brightest ?? 0, signal);
+    this.#undo = new UndoButtons(source, signal);
+    this.#controls = new Controls(source, this.#undo.element, this.#look.element, signal);
+    this.#realised = new RealisedLayer(source);
+    this.#linked = new LinkedCrosshair(source, (at) => this.#cursor.shown || this.#point(at, true), signal);
     const help = new Help(signal);
-    this.#push = new Push(source, this.#legend, signal);
-    this.#header = new Header(source, this.#legend, this, help, this.#push, signal);
-    this.#outline = new Outline(source, signal);
+    this.#readout = new Readout(this.clock, this.#plot, () => this.#chart, signal);
+    this.#push = new Push(source, (words) => this.#legend.showPush(words), signal);
+    this.#replay = new ReplayBar(source, this, signal);
+    this.#sight = new Sight(source, () => this.#chart, signal);
+    const tools = [this.#sight.element, this.#replay.button, this.#push.button];
     this.#speech = new Speech(signal);
+    const say = (words: string): unknown => this.#cursor.shown && this.#speech.say(words);
+    this.#outline = new Outline(source, this.#plot, say, signal);
+    this.#header = new Header(source, this.#legend, this, help, this.#outline, tools, signal);
     const keyed = (at: Hover | null): void => this.#keyed(at);
-    this.#cursor = new Cursor(source, this.#plot, this.#outline, keyed, () => help.open(), signal);
+    const acts = { help: () => help.open(), more: () => this.#readout.toggle(), replay: this.#replay };
+    this.#cursor = new Cursor(source, this.#plot, this.#outline, keyed, acts, signal);
     this.#table = new LevelTable(
       () => ({ field: source.field, column: this.#column, rows: this.#chart?.rowsInView ?? null }),
       this.clock,
       signal,
     );
-    this.#switch = clockSwitch(this.clock, () => this.#retime(), signal);
-    this.#controls.element.append(this.#look.element);
+    this.#switches = new AxisSwitches(source, this.clock, () => this.#retime(), signal);
     const over = [
       this.#readout.element,
+      this.#readout.tip,
       this.#legend.element,
-      ...this.#labels,
+      ...this.#names.elements,
       this.#outline.element,
       this.#push.element,
+      new WheelHint(this.#plot, signal).element,
     ];
-    const frame = h("div", { class: "liq-frame" }, this.#plot, ...over, this.#cursor.element, this.#switch, this.#wait);
-    const banner = new Banner(source, signal).element;
-    const parts = [this.#header.element, banner, frame, this.#controls.element, this.#table.element];
+    const last = [this.#cursor.element, ...this.#switches.elements, this.#look.bar.element, this.#wait];
+    const frame = h("div", { class: "liq-frame" }, this.#plot, ...over, ...last);
+    const parts = [
+      this.#header.element,
+      new Banner(source, signal).element,
+      frame,
+      this.#replay.element,
+      new ScoreLine(source, signal).element,
+      new NearLine(source, signal).element,
+      this.#controls.element,
+      this.#table.element,
+    ];
     this.#root = h("div", { class: "liq" }, ...parts, this.#speech.element, help.element, this.#hint);
     Object.assign(this.#root, { liqwidget: this });
     host.append(this.#root);
+    attachPrintSheet(this.#root, this, this.#outline, source, signal);
+    const told = (problem: string): void => {
+      this.#header.note = problem;
+      this.#header.showStatus();
+    };
+    this.#followAddress = watchAddress(source, (visible) => this.#sight.follow(visible), told, signal);
     signal.addEventListener("abort", () => this.#remove());
     this.#observe(frame);
-    this.#wheel();
+    takeHold(this.#plot, () => this.#chart, signal);
+    this.#plot.addEventListener("click", () => this.hover !== null && this.#replay.take(this.hover), { signal });
     source.on("picture", () => this.#picture(0), signal);
     source.on("tail", () => this.#picture(source.tailFrom), signal);
     source.on("settings", () => this.#settings(), signal);
     source.on("status", () => this.#status(), signal);
     source.on("marks", () => this.#marks(), signal);
-    source.on("visible", () => this.#follow(source.visible), signal);
+    source.on("near", () => this.#chart?.near.show(source.near.levels), signal);
     source.on("positions", () => this.#chart?.drawProfile(), signal);
     startHeartbeat(source, signal);
     watchTheme(() => this.#theme(), signal);
@@ -117,7 +155,7 @@ class View {
     this.#status();
   }
 
-  /** The heatmap's own bitmap, one pixel a pooled cell, for tests and export. */
+  /** The heatmap's bitmap, one pixel per pooled cell, for tests and export. */
   get bitmap(): HTMLCanvasElement | null {
     return this.#chart?.heatmap.bitmap.canvas ?? null;
   }
@@ -126,31 +164,21 @@ class View {
     return this.#chart;
   }
 
-  /** What is said of the data and of the marks over it. */
+  say(words: string): void {
+    this.#speech.say(words);
+  }
+
+  /** What is said of the numbers, and the legend. */
   get words(): string[] {
     return this.#header.words;
   }
 
-  /** Names of the lower panes, kept at their tops. */
+  /** Place everything that depends on the layout. */
   #placeLabels(): void {
-    let top = 0;
-    const panes = this.#chart?.api.panes() ?? [];
-    for (const [i, pane] of panes.entries()) {
-      const label = this.#labels[i - 1];
-      if (label) label.style.top = `${top + 3}px`;
-      top += pane.getHeight() + 1;
-    }
-    for (const [i, label] of this.#labels.entries()) label.hidden = i + 1 >= panes.length;
-    const bottom = this.source.settings.height - (panes[0]?.getHeight() ?? 0) + 5;
-    this.#legend.element.style.bottom = `${bottom}px`;
     if (this.#chart === null) return;
-    const { api, clear } = this.#chart;
-    this.#readout.fit(clear, api.paneSize(0).width, this.#letters);
-    const axis = api.timeScale().height();
-    const { style } = this.#switch;
-    style.width = `${api.priceScale("right").width()}px`;
-    style.height = `${axis}px`;
-    style.top = `${this.source.settings.height - axis}px`;
+    this.#names.place(this.#chart, this.#letters);
+    this.#readout.place();
+    this.#switches.place(this.#chart);
   }
 
   #observe(frame: HTMLElement): void {
@@ -158,11 +186,11 @@ class View {
       const { width, height } = this.#plot.getBoundingClientRect();
       if (width < 2 || height < 2) return; // not laid out, or scrolled out of JupyterLab's window
       if (this.#chart === null) this.#start();
-      else this.#chart.resize(width, height);
       this.#adapt();
+      this.#chart!.resize();
     });
     resize.observe(this.#plot);
-    resize.observe(this.#header.element); // which changes with the size of letters
+    resize.observe(this.#header.element); // its size changes with the font size
     this.#still.addEventListener("change", () => this.#adapt(), { signal: this.signal });
     const sight = new IntersectionObserver(([entry]) => {
       this.#onScreen = entry?.isIntersecting ?? true;
@@ -175,62 +203,40 @@ class View {
     });
   }
 
-  /** The page keeps the wheel until the chart has focus or Ctrl is held. */
-  #wheel(): void {
-    const { signal } = this;
-    this.#plot.addEventListener(
-      "pointerdown",
-      () => {
-        this.#plot.focus({ preventScroll: true });
-        this.#chart?.release();
-      },
-      { signal },
-    );
-    this.#plot.addEventListener("focus", () => this.#chart?.takeWheel(true), { signal });
-    this.#plot.addEventListener("blur", () => this.#chart?.takeWheel(false), { signal });
-    this.#plot.addEventListener(
-      "wheel",
-      (event) => {
-        const focused = this.#plot.matches(":focus");
-        if (focused || event.ctrlKey) this.#chart?.release();
-        this.#chart?.takeWheel(focused || event.ctrlKey);
-        if (event.ctrlKey && !focused)
-          requestAnimationFrame(() => this.#chart?.takeWheel(this.#plot.matches(":focus")));
-      },
-      { capture: true, passive: true, signal },
-    );
-  }
-
   #start(): void {
     const { source } = this;
-    const field = () => source.field;
     this.#chart = new Chart(
       this.#plot,
       {
         heatmap: () => {
-          const { palette, scale, threshold, swept, opacity } = source.settings;
-          return { field: field(), look: { palette, scale, threshold, swept }, opacity, ground: GROUND };
+          const { palette, scale, threshold, swept, opacity, layer, contrast } = source.settings;
+          const look = { palette, scale, threshold, swept, contrast };
+          const scaled = (perUsd: number): boolean => this.#sight.auto.adapt(perUsd);
+          return { field: source.field, layer, realised: this.#realised.cells, look, opacity, scaled, ground: GROUND };
         },
-        // A push begins at the last close.
-        profileColumn: () => (source.settings.shock === null ? this.#column : field()!.ledger.columns - 1),
-        placed: () => this.#placedMarks(),
+        // The what-if starts from the last close.
+        profileColumn: () => (source.settings.shock === null ? this.#column : source.field!.columns - 1),
+        placed: () => this.#realised.bubbles,
         positions: () => source.positions,
-        outlined: (scale) => this.#legend.showPositions(source.positions, scale),
-        profiled: (canvas, size, y) => this.#push.draw(canvas, size, y),
-        ranged: () => this.#point(this.#hover),
+        outlined: (scale) =>
+          this.#legend.showPositions(source.positions, scale, source.field?.bars.about.currency ?? ""),
+        profiled: (canvas, size, rows) => this.#push.draw(canvas, size, rows),
+        ranged: () => this.#point(this.hover),
         painted: (changed) => this.#afterPaint(changed),
         hovered: (hover, byHand) => {
-          // The last hand wins; what the chart does by itself moves no cursor.
+          // The pointer takes over from the keyboard only if the user moved it, not if the chart moved under it.
           if (this.#cursor.shown && !byHand) return;
           this.#cursor.hide();
           this.#point(hover);
+          if (byHand || hover === null) this.#linked.tell(hover);
         },
         scrolled: () => this.#scrolled(),
         logo: source.saved !== true,
         clock: this.clock,
       },
-      COLOURS[this.theme],
+      this.#colours,
     );
+    this.#chart.axis.use(source.settings.priceAxis);
     this.#picture(0);
     this.#outline.attach(this.#chart);
     this.#cursor.attach(this.#chart);
@@ -239,28 +245,40 @@ class View {
   #picture(from: number): void {
     const { field } = this.source;
     if (field === null || this.#chart === null) return;
-    const { bars } = field;
-    const { about } = bars;
+    const { about } = field.bars;
     this.#wait.hidden = true;
-    // Another window of a history keeps the times in view, unless it was cut for others.
-    const visible = this.#isFirst ? this.source.visible : (about.view ?? this.#view());
-    if (this.#chart.show(bars, from)) this.#follow(visible);
+    const visible = this.#sight.wanted(this.#isFirst);
+    if (this.#chart.show(field.bars, from)) this.#sight.follow(visible);
+    if (this.#isFirst) {
+      this.#followAddress();
+      this.#undo.start(this.#root);
+    }
     this.#isFirst = false;
     this.#header.showTitle();
-    this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap of ${about.symbol}, ${about.candles} candles`);
+    const candles = this.source.settings.asOf === null ? about.candles : field.columns;
+    const name = about.symbol ? ` of ${about.symbol}` : "";
+    this.#plot.setAttribute("aria-label", `Estimated liquidation heatmap${name}, ${candles} candles`);
+    this.#chart.near.show(this.source.near.levels);
     this.#marks();
     this.#outline.follow();
+    this.#sight.update();
     this.#settings();
   }
 
   #settings(): void {
-    const { height, bubbles } = this.source.settings;
+    const { height, bubbles, layer, priceAxis } = this.source.settings;
     this.#plot.style.height = `${height}px`;
     this.#theme();
+    this.#chart?.axis.use(priceAxis);
     this.#controls.update();
-    if (bubbles !== this.#bubbles) this.#marks();
-    this.#bubbles = bubbles;
-    this.#invalidate();
+    const { field } = this.source;
+    const replayed = field !== null && this.#chart !== null && field.bars !== this.#chart.bars;
+    if (replayed) this.#chart!.replay(field.bars); // which redraws the heat
+    this.#replay.update();
+    const shown = `${layer} ${bubbles}`;
+    if (shown !== this.#shown) this.#marks();
+    this.#shown = shown;
+    if (!replayed && !this.#sight.auto.busy) this.#invalidate();
   }
 
   #status(): void {
@@ -276,29 +294,40 @@ class View {
     return theme === "auto" ? hostTheme(this.#root.parentElement ?? this.#root) : theme;
   }
 
+  /** Realised liquidations lie where the candles are. */
+  get #colours(): Colours {
+    const colours = COLOURS[this.theme];
+    return this.source.settings.layer === "estimate" ? colours : withPaleCandles(colours);
+  }
+
   #theme(): void {
     const name = this.theme;
-    if (this.#root.dataset.theme === name) return;
-    this.#root.dataset.theme = name;
-    this.#chart?.recolour(COLOURS[name]);
+    const { layer } = this.source.settings;
+    const { dataset } = this.#root;
+    if (dataset.theme === name && dataset.layer === layer) return;
+    dataset.theme = name;
+    dataset.layer = layer;
+    this.#chart?.recolour(this.#colours);
   }
 
   /** Column whose levels are shown beside the chart. */
   get #column(): number {
-    return Math.min(this.#hover?.column ?? Infinity, (this.source.field?.ledger.columns ?? 0) - 1);
+    return Math.min(this.hover?.column ?? Infinity, (this.source.field?.columns ?? 0) - 1);
   }
 
-  /** A pointer or the cursor is over a cell, or over none. */
-  #point(hover: Hover | null): void {
-    this.#hover = hover;
+  /** The pointer or cursor, or that of a linked view, is over a cell; null: over none. */
+  #point(hover: Hover | null, byLink = false): void {
+    if (byLink) this.#chart?.point(hover);
+    this.hover = hover;
     this.#showReadout();
     this.#chart?.drawProfile();
     this.#table.update();
   }
 
-  /** The keys have moved the cursor: what a pointer would show is said as well. */
+  /** The user has moved the cursor by keyboard: show its cell and announce it to screen readers. */
   #keyed(at: Hover | null): void {
     this.#point(at);
+    this.#linked.tell(at);
     const { field } = this.source;
     const facts = at?.price == null || field === null ? null : factsOf(field, at.column, at.price, this.clock);
     this.#speech.say(facts === null ? "" : sentenceOf(facts));
@@ -306,18 +335,21 @@ class View {
 
   #retime(): void {
     this.#chart?.retime();
+    this.#replay.update();
+    this.#header.showBadge();
     this.#showReadout();
     this.#table.update();
   }
 
-  /** Follow the size of the page's letters and the wish for stillness. */
+  /** Adopt the page's font size and the user's preference for reduced motion. */
   #adapt(): void {
     this.#letters = Number.parseFloat(getComputedStyle(this.#root).fontSize);
-    this.#root.classList.toggle("liq-narrow", this.#plot.clientWidth < 60 * this.#letters);
+    this.#root.classList.toggle("liq-narrow", this.#root.clientWidth < 60 * this.#letters);
+    this.#look.bar.update();
     this.#chart?.adapt((this.#letters * 11) / 12, this.#still.matches);
   }
 
-  /** Ask for one repaint in the coming frame; out of sight, remember that one is due. */
+  /** Request a repaint; off screen, postpone it until the view is visible. */
   #invalidate(): void {
     this.#stale = !this.#onScreen;
     if (this.#onScreen) this.#chart?.redraw();
@@ -327,57 +359,37 @@ class View {
     this.#outline.place();
     this.#cursor.place();
     this.#placeLabels();
+    this.#sight.painted();
     this.#table.update();
     if (!changed) return;
     this.#look.update();
-    this.#header.showBadges();
+    this.#outline.sum();
+    this.#header.showBadge();
     this.#root.dataset.rev = String(++this.#painted);
     this.#showReadout();
   }
 
   #showReadout(): void {
-    const near = this.#hover && this.#chart?.realisedNear(this.#hover);
-    const band = this.source.settings.shock === null ? this.#chart?.profile.band : null; // else of another candle
-    this.#readout.update(this.source.field, this.#hover, near ?? null, band);
+    const near = this.hover && (this.#realised.at(this.hover) ?? this.#chart?.realisedNear(this.hover));
+    const band = this.source.settings.shock === null ? this.#chart?.profile.band : null; // not of this candle
+    this.#readout.update(this.source.field, this.hover, near ?? null, band);
   }
 
-  /** The marks to draw, put into the present columns; null where none are there or wanted. */
-  #placedMarks(): Placed | null {
-    const { marks, field, settings } = this.source;
-    if (marks === null || field === null || !settings.bubbles) return null;
-    if (this.#placed?.placed.marks !== marks || this.#placed.bars !== field.bars) {
-      this.#placed = { placed: placeMarks(marks, field.bars), bars: field.bars };
-    }
-    return this.#placed.placed;
-  }
-
-  /** Realised liquidations have come, or are switched on or off. */
+  /** Realised liquidations have changed, or how they are shown. */
   #marks(): void {
     const { marks, field, settings } = this.source;
-    this.#legend.showMarks(settings.bubbles ? marks : null, field?.bars.about.simulated === true);
+    const { bubbles, layer } = settings;
+    this.#legend.showMarks(bubbles && layer === "estimate" ? marks : null, field?.bars.about ?? null);
+    this.#legend.showLayer(layer, marks, field?.bars.about ?? null);
     this.#look.updateMarks();
     this.#chart?.drawBubbles();
-    this.#header.showBadges();
+    this.#header.showBadge();
     this.#showReadout();
   }
 
   #scrolled(): void {
     this.#cursor.follow();
-    this.source.show(this.#view());
-  }
-
-  #view(): Visible | null {
-    return this.#chart && timesInView(this.#chart);
-  }
-
-  #follow(visible: Visible | null): void {
-    const { field } = this.source;
-    if (field === null || this.#chart === null) return;
-    if (visible === null) this.#chart.fitCandles();
-    else {
-      const { time } = field.bars;
-      showColumns(this.#chart, field, columnBefore(time, visible.time_from), columnBefore(time, visible.time_to));
-    }
+    this.#sight.report();
   }
 
   #remove(): void {

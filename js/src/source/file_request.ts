@@ -1,21 +1,21 @@
-/** Asking Python for a file: one at a time, and not for ever. */
+/** Requests a file from Python: one at a time, with a timeout. */
 
 export const PATIENCE_MS = 30_000;
 export const NO_ANSWER = "the kernel is busy or gone; CSV works without it";
 
 export class Asking {
-  /** Of the question that is open. */
+  /** Id of the pending request; "" if there is none. */
   #id = "";
   #end: (data: Uint8Array | string) => void = () => undefined;
 
-  /** @param signal - when nobody wants an answer any more */
+  /** @param signal - aborts when the widget goes away */
   constructor(private readonly signal: AbortSignal) {}
 
-  /** Send a question with an id of its own; resolves to the bytes that answer it, or rejects with words. */
+  /** Send a request with a unique id; resolves to the bytes of its reply, or rejects with a message for the user. */
   ask(send: (id: string) => void): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      if (this.#id !== "") throw new Error("another table is on its way");
-      this.#id = Math.random().toString(36).slice(2); // other pages on this kernel hear the answers too
+      if (this.#id !== "") throw new Error("another table is being made; try again when it is done");
+      this.#id = Math.random().toString(36).slice(2); // other pages on this kernel receive the replies too
       this.#end = (data) => {
         clearTimeout(timer);
         this.#id = "";
@@ -28,7 +28,7 @@ export class Asking {
     });
   }
 
-  /** Take in an answer; one to another question, or that comes too late, is nobody's. */
+  /** Process a reply; replies to other requests, or after the timeout, are ignored. */
   answer({ id, problem }: Record<string, unknown>, data: DataView | undefined): void {
     if (id !== this.#id || id === "") return;
     this.#end(data ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : String(problem));

@@ -1,9 +1,9 @@
-/** Each view says that it is there, so that a live feed ends when nobody looks, and hears whether Python is. */
+/** Heartbeats of open views: a live feed stops once no view sends any, and replies show that Python is alive. */
 
 import { ASK_MS } from "./kernel";
 import type { Source } from "./settings";
 
-/** Say so at once and when it is due, in hidden tabs as often as the browser lets timers run; and say when it is over. */
+/** Send a heartbeat now and whenever one is due (hidden tabs: as timers allow), and a goodbye on abort. */
 export function startHeartbeat(source: Pick<Source, "here" | "gone">, signal: AbortSignal): void {
   const view = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 12)}`;
   const timer = setInterval(() => source.here(view), ASK_MS);

@@ -1,17 +1,21 @@
-/** The Jupyter model as a Source. The only file that spells trait names. */
+/** The Jupyter model as a Source. The only file that contains trait names. */
 
-import { type Bars, barsOf, type Ledger, ledgerOf, spliceBars, spliceLedger } from "../frames/bars_and_ledger";
+import { type Bars, barsOf, spliceBars } from "../frames/bars_and_ledger";
 import type { Marks } from "../frames/marks";
 import { Overlay } from "../frames/overlays";
-import type { Positions } from "../frames/positions";
-import { decodeFrame, WireError } from "../frames/wire";
-import { Field } from "../model/field";
+import { type Positions, positionsIn } from "../frames/positions";
+import { decodeFrame } from "../frames/wire";
+import { CandleField } from "../model/candle_field";
+import type { Field } from "../model/field";
 import { Asking, NO_ANSWER } from "./file_request";
-import { isOver, type KernelState, KernelWatch } from "./kernel";
+import { type KernelState, KernelWatch } from "./kernel";
+import { type Near, NOTHING_NEAR, readNear } from "./near";
+import { readPicture } from "./picture";
+import { readScore, type Score } from "./score";
 import type { SourceEvent, Status, TableName, Visible } from "./settings";
 import { type Live, readSettings, type Selection, type Settings, type Source } from "./settings";
 
-/** What anywidget hands over; its own types would bring in the whole front end. */
+/** The model that anywidget passes in; anywidget's own types would pull in the whole Jupyter front end. */
 export interface AnyModel {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
@@ -19,54 +23,59 @@ export interface AnyModel {
   send(content: unknown): void;
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
-  /** In Jupyter's pages it knows the kernel. */
+  /** In Jupyter's pages it has the kernel. */
   readonly widget_manager?: unknown;
 }
 
 const TRAITS: Record<keyof Settings, string> = {
   leverageMix: "leverage_mix",
   decayRate: "decay_rate",
+  decayAuto: "decay_auto",
   binSize: "bin_size",
+  binAuto: "bin_auto",
+  autoBin: "_auto_bin",
+  turnover: "turnover",
   palette: "palette",
   scale: "scale",
+  contrast: "contrast",
+  priceAxis: "price_axis",
   threshold: "threshold",
   opacity: "opacity",
   swept: "swept",
+  layer: "layer",
   bubbles: "bubbles",
   shock: "shock",
+  asOf: "as_of",
   theme: "theme",
   height: "height",
 };
 const TRAILING_MS = 100;
-/** Above this the page would run out of memory; Python keeps to half of it. */
-const MAX_CELLS = 16_000_000;
-
-const sameGrid = (a: Ledger, b: Ledger): boolean =>
-  a.binSize === b.binSize && a.first === b.first && a.rows === b.rows && a.leverage.join() === b.leverage.join();
-
 const STATES: readonly unknown[] = ["live", "delayed", "disconnected", "stopped"];
+
+type Frames = Partial<Record<"bars" | "model" | "ledger", DataView>>;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 export class JupyterSource implements Source {
   field: Field | null = null;
-  pendingBin: number | null = null;
-  /** What the bars trait was decoded to, live candles included. */
+  /** The decoded bars trait, including live candles. */
   #bars: Bars | null = null;
   #problem = "";
-  #wantedBin: number | null = null;
   #decoding = 0;
-  /** The trait values that were decoded last. */
-  #read: { bars: DataView | null; ledger: DataView | null } = { bars: null, ledger: null };
+  /** The trait values decoded last. */
+  #read: Frames = {};
+  /** Positions in the current bins, cached until either changes, so that views can compare by identity. */
+  #positions: { of: Positions; grid: unknown; shown: Positions } | null = null;
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** What was written last: another value comes from elsewhere. */
+  /** The values written last; any other value was set elsewhere. */
   #written = new Map<string, unknown>();
   readonly #overlay: Overlay;
   readonly #watch: KernelWatch;
   readonly #asking: Asking;
   #last: unknown = null;
   #heard: number | null = null;
+  #asOf: number | null = null;
   readonly #listeners = new Map<SourceEvent, Set<() => void>>();
 
   constructor(
@@ -80,21 +89,26 @@ export class JupyterSource implements Source {
     });
     this.#watch = new KernelWatch(
       () => this.model.widget_manager,
-      () => this.#kernelChanged(),
+      () => this.#emit("kernel"),
       signal,
     );
     this.#asking = new Asking(signal);
     this.#last = this.live.last;
     this.#listen("change:_live", () => this.#listenToFeed(), signal);
+    for (const trait of ["near", "_near_rules"]) {
+      this.#listen(`change:${trait}`, () => queueMicrotask(() => this.#emit("near")), signal);
+    }
+    this.#listen("change:score", () => this.#emit("score"), signal);
     this.#listen("change:_events", () => this.#overlay.takeMarks(this.model.get("_events")), signal);
     this.#listen("change:_positions", () => this.#overlay.takePositions(this.model.get("_positions")), signal);
     this.#overlay.takeMarks(this.model.get("_events"));
     this.#overlay.takePositions(this.model.get("_positions"));
-    // Both may change with one message, one event after the other: they are read once both are in place.
-    for (const frame of ["_bars", "_ledger"]) {
+    // One message may change several of them, one event each: read them once all have been set.
+    for (const frame of ["_bars", "_model", "_ledger"]) {
       this.#listen(`change:${frame}`, () => queueMicrotask(() => void this.#load()), signal);
     }
-    this.#listen("change:_status", () => this.#settleBin(), signal);
+    this.#listen("change:_status", () => this.#emit("status"), signal);
+    this.#listen("change:_presets", () => this.#emit("settings"), signal);
     this.#listen("change:selection", () => this.#emit("selection"), signal);
     this.#listen("change:visible", () => this.#seen(), signal);
     for (const trait of Object.values(TRAITS)) this.#listen(`change:${trait}`, () => this.#tune(), signal);
@@ -133,15 +147,22 @@ export class JupyterSource implements Source {
 
   get binSizes(): number[] {
     const value = this.model.get("_bin_sizes");
-    return Array.isArray(value) ? value.filter((size): size is number => typeof size === "number" && size > 0) : [];
+    const sizes = Array.isArray(value) ? value.filter((size): size is number => size > 0) : [];
+    return sizes.length > 0 ? sizes : (this.field?.binSizes ?? []);
   }
 
   get marks(): Marks | null {
-    return this.#overlay.marks;
+    return this.#overlay.marksUntil(this.settings.asOf);
   }
 
   get positions(): Positions | null {
-    return this.#overlay.positions;
+    const of = this.settings.asOf === null ? this.#overlay.positions : null; // they are of one time
+    const grid = this.field?.grid;
+    if (of === null || grid === undefined) return of;
+    if (this.#positions?.of !== of || this.#positions.grid !== grid) {
+      this.#positions = { of, grid, shown: positionsIn(of, grid) };
+    }
+    return this.#positions.shown;
   }
 
   get live(): Live {
@@ -156,6 +177,20 @@ export class JupyterSource implements Source {
       everyMs: Math.max(finite(facts.every_ms) ?? 0, 1),
       heard: this.#heard,
     };
+  }
+
+  get linked(): string {
+    const name = this.model.get("linked");
+    return typeof name === "string" ? name : "";
+  }
+
+  get near(): Near {
+    if (this.settings.asOf !== null) return NOTHING_NEAR; // they are of the last close
+    return readNear(this.model.get("near"), this.model.get("_near_rules"));
+  }
+
+  get score(): Score {
+    return readScore(this.model.get("score"));
   }
 
   get kernel(): KernelState {
@@ -178,10 +213,8 @@ export class JupyterSource implements Source {
   }
 
   set(changes: Partial<Settings>): void {
-    const { binSize, ...others } = changes;
-    for (const [name, value] of Object.entries(others)) this.model.set(TRAITS[name as keyof Settings], value);
-    if (Object.keys(others).length > 0) this.model.save_changes();
-    if (binSize !== undefined) this.#askBin(binSize);
+    for (const [name, value] of Object.entries(changes)) this.model.set(TRAITS[name as keyof Settings], value);
+    this.model.save_changes();
   }
 
   select(selection: Selection | null): void {
@@ -218,7 +251,7 @@ export class JupyterSource implements Source {
     this.#emit("visible");
   }
 
-  /** Small JSON that only the kernel reads: written once the hand has rested. */
+  /** Set a small trait that only the kernel reads, once input is idle. */
   #trailing(name: string, value: unknown): void {
     clearTimeout(this.#timers.get(name));
     this.#timers.set(
@@ -232,86 +265,55 @@ export class JupyterSource implements Source {
   }
 
   #tune(): void {
-    const { leverageMix, decayRate } = this.settings;
-    this.field?.tune(leverageMix, decayRate);
-    if (this.pendingBin !== null && this.settings.binSize !== this.pendingBin) this.#settleBin();
+    const { asOf } = this.settings;
+    this.field?.tune(this.settings);
     this.#emit("settings");
+    if (asOf !== this.#asOf) for (const what of ["marks", "positions", "near"] as const) this.#emit(what);
+    this.#asOf = asOf;
   }
 
-  /** The kernel computes bins: one request on its way, the newest wish waits for the answer. */
-  #askBin(binSize: number): void {
-    if (this.pendingBin !== null) {
-      this.#wantedBin = binSize;
-      return;
-    }
-    if (binSize === this.field?.ledger.binSize) return;
-    this.pendingBin = binSize;
-    this.#watch.doubt();
-    this.model.set(TRAITS.binSize, binSize);
-    this.model.save_changes();
-    this.#emit("status");
-  }
-
-  #settleBin(): void {
-    // A refused size comes back as the old one, with or without a new message.
-    const refused = this.status.state === "error" || this.settings.binSize !== this.pendingBin;
-    if (this.pendingBin !== null && (refused || this.field?.ledger.binSize === this.pendingBin)) {
-      const next = this.#wantedBin;
-      this.pendingBin = null;
-      this.#wantedBin = null;
-      if (next !== null && next !== this.field?.ledger.binSize) this.#askBin(next);
-    }
-    this.#emit("status");
-  }
-
-  /** Decode what the traits hold and is new; bars and ledger count once they belong together. */
+  /** Decode frame traits that have changed; a picture is adopted once its frames belong together. */
   async #load(): Promise<void> {
-    const [barsData, ledgerData] = [this.model.get("_bars"), this.model.get("_ledger")];
-    if (!(barsData instanceof DataView) || !(ledgerData instanceof DataView) || ledgerData.byteLength === 0) return;
-    if (barsData === this.#read.bars && ledgerData === this.#read.ledger) return;
+    const frames: Frames = {};
+    for (const name of ["bars", "model", "ledger"] as const) {
+      const value = this.model.get(`_${name}`);
+      if (value instanceof DataView && value.byteLength > 0) frames[name] = value;
+    }
+    const { bars, model, ledger } = this.#read;
+    if (frames.bars === undefined || (frames.model ?? frames.ledger) === undefined) return;
+    if (frames.bars === bars && frames.model === model && frames.ledger === ledger) return;
     const turn = ++this.#decoding;
-    const keep = barsData === this.#read.bars ? this.#bars : null;
-    this.#read = { bars: barsData, ledger: ledgerData };
+    const known = frames.bars === bars ? this.#bars : null;
+    this.#read = frames;
     try {
-      const [ledger, bars] = await Promise.all([
-        decodeFrame(ledgerData).then(ledgerOf),
-        keep ?? decodeFrame(barsData).then(barsOf),
-      ]);
-      if (turn !== this.#decoding) return;
-      this.#bars = bars;
-      this.#adopt(bars, ledger);
+      const field = await readPicture(frames, this.settings, known);
+      if (turn !== this.#decoding || field === null) return;
+      this.#adopt(field);
     } catch (error) {
       if (turn !== this.#decoding) return;
-      this.#read = { bars: null, ledger: null };
+      this.#read = {};
       this.#fail(`This picture could not be read; the last good one stays. ${(error as Error).message}`);
     }
   }
 
-  #adopt(bars: Bars, ledger: Ledger): void {
-    if (ledger.barsRevision !== bars.revision) return; // the other half is on its way
-    if (ledger.columns !== bars.time.length) {
-      throw new WireError(`ledger: wanted ${bars.time.length} columns as in bars; found ${ledger.columns}`);
-    }
-    if (ledger.columns * ledger.rows > MAX_CELLS) {
-      throw new WireError(`ledger: wanted at most ${MAX_CELLS} cells; found ${ledger.columns} x ${ledger.rows}`);
-    }
-    const { leverageMix, decayRate } = this.settings;
-    const revision = this.field?.revision ?? 0;
-    // Live candles may have come and gone while this module was loading: Python knows.
+  #adopt(field: Field): void {
+    // Live candles sent while this module was loading were lost: request a resync.
     const first = this.field === null;
-    this.field = new Field(bars, ledger, leverageMix, decayRate);
-    this.field.revision = revision + 1;
+    field.revision += this.field?.revision ?? 0;
+    field.tune(this.settings); // the settings may have changed during decoding
+    this.#bars = field.allBars;
+    this.field = field;
     if (first) this.#resync();
     this.#problem = "";
     this.#emit("picture");
-    this.#settleBin();
+    this.#emit("status");
   }
 
-  /** Say what is here; Python sends what is another now. */
+  /** Report the revisions present here; Python sends whatever is newer. */
   #resync(): void {
     void this.#overlay.settled.then(() => {
-      if (this.field === null) return; // it asks once it is there
-      this.#say({ type: "resync", revision: this.field.ledger.revision, events: this.marks?.revision ?? 0 });
+      if (this.field === null) return; // resyncs once there is a picture
+      this.#say({ type: "resync", revision: this.field.picture, events: this.#overlay.marks?.revision ?? 0 });
     });
   }
 
@@ -319,7 +321,7 @@ export class JupyterSource implements Source {
     try {
       this.model.send(content);
     } catch {
-      // A kernel that died has no one to tell; the pill says that nothing comes.
+      // The kernel has died; the status pill shows that no updates arrive.
     }
   }
 
@@ -327,7 +329,7 @@ export class JupyterSource implements Source {
     if (isRecord(content) && content.type === "alive") this.#watch.answered();
     if (!isRecord(content) || !Array.isArray(buffers)) return;
     const data = buffers[0] as DataView | undefined;
-    // Tails change each other's result: they are taken in one after the other.
+    // Each tail builds on the one before, so they are processed in order.
     if (content.type === "tail") this.#tails = this.#tails.then(() => this.#append(data));
     else if (content.type === "events") this.#overlay.addMarks(data);
     else if (content.type === "file") this.#asking.answer(content, data);
@@ -335,23 +337,12 @@ export class JupyterSource implements Source {
     this.#hear();
   }
 
-  /** A feed that says the same again has not brought anything. */
+  /** Note an update of the feed's status; only a new `last` counts as new data. */
   #listenToFeed(): void {
     const { last } = this.live;
     if (last !== this.#last) this.#hear();
     this.#last = last;
     this.#emit("live");
-  }
-
-  /** Nobody answers a bin size any more: the slider goes back to the picture's. */
-  #kernelChanged(): void {
-    if (isOver(this.kernel) && this.pendingBin !== null && this.field !== null) {
-      this.pendingBin = null;
-      this.#wantedBin = null;
-      this.model.set(TRAITS.binSize, this.field.ledger.binSize);
-      this.#emit("status");
-    }
-    this.#emit("kernel");
   }
 
   #hear(): void {
@@ -370,13 +361,12 @@ export class JupyterSource implements Source {
       const { field } = this;
       const from = frame.meta.from as number;
       if (field === null) return;
-      const tail = ledgerOf(frame);
-      if (frame.meta.base !== field.ledger.revision || from > field.ledger.columns || !sameGrid(field.ledger, tail)) {
+      if (!(field instanceof CandleField) || frame.meta.base !== field.picture || from > field.allBars.time.length) {
         this.#resync();
         return;
       }
-      const bars = spliceBars(field.bars, barsOf(frame), from);
-      field.splice(bars, spliceLedger(field.ledger, tail, from), from);
+      const bars = spliceBars(field.allBars, barsOf(frame), from);
+      field.splice(bars, from, frame.meta.revision as number);
       this.#bars = bars;
       this.tailFrom = from;
       this.#emit("tail");

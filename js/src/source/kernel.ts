@@ -1,23 +1,23 @@
-/** Whether the kernel behind a picture answers, and what that means in words. */
+/** Detects whether the kernel behind a picture responds, and describes its state to the user. */
 
-/** Views look so often whether there is something to ask. */
+/** Interval at which views check whether a ping is due. */
 export const ASK_MS = 4_000;
-/** Where the page's own Jupyter tells of a kernel's end, a question is a sign of life and no more: each costs it work. */
+/** Interval of pings if Jupyter reports the end of a kernel: pings are then keep-alives only, and cost it work. */
 const REST_MS = 20_000;
-/** An answer that takes longer is missing. */
+/** A reply that takes longer counts as missing. */
 const PATIENCE_MS = 3_500;
 
-/** How the page's own Jupyter says the kernel is; "unknown" where there is none to ask. */
+/** The kernel's state according to the page's Jupyter; "unknown" on pages without Jupyter. */
 export type Host = "idle" | "busy" | "restarting" | "disconnected" | "dead" | "unknown";
 
-export type KernelState = "answers" | "busy" | "silent" | "restarting" | "lost" | "disconnected" | "ended";
+export type KernelState = "answers" | "busy" | "silent" | "restarting" | "saved" | "lost" | "disconnected" | "ended";
 
-/** States that no waiting mends: the view has to be made anew. */
+/** States that do not recover by themselves: the view has to be recreated. */
 export const isOver = (state: KernelState): boolean => state === "lost" || state === "ended";
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
-/** Read what a widget manager knows of its kernel; managers of other hosts may be anything. */
+/** Read the kernel's state from a widget manager, which in other hosts may be anything. */
 export function hostOf(manager: unknown): Host {
   if (!isRecord(manager) || !("kernel" in manager)) return "unknown";
   const { kernel } = manager;
@@ -30,33 +30,40 @@ export function hostOf(manager: unknown): Host {
   return status === "busy" ? "busy" : status === "idle" ? "idle" : "unknown";
 }
 
-/** Make a state of what the host says and of how long an answer has been missing, ms; null: none is. */
-export function kernelState(host: Host, missing: number | null): KernelState {
+/**
+ * Combine the host's state with how long a reply has been missing, ms (null: none is missing).
+ *
+ * @param known - whether a kernel has ever replied: if not, the view is one that a saved notebook brought along
+ */
+export function kernelState(host: Host, missing: number | null, known = true): KernelState {
   if (host === "dead") return "ended";
   if (host === "restarting" || host === "disconnected") return host;
   if (missing === null || missing < PATIENCE_MS) return "answers";
-  return host === "busy" ? "busy" : host === "idle" ? "lost" : "silent";
+  if (host === "idle") return known ? "lost" : "saved";
+  return host === "busy" ? "busy" : "silent";
 }
 
-const STAYS = "The last picture stays, an estimate of then; leverage mix and decay rate go on working.";
+const STAYS = "The last picture stays but is not updated; leverage mix, decay rate and bin size still work.";
 
 /**
- * What a reader is told; "" while all is well.
+ * The message for the user; "" while the kernel responds.
  *
- * @param again - how this page makes a view anew
+ * @param again - how to recreate a view on this page
  */
 export function kernelWords(state: KernelState, again: string): string {
   switch (state) {
     case "answers":
       return "";
     case "busy":
-      return "The kernel is busy with something else: bin size, candles and files wait for it.";
+      return "The kernel is busy: new candles and Parquet files have to wait.";
     case "silent":
       return `Python does not answer: it is busy, or has ended. ${STAYS} If this does not pass, ${again}.`;
     case "restarting":
-      return `The kernel is starting anew. ${STAYS}`;
+      return `The kernel is restarting. ${STAYS}`;
+    case "saved":
+      return `As saved: everything here works without a kernel. To connect it to Python, ${again.replace(/ again$/, "")}.`;
     case "lost":
-      return `The kernel does not answer for this view: it was started anew, or it hangs. ${STAYS} To bring it back, ${again}.`;
+      return `The kernel does not answer for this view: it was restarted, or it hangs. ${STAYS} To bring it back, ${again}.`;
     case "disconnected":
       return `No connection to the kernel; trying again. ${STAYS}`;
     case "ended":
@@ -64,7 +71,7 @@ export function kernelWords(state: KernelState, again: string): string {
   }
 }
 
-/** What is told of changes: a Lumino signal. */
+/** A Lumino signal. */
 interface Signal {
   connect(slot: () => void): void;
   disconnect(slot: () => void): void;
@@ -73,21 +80,22 @@ interface Signal {
 const isSignal = (value: unknown): value is Signal =>
   isRecord(value) && typeof value.connect === "function" && typeof value.disconnect === "function";
 
-/** Keeps account of questions and answers. */
+/** Tracks pings and replies. */
 export class KernelWatch {
   state: KernelState = "answers";
   #missingSince: number | null = null;
+  #known = false;
   #asked = 0;
-  /** When each view asked last. */
+  /** When each view last sent a ping. */
   readonly #views = new Map<string, number>();
-  /** Something has happened to the kernel since it answered. */
+  /** The kernel may have changed since its last reply. */
   #doubt = true;
   #kernel: unknown;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param manager - the widget manager, asked at every look
-   * @param changed - called when the state is another one
+   * @param manager - returns the widget manager; called at every check
+   * @param changed - called when the state changes
    */
   constructor(
     private readonly manager: () => unknown,
@@ -97,7 +105,7 @@ export class KernelWatch {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** Tell whether a view that wants to ask should. */
+  /** Whether a view should send a ping now. */
   isDue(view: string, now = Date.now()): boolean {
     this.#listen();
     this.#look(now);
@@ -109,12 +117,12 @@ export class KernelWatch {
     return true;
   }
 
-  /** Something waits for an answer: ask as soon as there is an occasion. */
+  /** Send a ping at the next check. */
   doubt(): void {
     this.#doubt = true;
   }
 
-  /** Hear of the kernel's changes, whichever it is now. */
+  /** Subscribe to status changes of the current kernel. */
   #listen(): void {
     const manager = this.manager();
     const kernel = isRecord(manager) ? manager.kernel : null;
@@ -133,27 +141,28 @@ export class KernelWatch {
     this.signal.addEventListener("abort", () => changes.disconnect(heard));
   }
 
-  /** A question goes out. */
+  /** A ping has been sent. */
   asked(now = Date.now()): void {
-    // A page that slept has not waited.
+    // Time during which the page was suspended does not count as waiting.
     if (this.#missingSince === null || now - this.#asked > 2 * ASK_MS) this.#missingSince = now;
     this.#asked = now;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (Date.now() - now < 2 * PATIENCE_MS) this.#look(); // else it slept, and asks again
+      if (Date.now() - now < 2 * PATIENCE_MS) this.#look(); // otherwise the page was suspended and pings again
     }, PATIENCE_MS);
     this.#look(now);
   }
 
   answered(): void {
     this.#missingSince = null;
+    this.#known = true;
     this.#doubt = false;
     this.#look();
   }
 
   #look(now = Date.now()): void {
     const missing = this.#missingSince === null ? null : now - this.#missingSince;
-    const state = kernelState(hostOf(this.manager()), missing);
+    const state = kernelState(hostOf(this.manager()), missing, this.#known);
     if (state === this.state) return;
     this.state = state;
     this.changed();

@@ -1,38 +1,62 @@
-/** What the user can change, as both sides see it, and what a view needs of the place it came from. */
+/** The settings that Python and the browser share, and the interface of a view's data source. */
 
-import { PALETTES, type PaletteName, SCALES, type ScaleName } from "../base/colour";
+import { type ContrastName, PALETTES, type PaletteName, SCALES, type ScaleName } from "../base/colour";
+import type { PriceAxisName } from "../base/row_map";
 import type { Marks } from "../frames/marks";
+import type { Turnover } from "../frames/model";
 import type { Positions } from "../frames/positions";
+import { MAX_TIME } from "../frames/wire";
 import type { Field } from "../model/field";
+import { LAYERS, type Layer } from "../model/realised_cells";
 import type { KernelState } from "./kernel";
+import type { Near } from "./near";
+import type { Score } from "./score";
 
 export interface Settings {
   /** Tier -> weight, any scale; only the shares count. */
   leverageMix: Record<string, number>;
   /** Per hour, continuous. */
   decayRate: number;
-  /** USD. */
+  /** The decay rate follows the one implied by open interest. */
+  decayAuto: boolean;
+  /** USD, in use. */
   binSize: number;
+  /** The view chooses the bin size. */
+  binAuto: boolean;
+  /** The size that a view chose, USD; in use while `binAuto` is set. */
+  autoBin: number | null;
+  /** Share of volume that opens positions, or "auto"; null: the value the picture was made with. */
+  turnover: Turnover | null;
   palette: PaletteName;
   scale: ScaleName;
-  /** Handles of the colour bar, shares of the brightest cell. */
+  contrast: ContrastName;
+  priceAxis: PriceAxisName;
+  /** Handles of the colour bar, shares of the brightest cell (of those that `contrast` names). */
   threshold: [number, number];
   opacity: number;
-  /** Mark rows where a candle swept what stood there. */
+  /** Mark rows in which a candle swept standing levels. */
   swept: boolean;
-  /** Draw realised liquidations. */
+  /** What the heat shows. */
+  layer: Layer;
+  /** Draw realised liquidations as bubbles over the estimate. */
   bubbles: boolean;
-  /** A push of the price that is asked about, a signed fraction of the last close; null: none is. */
+  /** Price shock of the what-if, a signed fraction of the last close; null: off. */
   shock: number | null;
+  /** Time of a replay, ms since 1970 UTC: nothing later is shown; null: now. */
+  asOf: number | null;
   theme: "auto" | "light" | "dark";
   /** Height of the chart in CSS pixels. */
   height: number;
 }
 
+/** Settings with the bin size that is in use. */
+export const inUse = (settings: Settings): Settings =>
+  settings.binAuto && settings.autoBin !== null ? { ...settings, binSize: settings.autoBin } : settings;
+
 /**
- * Settings as they are used, whatever is written where they come from.
+ * Validated settings; invalid values are replaced by defaults.
  *
- * @param read - the value of a setting, which may be anything
+ * @param read - returns the raw value of a setting, which may be anything
  */
 export function readSettings(read: (name: keyof Settings) => unknown): Settings {
   const finite = <T>(name: keyof Settings, otherwise: T): number | T => {
@@ -42,21 +66,31 @@ export function readSettings(read: (name: keyof Settings) => unknown): Settings 
   const threshold = read("threshold") as [number, number] | undefined;
   const palette = read("palette") as Settings["palette"];
   const scale = read("scale") as Settings["scale"];
+  const layer = read("layer") as Layer;
   const theme = read("theme");
-  return {
+  const turnover = read("turnover");
+  return inUse({
     leverageMix: (read("leverageMix") ?? {}) as Record<string, number>,
     decayRate: Math.max(finite("decayRate", 0), 0),
+    decayAuto: read("decayAuto") === true,
     binSize: finite("binSize", 0),
+    binAuto: read("binAuto") === true,
+    autoBin: finite("autoBin", null),
+    turnover: turnover === "auto" || (typeof turnover === "number" && turnover > 0 && turnover <= 1) ? turnover : null,
     palette: PALETTES.includes(palette) ? palette : "plasma",
     scale: SCALES.includes(scale) ? scale : "linear",
+    contrast: read("contrast") === "whole" ? "whole" : "view",
+    priceAxis: read("priceAxis") === "log" ? "log" : "linear",
     threshold: Array.isArray(threshold) && threshold.length === 2 ? [threshold[0], threshold[1]] : [0, 1],
     opacity: Math.min(Math.max(finite("opacity", 1), 0), 1),
     swept: read("swept") === true,
+    layer: LAYERS.includes(layer) ? layer : "estimate",
     bubbles: read("bubbles") !== false,
     shock: finite("shock", null),
+    asOf: Math.abs(finite("asOf", null) ?? Infinity) <= MAX_TIME ? finite("asOf", null) : null,
     theme: theme === "light" || theme === "dark" ? theme : "auto",
     height: Math.min(Math.max(finite("height", 560), 200), 4000),
-  };
+  });
 }
 
 export interface Status {
@@ -72,25 +106,34 @@ export interface Selection {
   price_high: number;
 }
 
-/** The times in view, ms since 1970 UTC. */
+/** Names of ranges up to the last candle. */
+export type Range = "24h" | "3d" | "1w" | "1m";
+
+/** What is in view. */
 export interface Visible {
+  /** ms since 1970 UTC. */
   time_from: number;
   time_to: number;
+  /** USD; absent while the price axis is automatic. */
+  price_low?: number;
+  price_high?: number;
+  /** The range that the view follows as candles are added. */
+  range?: Range;
 }
 
-export type TableName = "grid" | "levels" | "clusters" | "selection";
+export type TableName = "grid" | "levels" | "clusters" | "selection" | "cells";
 
-/** How the live feed is, as Python says it; "off": there is none. */
+/** Status of the live feed, reported by Python; "off": there is no feed. */
 export interface Live {
   state: "off" | "live" | "delayed" | "disconnected" | "stopped";
-  /** When that began, ms since 1970 UTC by the kernel's clock. */
+  /** When that state began, ms since 1970 UTC by the kernel's clock. */
   since: number | null;
-  /** When the last update came, likewise. */
+  /** When the last update arrived, by the same clock. */
   last: number | null;
   message: string;
-  /** How often updates are expected, ms. */
+  /** Expected interval of updates, ms. */
   everyMs: number;
-  /** When this page saw the last update come, by its own clock; null where it saw none. */
+  /** When the last update reached this page, by the page's clock; null if none did. */
   heard: number | null;
 }
 
@@ -103,12 +146,14 @@ export type SourceEvent =
   | "marks"
   | "positions"
   | "live"
+  | "near"
+  | "score"
   | "kernel"
   | "visible";
 
-/** Where a view gets its picture from and puts its settings: a Jupyter model, or anything else. */
+/** Supplies a view's picture and stores its settings: a Jupyter model or a saved page. */
 export interface Source {
-  /** The picture, or null until the first one is there. */
+  /** The picture; null until there is one. */
   readonly field: Field | null;
   readonly settings: Settings;
   /** First column that the last "tail" event changed. */
@@ -116,28 +161,32 @@ export interface Source {
   readonly status: Status;
   readonly selection: Selection | null;
   readonly presets: Record<string, Record<string, number>>;
-  /** Bin sizes on offer, USD, ascending. */
+  /** Available bin sizes, USD, ascending. */
   readonly binSizes: number[];
-  /** Bin size asked for and not answered yet. */
-  readonly pendingBin: number | null;
-  /** Realised liquidations, or null where there are none. */
+  /** Realised liquidations; null if there are none. */
   readonly marks: Marks | null;
-  /** True positions, or null where there are none. */
+  /** True positions; null if there are none. */
   readonly positions: Positions | null;
   readonly live: Live;
-  /** Whether the kernel answers. */
+  /** Clusters near the last price that Python watches for. */
+  readonly near: Near;
+  /** How the estimate compares with realised liquidations; of a saved page, when it was saved. */
+  readonly score: Score;
+  /** Name shared by the heatmaps whose crosshairs are linked; "": not linked. */
+  readonly linked: string;
+  /** Whether the kernel responds. */
   readonly kernel: KernelState;
-  /** The picture is a saved one: nobody computes finer bins or sends candles. */
+  /** Whether this is a saved page, without a kernel. */
   readonly saved?: boolean;
   set(changes: Partial<Settings>): void;
   select(selection: Selection | null): void;
-  /** Times to show; null: all of them. Views follow it when it is set elsewhere. */
+  /** What to show; null: all. Views follow changes made elsewhere. */
   readonly visible: Visible | null;
-  /** Say what a view shows; null: all there is. */
+  /** Report what a view shows; null: all. */
   show(visible: Visible | null): void;
-  /** Say that a view is there, or has gone. */
-  /** Have Python make a table as a Parquet file; rejects with words. Not there where no kernel is. */
+  /** Ask Python for a table as a Parquet file; rejects with a message for the user. Absent without a kernel. */
   ask?(what: TableName, visible: Visible): Promise<Uint8Array>;
+  /** Report that a view is open, or has been closed. */
   here(view: string): void;
   gone(view: string): void;
   on(event: SourceEvent, callback: () => void, signal: AbortSignal): void;

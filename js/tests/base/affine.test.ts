@@ -11,7 +11,7 @@ describe("affine maps", () => {
     expect(map).toEqual({ origin: 50, unit: 5 });
     expect([apply(map, 10), apply(map, 20), apply(map, 12.5)]).toEqual([100, 150, 112.5]);
   });
-  test("fall where the second point is lower, as prices do", () => {
+  test("decrease if the second point is lower, as for prices", () => {
     expect(apply(affineThrough(0, 300, 30, 0), 10)).toBe(200);
   });
   test("invert undoes apply", () => {
@@ -33,7 +33,7 @@ describe("the visible strip", () => {
     });
   });
   test("keeps whole bitmap pixels at both borders", () => {
-    // Pixels are 10 wide from -25 on: the one over the left border starts at -5, the last begins at 95.
+    // Pixels are 10 wide and start at -25: the one across the left border starts at -5, the last one at 95.
     expect(visibleStrip({ origin: -25, unit: 10 }, 50, 100)).toEqual({
       source: 2,
       sourceSize: 11,
@@ -62,7 +62,7 @@ describe("the visible strip", () => {
           const map = { origin, unit: size };
           const strip = visibleStrip(map, count, width);
           const seen: number[] = [];
-          const slack = 1e-6; // a border that only rounding moves onto the screen may count or not
+          const slack = 1e-6; // rounding may decide whether a pixel at the border counts
           for (let i = 0; i < count; i++) if (apply(map, i + 1) > slack && apply(map, i) < width - slack) seen.push(i);
           if (strip === null) {
             expect(seen).toEqual([]);

@@ -15,7 +15,7 @@ describe("a clock", () => {
   beforeAll(() => setZone("Asia/Kolkata"));
   afterAll(() => setZone(before));
 
-  test("tells UTC unless it is told otherwise, wherever it hangs", () => {
+  test("shows UTC by default, in any time zone", () => {
     expect(new Clock().stamp(NOON)).toBe("2026-02-05 12:00 UTC");
     expect(new Clock().tick(NOON, false)).toBeNull();
   });
@@ -31,19 +31,19 @@ describe("a clock", () => {
     expect(local().stamp(NOON)).toBe(stamp);
   });
 
-  test("knows summer from winter", () => {
+  test("accounts for daylight saving time", () => {
     setZone("Europe/Berlin");
     expect(local().stamp(Date.UTC(2026, 6, 1))).toBe("2026-07-01 02:00 UTC+2");
   });
 
-  test("has the axis name days where they begin here, and the hour where another day begins", () => {
+  test("labels days at local midnight, and shows the hour at UTC midnight", () => {
     setZone("Europe/Berlin");
     expect(local().tick(DAY, true)).toBe("02-05 01:00");
     expect(local().tick(DAY - 3_600_000, false)).toBe("02-05");
     expect(local().tick(NOON, false)).toBe("13:00");
   });
 
-  test("is asked for the pill's times, too", () => {
+  test("formats the pill's times, too", () => {
     setZone("Asia/Kolkata");
     const live = { state: "stopped", since: NOON, last: null, message: "", everyMs: 1000, heard: null } as const;
     expect(pillOf(live, NOON, local()).text).toBe("stopped since 17:30 UTC+5:30");

@@ -31,10 +31,11 @@ describe("palettes", () => {
     viridis: ["2a0a45", "fde725"],
     cividis: ["00204c", "fee838"],
     inferno: ["0c0826", "fcffa4"],
+    greys: ["1b1a22", "e9e8ee"],
   };
   const hex = (rgb: Uint8Array): string => Buffer.from(rgb).toString("hex");
 
-  test.each(PALETTES)("%s runs from its first to its last anchor, ever brighter", (name) => {
+  test.each([...PALETTES, "greys"] as const)("%s runs from its first to its last anchor, ever brighter", (name) => {
     const colours = paletteOf(name);
     expect(colours.length).toBe(255 * 3);
     expect([hex(colours.subarray(0, 3)), hex(colours.subarray(-3))]).toEqual(ends[name]);
@@ -45,15 +46,18 @@ describe("palettes", () => {
     for (let i = 16; i < 255; i++) expect(light[i]!, `${name} ${i}`).toBeGreaterThan(light[i - 16]!);
   });
 
-  test.each(PALETTES)("%s as pixels: step 0 is clear, the others are opaque and the same colours", (name) => {
-    const colours = paletteOf(name);
-    const bytes = new Uint8Array(pixelsOf(name).buffer);
-    expect(bytes.length).toBe(STEPS * 4);
-    expect([...bytes.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
-    for (let s = 1; s < STEPS; s++) {
-      expect([...bytes.subarray(4 * s, 4 * s + 4)]).toEqual([...colours.subarray(3 * s - 3, 3 * s), 255]);
-    }
-  });
+  test.each([...PALETTES, "greys"] as const)(
+    "%s as pixels: step 0 is clear, the others are opaque and the same colours",
+    (name) => {
+      const colours = paletteOf(name);
+      const bytes = new Uint8Array(pixelsOf(name).buffer);
+      expect(bytes.length).toBe(STEPS * 4);
+      expect([...bytes.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
+      for (let s = 1; s < STEPS; s++) {
+        expect([...bytes.subarray(4 * s, 4 * s + 4)]).toEqual([...colours.subarray(3 * s - 3, 3 * s), 255]);
+      }
+    },
+  );
 });
 
 describe("the span of a threshold", () => {
@@ -91,7 +95,7 @@ describe("scales", () => {
   });
 
   test("positionOf and valueAt are each other's inverse", () => {
-    const wide = anySpan.filter(({ low, high }) => high > low * 1.01); // narrower ones lose digits to cancellation
+    const wide = anySpan.filter(({ low, high }) => high > low * 1.01); // narrower spans lose digits to cancellation
     fc.assert(
       fc.property(wide, anyScale, fc.double({ min: 0.001, max: 1, noNaN: true }), (span, scale, position) => {
         expect(positionOf(valueAt(position, span, scale), span, scale)).toBeCloseTo(position, 8);
@@ -101,7 +105,7 @@ describe("scales", () => {
     );
   });
 
-  test("clamp what lies outside", () => {
+  test("clamp values outside the span", () => {
     for (const scale of SCALES) {
       expect(positionOf(0, { low: 1, high: 10 }, scale)).toBe(0);
       expect(positionOf(1e9, { low: 1, high: 10 }, scale)).toBe(1);
@@ -173,12 +177,12 @@ describe("steps", () => {
     );
   });
 
-  test("the table counts an edge that is such a smallest value", () => {
+  test("the table counts an edge that equals this smallest value", () => {
     const table = stepTable(stepEdges({ low: 1, high: 1000 }, "log")); // 1 is 0x3f800000
     expect([table[0x3f7f], table[0x3f80]]).toEqual([0, 1]);
   });
 
-  test("step and position agree: nothing below the low end, the last step from the high end on", () => {
+  test("step and position agree: step 0 below the low end, the last step at and above the high end", () => {
     for (const scale of SCALES) {
       const edges = stepEdges({ low: 10, high: 1000 }, scale);
       const table = stepTable(edges);

@@ -1,39 +1,35 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decimalsOf, duration, halfLife, percent, price, usd, utc } from "../../src/base/units";
+import { coins, decimalsOf, duration, halfLife, percent, price, usd, utc } from "../../src/base/units";
+import { words } from "../golden";
 
-test.each([
-  [0, "$0"],
-  [-0, "$0"],
-  [0.00001234, "$1.2e-5"],
-  [0.01, "$0.01"],
-  [0.5, "$0.50"],
-  [9.994, "$9.99"],
-  [9.996, "$10.0"],
-  [99.94, "$99.9"],
-  [99.96, "$100"],
-  [999.4, "$999"],
-  [999.6, "$1.00k"],
-  [830_000, "$830k"],
-  [999_499, "$999k"],
-  [999_600, "$1.00M"],
-  [1_240_000, "$1.24M"],
-  [12_340_000, "$12.3M"],
-  [5.5e9, "$5.50B"],
-  [7e12, "$7.00T"],
-  [-1_240_000, "−$1.24M"],
-  [-0.5, "−$0.50"],
-])("usd(%d) is %s", (value, words) => expect(usd(value)).toBe(words));
+test.each(words.usd)("usd(%d) is %s", (value, text) => expect(usd(value)).toBe(text));
 
 test("usd keeps three figures", () => {
   fc.assert(
     fc.property(fc.double({ min: 1, max: 9.99e14, noNaN: true }), (value) => {
-      const [, figures, unit] = /^\$([\d.]+)([kMBT]?)$/.exec(usd(value))!;
-      const scale = { "": 1, k: 1e3, M: 1e6, B: 1e9, T: 1e12 }[unit!]!;
+      const [, figures, unit] = /^\$([\d.]+)([KMBT]?)$/.exec(usd(value))!;
+      const scale = { "": 1, K: 1e3, M: 1e6, B: 1e9, T: 1e12 }[unit!]!;
       expect(Math.abs((Number(figures) * scale) / value - 1)).toBeLessThan(0.00502);
     }),
   );
 });
+
+test.each([
+  [0, "0"],
+  [0.001234, "0.00123"],
+  [0.5, "0.5"],
+  [1, "1"],
+  [950, "950"],
+  [999.994, "999.99"],
+  [999.999, "1K"],
+  [12_345, "12.35K"],
+  [98_350, "98.35K"],
+  [999_994, "999.99K"],
+  [999_999, "1M"],
+  [1.2e9, "1.2B"],
+  [4e12, "4T"],
+])("coins(%d) is %s", (value, text) => expect(coins(value)).toBe(text));
 
 test.each([
   [0.00001234, 8, "0.00001234"],
@@ -95,15 +91,20 @@ test.each([
   [9.96, "10 h"],
   [18, "18 h"],
   [47, "47 h"],
-  [48, "2.0 days"],
-  [57.6, "2.4 days"],
-  [240, "10 days"],
+  [48, "2 d"],
+  [57.6, "2.4 d"],
+  [240, "10 d"],
 ])("duration(%d) is %s", (hours, words) => expect(duration(hours)).toBe(words));
 
 test.each([
   [0, "nothing closes by itself"],
   [Math.LN2 / 24, "half closes within 24 h"],
   [Math.LN2 / 36, "half closes within 36 h"],
-  [Math.LN2 * 2, "half closes within 30 min"],
-  [Math.LN2 / 72, "half closes within 3.0 days"],
+  [Math.LN2 * 2, "half closes within 0.5 h"],
+  [Math.LN2 / 72, "half closes within 3 d"],
 ])("halfLife(%d) is %s", (rate, words) => expect(halfLife(rate)).toBe(words));
+
+test("a currency other than USD is named", () => {
+  expect(usd(1.24e9, "BTC")).toBe("1.24B BTC");
+  expect(usd(-950, "EUR")).toBe("-950 EUR");
+});

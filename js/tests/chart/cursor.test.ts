@@ -1,17 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Clock } from "../../src/base/clock";
+import { edgeOf, rowOf } from "../../src/base/grid";
+import type { Chart } from "../../src/chart/chart";
 import { type Place, placeAfter, placeAt } from "../../src/chart/cursor";
-import { scaled, wayTo } from "../../src/chart/viewport";
-import { edgesOf } from "../../src/export/files";
-import { barsOf, edgeOf, ledgerOf, rowOf } from "../../src/frames/bars_and_ledger";
+import { scaled, timesInView, wayTo } from "../../src/chart/viewport";
+import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
 import { decodeFrame } from "../../src/frames/wire";
+import { cellsOf } from "../../src/model/cells";
 import { clustersOf } from "../../src/model/clusters";
-import { Field } from "../../src/model/field";
+import { LedgerField } from "../../src/model/ledger_field";
 import { factsOf, sentenceOf } from "../../src/panels/readout";
 import { bytesOf } from "../golden";
 
-const field = new Field(
+const field = new LedgerField(
   barsOf(await decodeFrame(bytesOf("bars"))),
   ledgerOf(await decodeFrame(bytesOf("ledger"))),
   { 3: 40, 10: 30, 25: 20, 100: 10 },
@@ -40,14 +42,14 @@ describe("the cell cursor", () => {
     expect(placeAfter(cell(5, 12), key, far, field)).toEqual(cell(column, row));
   });
 
-  test("c leads to the close, and other keys nowhere", () => {
+  test("c moves to the close, and other keys do nothing", () => {
     expect(rowAt(placeAfter(cell(7, 3), "c", false, field))).toBe(rowOf(ledger, bars.close[7]!));
     for (const key of ["Tab", "Enter", "d", "x", "toString", "constructor"]) {
       expect(placeAfter(cell(7, 3), key, false, field)).toBeNull();
     }
   });
 
-  test("stays on the grid, in the middle of a row, whatever is pressed", () => {
+  test("stays on the grid, in the middle of a row, for any keys", () => {
     const keys = [
       "ArrowLeft",
       "ArrowRight",
@@ -74,23 +76,23 @@ describe("the cell cursor", () => {
     );
   });
 
-  test("a and b lead to the peak of the next cluster above and below", () => {
+  test("a and b move to the peak of the next cluster above and below", () => {
     fc.assert(
       fc.property(anyCell, fc.constantFrom(1, -1), ({ column, row }, step) => {
-        const clusters = clustersOf(field.column(column), edgesOf(ledger), bars.close[column]!, 99);
-        const peaks = clusters.map(({ peak }) => peak).sort((a, b) => a - b);
+        const clusters = clustersOf(cellsOf(field, column), bars.close[column]!, 99);
+        const peaks = clusters.map(({ peak }) => rowOf(ledger, peak)).sort((a, b) => a - b);
         const next = step > 0 ? peaks.find((peak) => peak > row) : peaks.findLast((peak) => peak < row);
         expect(rowAt(placeAfter(cell(column, row), step > 0 ? "a" : "b", false, field))).toBe(next ?? row);
       }),
     );
   });
 
-  test("finds its cell again by its price where the bins are others", () => {
+  test("keeps its price when the bins change", () => {
     expect(placeAt(field, 99, bars.close[3]!)).toEqual(cell(ledger.columns - 1, rowOf(ledger, bars.close[3]!)));
     expect(rowAt(placeAt(field, -5, 0))).toBe(0);
   });
 
-  test("is put into one sentence", () => {
+  test("is described in one sentence", () => {
     const values = field.column(5);
     const row = values.findIndex((value) => value > 0);
     const facts = factsOf(field, 5, edgeOf(ledger, row + 0.5), new Clock())!;
@@ -98,7 +100,7 @@ describe("the cell cursor", () => {
       `${facts.time}, ${facts.bin.replace("–", "to")}, estimate ${facts.estimate} ${facts.side}, ${facts.distance} from the close`,
     );
     expect(facts.time).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/);
-    expect(sentenceOf({ ...facts, estimate: "$0" })).toContain(", nothing stands here, ");
+    expect(sentenceOf({ ...facts, sums: [] })).toContain(", nothing is estimated here, ");
   });
 });
 
@@ -107,7 +109,7 @@ const range = fc
   .map(([from, size]) => ({ from, to: from + size }));
 
 describe("the lens", () => {
-  test("goes no further than needed, and then holds the cell", () => {
+  test("moves no further than needed to show the cell", () => {
     fc.assert(
       fc.property(range, fc.double({ min: -3e4, max: 3e4, noNaN: true }), (view, at) => {
         const half = Math.min(0.5, (view.to - view.from) / 4);
@@ -120,10 +122,20 @@ describe("the lens", () => {
     );
   });
 
-  test("zooms around a point that stays where it is, within limits", () => {
+  test("zooms around a fixed point, within limits", () => {
     expect(scaled({ from: 0, to: 100 }, 0.5, 20, 8, 1000)).toEqual({ from: 10, to: 60 });
     expect(scaled({ from: 0, to: 100 }, 0.01, 50, 8, 1000)).toEqual({ from: 46, to: 54 });
     expect(scaled({ from: 0, to: 100 }, 20, 0, 8, 1000)).toEqual({ from: 0, to: 1000 });
     expect(scaled({ from: 0, to: 100 }, 0.5, 900, 8, 1000)).toEqual({ from: 50, to: 100 });
   });
+});
+
+test("times in view continue after the last column in whole columns, which may hold several candles", () => {
+  const of = (width: number) => {
+    const api = { timeScale: () => ({ getVisibleLogicalRange: () => ({ from: 0, to: 19 }) }) };
+    const bars = { time: [0, 1, 2, 3].map((t) => t * width * 60_000), about: { intervalMs: 60_000, width } };
+    return timesInView({ fitted: false, columnsInView: [0, 3], api, bars } as unknown as Chart);
+  };
+  expect(of(1)).toEqual({ time_from: 0, time_to: 19 * 60_000 });
+  expect(of(4)).toEqual({ time_from: 0, time_to: 19 * 4 * 60_000 });
 });

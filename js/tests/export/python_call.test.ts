@@ -2,21 +2,22 @@ import { describe, expect, test } from "vitest";
 import { literal, pythonOf } from "../../src/export/python_call";
 import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
 import { decodeFrame } from "../../src/frames/wire";
-import { Field } from "../../src/model/field";
+import { LedgerField } from "../../src/model/ledger_field";
 import { readSettings, type Settings } from "../../src/source/settings";
 import { bytesOf } from "../golden";
 
 const MIX = { 3: 40, 10: 30, 25: 20, 100: 10 };
-const golden = async (about: object = {}, settings: Record<string, unknown> = {}): Promise<Field> => {
+const golden = async (about: object = {}, settings: Record<string, unknown> = {}): Promise<LedgerField> => {
   const bars = barsOf(await decodeFrame(bytesOf("bars")));
   bars.about = { ...bars.about, ...about };
-  return new Field(bars, { ...ledgerOf(await decodeFrame(bytesOf("ledger"))), settings }, MIX, 0.03);
+  return new LedgerField(bars, { ...ledgerOf(await decodeFrame(bytesOf("ledger"))), settings }, MIX, 0.03);
 };
 const USUAL: Settings = {
   ...readSettings(() => undefined),
   leverageMix: MIX,
   binSize: 2.5,
   decayRate: Math.LN2 / 24,
+  decayAuto: true,
   threshold: [0, 0.5],
 };
 
@@ -42,7 +43,19 @@ describe("a Python literal", () => {
 });
 
 describe("a view as Python", () => {
-  test("has the mix and the bin size, and else what is not usual", async () => {
+  test("of a history creates a HistoryHeatmap without the arguments of the history", async () => {
+    const field = await golden({ part: true }, { maintenance_rate: 0.01, turnover: 0.2, span: 0.1, fee_rate: 0.001 });
+    expect(pythonOf(field, { ...USUAL, opacity: 0.5 }, null, null)).toContain(`
+# history: what lw.history returned
+hm = lw.HistoryHeatmap(
+    history,
+    leverage_mix={3: 40, 10: 30, 25: 20, 100: 10},
+    opacity=0.5,
+)
+`);
+  });
+
+  test("has the mix, the bin size, and all other settings that are not defaults", async () => {
     expect(
       pythonOf(await golden(), USUAL, null, null),
     ).toBe(`# Estimated liquidation levels: an estimate, not a forecast.
@@ -58,12 +71,31 @@ hm
 `);
   });
 
-  test("names everything that is another", async () => {
+  test("names every setting that differs", async () => {
     const rules = { maintenance_rate: 0.01, fee_rate: 0, turnover: 0.5, span: 0.25, evil: "x" };
-    const look = { palette: "viridis", swept: true, bubbles: false, threshold: [0.1, 0.6], height: 400 } as const;
-    const settings = { ...USUAL, ...look, threshold: [0.1, 0.6] as [number, number], decayRate: 0 };
+    const look = {
+      palette: "viridis",
+      swept: true,
+      layer: "both",
+      bubbles: false,
+      threshold: [0.1, 0.6],
+      height: 400,
+    } as const;
+    const settings = {
+      ...USUAL,
+      ...look,
+      threshold: [0.1, 0.6] as [number, number],
+      decayRate: 0,
+      decayAuto: false,
+      asOf: 60_000,
+    };
     const selection = { time_from: 1, time_to: 2, price_low: 3.5, price_high: 4 };
-    const text = pythonOf(await golden({}, rules), settings, selection, { time_from: 5, time_to: 6 });
+    const text = pythonOf(await golden({}, rules), settings, selection, {
+      time_from: 60_000,
+      time_to: 120_000,
+      price_low: 1,
+      price_high: 2.5,
+    });
     expect(text.split("\n").slice(5)).toEqual([
       "    market,",
       "    leverage_mix={3: 40, 10: 30, 25: 20, 100: 10},",
@@ -74,20 +106,23 @@ hm
       '    palette="viridis",',
       "    threshold=(0.1, 0.6),",
       "    swept=True,",
+      '    layer="both",',
       "    bubbles=False,",
       "    height=400,",
+      '    visible={"time": ("1970-01-01 00:01:00", "1970-01-01 00:02:00"), "price": (1, 2.5)},',
       ")",
+      'hm.as_of = "1970-01-01 00:01:00"',
       'hm.selection = {"time_from": 1, "time_to": 2, "price_low": 3.5, "price_high": 4}',
-      'hm.visible = {"time_from": 5, "time_to": 6}',
       "hm",
       "",
     ]);
   });
 
-  test("leaves out the decay rate that open interest implies", async () => {
+  test("leaves out the decay rate while it is automatic, and writes a number that the user chose", async () => {
     const field = await golden({ autoDecayRate: 0.07 });
-    expect(pythonOf(field, { ...USUAL, decayRate: 0.07 }, null, null)).not.toContain("decay_rate");
-    expect(pythonOf(field, USUAL, null, null)).toContain("decay_rate");
+    const auto = { ...USUAL, decayRate: 0.07 };
+    expect(pythonOf(field, auto, null, null)).not.toContain("decay_rate");
+    expect(pythonOf(field, { ...auto, decayAuto: false }, null, null)).toContain("decay_rate=0.07");
   });
 
   test.each([
@@ -106,7 +141,7 @@ hm
     expect(pythonOf(field, USUAL, null, null).split("\n")[3]).toBe(line);
   });
 
-  test("is a fixed number of lines, whatever a page has for settings and symbol", async () => {
+  test("has a fixed number of lines for any settings and symbol", async () => {
     const evil = '1}); import os\n"); #\u2028';
     const settings = readSettings(() => [evil, evil]);
     const field = await golden({ symbol: evil, exchange: evil, origin: "fetch", interval: evil }, { span: evil });
@@ -117,5 +152,15 @@ hm
     expect(outside).not.toContain("import os");
     expect(text.match(/\n/g)!.length).toBe(outside.match(/\n/g)!.length);
     expect(outside.split("\n").every((line) => !line.includes("os"))).toBe(true);
+  });
+
+  test("names a range, and leaves out an automatic bin size", async () => {
+    const text = pythonOf(await golden(), { ...USUAL, binAuto: true }, null, {
+      time_from: 1,
+      time_to: 2,
+      range: "3d",
+    });
+    expect(text).toContain('    visible="3d",\n)');
+    expect(text).not.toContain("bin_size");
   });
 });

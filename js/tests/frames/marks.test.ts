@@ -1,13 +1,12 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { barsOf } from "../../src/frames/bars_and_ledger";
-import { joinMarks, lastAtMost, type Marks, marksOf, placeMarks, realisedNear } from "../../src/frames/marks";
+import { joinMarks, type Marks, marksOf, marksUntil, placeMarks, realisedNear } from "../../src/frames/marks";
 import { decodeFrame } from "../../src/frames/wire";
 import { bytesOf } from "../golden";
 
 const HOUR = 3_600_000;
 
-/** Marks of [first hour, hours, side, price, usd], all of them one liquidation each. */
+/** Marks from [first hour, hours, side, price, usd], of one liquidation each. */
 function marks(...rows: [number, number, number, number, number][]): Marks {
   const column = (i: number) => rows.map((row) => row[i]!);
   return {
@@ -48,7 +47,7 @@ describe("golden marks", () => {
     expect([...both.count].reduce((a, b) => a + b, 0)).toBe(9);
   });
 
-  test("stand in the golden candles", async () => {
+  test("are placed in the golden candles", async () => {
     const first = marksOf(await decodeFrame(bytesOf("events")));
     const golden = barsOf(await decodeFrame(bytesOf("bars")));
     const placed = placeMarks(first, golden);
@@ -63,17 +62,8 @@ describe("golden marks", () => {
   });
 });
 
-test("the last at most a value is found as by looking at each", () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 50 })), fc.integer({ min: -5, max: 55 }), (values, value) => {
-      values.sort((a, b) => a - b);
-      expect(lastAtMost(values, value)).toBe(values.filter((v) => v <= value).length - 1);
-    }),
-  );
-});
-
 describe("places", () => {
-  test("a known price stays, an unknown one is the low of longs and the high of shorts", () => {
+  test("a known price is kept; without a price, longs are at the low and shorts at the high", () => {
     const placed = placeMarks(
       marks([0, 1, 0, 100.5, 1], [1, 1, 0, Number.NaN, 1], [1, 2, 0, Number.NaN, 1], [0, 3, 1, Number.NaN, 1]),
       bars(0, 1, 2, 3),
@@ -83,14 +73,14 @@ describe("places", () => {
     expect([...placed.to]).toEqual([0, 1, 2, 2]);
   });
 
-  test("a sum that begins before the candles or where some are missing covers those there are", () => {
+  test("a sum over times without candles covers the candles that exist", () => {
     const placed = placeMarks(marks([0, 6, 0, Number.NaN, 1], [3, 3, 1, Number.NaN, 1]), bars(1, 2, 5, 6));
     expect([...placed.from]).toEqual([0, 1]);
     expect([...placed.to]).toEqual([2, 2]);
     expect([...placed.price]).toEqual([88, 112]);
   });
 
-  test("what ends before the first candle is not drawn", () => {
+  test("marks that end before the first candle are not drawn", () => {
     expect([...placeMarks(marks([0, 1, 0, 100, 1], [5, 1, 0, 100, 2]), bars(3, 4, 5)).order]).toEqual([1]);
     expect([...placeMarks(marks([0, 1, 0, 100, 1]), bars()).order]).toEqual([]);
   });
@@ -101,13 +91,13 @@ describe("places", () => {
   });
 });
 
-describe("what is realised near", () => {
+describe("liquidations near a point", () => {
   const placed = placeMarks(
     marks([0, 1, 0, 100, 5], [1, 1, 0, 100, 50], [1, 1, 1, 101, 7], [2, 1, 0, 100, 20], [1, 2, 1, Number.NaN, 3]),
     bars(0, 1, 2),
   );
 
-  test("sums by side what is near, of the columns asked for", () => {
+  test("are summed by side over the given columns", () => {
     expect(realisedNear(placed, 1, 0, () => true)).toEqual({
       long: { usd: 50, count: 1 },
       short: { usd: 10, count: 2 },
@@ -120,8 +110,20 @@ describe("what is realised near", () => {
     });
   });
 
-  test("is nothing where nothing is near", () => {
+  test("are none where none are near", () => {
     expect(realisedNear(placed, 1, 1, () => false)).toBeNull();
     expect(realisedNear(placed, 7, 1, () => true)).toBeNull();
+  });
+});
+
+describe("marks of a replay", () => {
+  const all = marks([1, 1, 0, 95, 100], [2, 1, 1, 104, 50], [2, 3, 0, Number.NaN, 400], [4, 1, 1, 103, 7]);
+
+  test("are those that were complete by then, with their own totals", () => {
+    const cut = marksUntil(all, 3 * HOUR);
+    expect([...cut.notional]).toEqual([100, 50]);
+    expect(cut).toMatchObject({ most: 100, unknown: 0, placed: 2, longUsd: 100, shortUsd: 50, outside: 0 });
+    expect(marksUntil(all, 5 * HOUR)).toMatchObject({ most: 400, unknown: 1, placed: 4, longUsd: 500, shortUsd: 57 });
+    expect(marksUntil(all, HOUR)).toMatchObject({ most: 0, unknown: 0, placed: 0, longUsd: 0, shortUsd: 0 });
   });
 });

@@ -21,7 +21,7 @@ function overlay() {
   return { made, told };
 }
 
-test("frames are taken in one after the other, in the order they came", async () => {
+test("frames are processed one at a time, in order of arrival", async () => {
   const { made, told } = overlay();
   made.takeMarks(bytesOf("events"));
   made.addMarks(bytesOf("events_tail"));
@@ -35,7 +35,7 @@ test("frames are taken in one after the other, in the order they came", async ()
   expect([made.marks, made.positions]).toEqual([null, null]);
 });
 
-test("live marks that do not belong to those here are asked for anew", async () => {
+test("marks are requested again if live ones do not continue them", async () => {
   const { made, told } = overlay();
   made.addMarks(bytesOf("events_tail"));
   made.takeMarks(bytesOf("events"));
@@ -46,7 +46,7 @@ test("live marks that do not belong to those here are asked for anew", async () 
   expect(made.marks?.placed).toBe(9);
 });
 
-test("what cannot be read is told, the last good ones stay, and a good frame ends it", async () => {
+test("a bad frame is reported and keeps the last marks; a good frame clears the error", async () => {
   const { made, told } = overlay();
   made.takeMarks(bytesOf("events"));
   made.takeMarks(bytesOf("bad/events_side"));
@@ -65,7 +65,7 @@ test("what cannot be read is told, the last good ones stay, and a good frame end
   expect(made.problem).toBe("");
 });
 
-test("areas are as USD, down to the smallest that is drawn", () => {
+test("areas are proportional to USD, down to the smallest drawn mark", () => {
   const area = (usd: number): number => radiusOf(usd, 4e6, 20) ** 2;
   expect(area(4e6)).toBe(400);
   expect(area(1e6) / area(4e6)).toBeCloseTo(0.25, 12);
@@ -84,20 +84,23 @@ test("many large marks together make all of them smaller", () => {
   expect(largestRadius({ width: 100, height: 60 }, sums(0.1))).toBe(9);
 });
 
-test("the legend says what it is, and that sums of venues are lower bounds", () => {
+test("the legend names the marks, and says that sums of venues are lower bounds", () => {
   const marks = { most: 1_234_000, unknown: 0, outside: 0, outsideUsd: 0 } as Marks;
-  expect(marksText(marks, false)).toEqual(["area = USD, largest $1.23M", "as reported by the venue: a lower bound"]);
-  expect(marksText({ ...marks, unknown: 3 }, true)).toEqual([
+  expect(marksText(marks, { simulated: false, currency: "" })).toEqual([
+    "area = USD, largest $1.23M",
+    "as reported by the venue: a lower bound",
+  ]);
+  expect(marksText({ ...marks, unknown: 3 }, { simulated: true, currency: "" })).toEqual([
     "area = USD, largest $1.23M",
     "simulated",
-    "dashed: price not known, drawn at the low or high of its time",
+    "dashed: price unknown, drawn at the low or high of its candles",
   ]);
   expect(outsideText(marks)).toBe("");
   expect(outsideText({ ...marks, outside: 1, outsideUsd: 500 })).toBe(
     "1 realised liquidation ($500) outside the candles",
   );
   expect(outsideText({ ...marks, outside: 1200, outsideUsd: 5e6 })).toBe(
-    "1,200 realised liquidations ($5.00M) outside the candles",
+    "1,200 realised liquidations ($5M) outside the candles",
   );
   expect([20.4, 9.94, 1.26, 0.314, 1234.5].map(scaleText)).toEqual([
     "scale 20 x",
@@ -108,7 +111,7 @@ test("the legend says what it is, and that sums of venues are lower bounds", () 
   ]);
 });
 
-test("a view says that it is there at once and again, and that it is gone, once", () => {
+test("a view sends heartbeats from the start, and once that it is gone", () => {
   vi.useFakeTimers();
   const page = Object.assign(new EventTarget(), { hidden: true });
   vi.stubGlobal("document", page);
@@ -130,7 +133,7 @@ test("a view says that it is there at once and again, and that it is gone, once"
   expect(said.length).toBe(6);
   page.dispatchEvent(new Event("visibilitychange"));
   const before = said.length;
-  expect(before).toBe(8); // who comes back asks at once
+  expect(before).toBe(8); // a page that becomes visible sends one at once
   over.abort();
   page.dispatchEvent(new Event("visibilitychange"));
   vi.advanceTimersByTime(60_000);

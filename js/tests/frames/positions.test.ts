@@ -17,7 +17,7 @@ test("golden positions add up both sides", async () => {
 });
 
 describe("the outline", () => {
-  test("has one step a row", () => {
+  test("has one step per row", () => {
     expect(stepsOf(rows({ 2: 5, 3: 7, 9: 1 }), 0, 20, 1)).toEqual([
       { from: 2, to: 3, usd: 5 },
       { from: 3, to: 4, usd: 7 },
@@ -33,7 +33,7 @@ describe("the outline", () => {
     expect(stepsOf(rows({ 8: 2 }), 2, 9, 4)).toEqual([{ from: 6, to: 9, usd: 2 }]);
   });
 
-  test("holds the largest of every row, once, in order", () => {
+  test("visits the largest of every row, once, in order", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.nat(60).map(String), fc.integer({ min: 1, max: 99 })),

@@ -27,7 +27,7 @@ function join(header: unknown, body: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** The smallest honest ledger: two columns, two entries, four rows; every section raw. */
+/** The smallest valid ledger: two columns, two entries, four rows; every section raw. */
 function tiny(changes: Record<string, ArrayLike<number>> = {}): { header: Header; body: Uint8Array } {
   const arrays: [string, string, Uint8Array | Uint16Array | Uint32Array | Float32Array, number[]][] = [
     ["start", "u32", Uint32Array.from(changes.start ?? [0, 1, 2]), [3]],
@@ -76,7 +76,7 @@ afterEach(() => {
 });
 
 describe("golden frames", () => {
-  test.each(goldenNames)("%s reads as Python reads it", async (name) => {
+  test.each(goldenNames)("%s is decoded as in Python", async (name) => {
     const frame = await decodeFrame(bytesOf(name));
     const wanted = expected.frames[name]!;
     expect(frame.kind).toBe(wanted.kind);
@@ -93,7 +93,7 @@ describe("golden frames", () => {
     }
   });
 
-  test("a view into a larger buffer is read at its place", async () => {
+  test("a view into a larger buffer is read at its offset", async () => {
     const frame = bytesOf("tail");
     const buffer = new Uint8Array(frame.length + 13);
     buffer.set(frame, 5);
@@ -111,7 +111,7 @@ describe("golden frames", () => {
 });
 
 describe("malformed frames", () => {
-  test("every bad fixture has its word", () => expect(badNames.sort()).toEqual(Object.keys(badWords).sort()));
+  test("each bad fixture has its message", () => expect(badNames.sort()).toEqual(Object.keys(badWords).sort()));
   test.each(Object.entries(badWords))("bad/%s names %s", (name, word) =>
     refused(bytesOf(`bad/${name}`), new RegExp(`^${word}`)),
   );
@@ -162,7 +162,10 @@ describe("malformed frames", () => {
 
   test.each(["candles", "", null, 3, ["bars"], "toString", "__proto__"])("kind %j", (kind) => {
     const { header, body } = tiny();
-    return refused(join({ ...header, kind }, body), /^kind: wanted one of bars, ledger, tail, events, positions/);
+    return refused(
+      join({ ...header, kind }, body),
+      /^kind: wanted one of bars, model, ledger, tail, events, positions/,
+    );
   });
 
   test.each([null, {}, "start", 5])("sections %j", (sections) => {
@@ -197,10 +200,10 @@ describe("malformed frames", () => {
 
   test.each(["bars", "ledger", "tail", "events", "positions"])("a required section missing in %s", async (name) => {
     const { header, body } = split(bytesOf(name));
-    const optional = ["open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio", "age"];
+    const optional = ["open_interest", "open_interest_change", "mark_low", "mark_high", "age"];
     for (const missing of header.sections) {
       if (optional.includes(missing.name as string)) continue;
-      // The others move up, each to a place of its own size.
+      // Move the other sections up, without gaps.
       let end = 0;
       const parts: [Uint8Array, number][] = [];
       const sections = header.sections
@@ -261,6 +264,15 @@ describe("malformed frames", () => {
     ["ledger", "age_unit", [-1, 1.1e9, null, huge]],
     ["bars", "time_base", [1.1e15, -1.1e15, null, "0", huge]],
     ["bars", "step", [0, -1, 1.1e13, null, huge]],
+    ["model", "row_size", [0, -1, null, "1", huge]],
+    ["model", "first", [1.5, 2 ** 54, null, huge]],
+    ["model", "rows", [0, 65_536, 4.5, null, huge]],
+    ["model", "leverage", [[], [0.5], ["5"], 5, null]],
+    ["model", "k_long", [[0.5], [0.5, 0.5, 0.5, 1.5], "x", null]],
+    ["model", "k_short", [[1.5], [1.5, 1.5, 1.5, 0.5], "x", null]],
+    ["model", "beyond", [[0], [0, 0, 0, -1], null]],
+    ["model", "turnover", [0, -1, 2, "all", null, huge]],
+    ["model", "span", [-1, 2, null]],
     ["tail", "from", [-1, 1.5, 2 ** 32 + 1, null, huge]],
     ["tail", "base", [-1, 1.5, 2 ** 32 + 1, null]],
     ["tail", "revision", [-1, 1.5, 2 ** 32 + 1, null]],
@@ -329,6 +341,8 @@ describe("malformed frames", () => {
   test.each([
     ["gap", 0, 1],
     ["gap", 1, 0],
+    ["gap", 1, 0.5],
+    ["gap", 1, Infinity],
     ["open", 0, 0],
     ["high", 1, -1],
     ["low", 0, Number.NaN],
@@ -342,14 +356,14 @@ describe("malformed frames", () => {
       if (key === name) numbers[at] = value;
       return numbers;
     };
-    const arrays = [Uint32Array.from(values("gap"))] as (Uint32Array | Float64Array | Float32Array)[];
+    const arrays: (Float64Array | Float32Array)[] = [Float64Array.from(values("gap"))];
     for (const key of ["open", "high", "low", "close"]) arrays.push(Float64Array.from(values(key)));
     arrays.push(Float32Array.from(values("volume")));
-    const body = new Uint8Array(8 + 4 * 16 + 8);
+    const body = new Uint8Array(5 * 16 + 8);
     let offset = 0;
     const sections = ["gap", "open", "high", "low", "close", "volume"].map((key, i) => {
       const array = arrays[i]!;
-      const dtype = key === "gap" ? "u32" : key === "volume" ? "f32" : "f64";
+      const dtype = key === "volume" ? "f32" : "f64";
       const place = offset;
       body.set(new Uint8Array(array.buffer), place);
       offset += array.byteLength;
@@ -430,7 +444,7 @@ describe("zlib streams", () => {
   test("the densest stream there is passes", async () => {
     const zeros = deflateSync(new Uint8Array(4_000_000), { level: 9 });
     expect(4_000_000 / zeros.length).toBeGreaterThan(1000);
-    await refused(packedLast(zeros, 1_000_000), /^section start: wanted shape/); // read whole, then compared
+    await refused(packedLast(zeros, 1_000_000), /^section start: wanted shape/); // fully read, then compared
   });
 });
 
@@ -449,7 +463,7 @@ function assertValid({ kind, meta, arrays }: Frame): void {
     expect(arrays.open!.length).toBe(arrays.gap!.length);
     expect(arrays.close!.every((x: number) => x > 0 && x < Infinity)).toBe(true);
   }
-  if (kind === "ledger" || kind === "tail") {
+  if (kind === "ledger") {
     const { start, row, tier, sweep, notional, hours } = arrays as Record<string, Uint32Array>;
     expect(start!.length).toBe(hours!.length + 1);
     expect(start!.at(-1)).toBe(row!.length);

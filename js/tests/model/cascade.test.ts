@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { edgeOf } from "../../src/base/grid";
 import { pythonOf } from "../../src/export/python_call";
-import { barsOf, edgeOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { modelOf } from "../../src/frames/model";
 import { decodeFrame } from "../../src/frames/wire";
+import { CandleField } from "../../src/model/candle_field";
 import { cascade, wordsOf } from "../../src/model/cascade";
-import { Field } from "../../src/model/field";
+import { LedgerField } from "../../src/model/ledger_field";
 import { readSettings } from "../../src/source/settings";
+import { markets, unpacked } from "../golden";
 
-/** What tests/fixtures/cascade/make.py wrote. */
+/** Written by tests/fixtures/cascade/make.py. */
 const FOLDER = new URL("../../../tests/fixtures/cascade/", import.meta.url);
 const frame = (name: string) => decodeFrame(Uint8Array.from(readFileSync(new URL(`${name}.bin`, FOLDER))));
 const golden: {
@@ -20,7 +24,7 @@ const golden: {
 } = JSON.parse(readFileSync(new URL("expected.json", FOLDER), "utf8"));
 const bars = barsOf(await frame("bars"));
 const ledger = ledgerOf(await frame("ledger"));
-const fieldOf = (mix: Record<string, number>, decay: number) => new Field(bars, ledger, mix, decay);
+const fieldOf = (mix: Record<string, number>, decay: number) => new LedgerField(bars, ledger, mix, decay);
 const balanced = fieldOf(golden.densities[0]!.mix, golden.densities[0]!.decay_rate);
 
 const near = (found: number, wanted: number) =>
@@ -39,14 +43,14 @@ describe.each(golden.densities)("of $mix at $decay_rate", ({ mix, decay_rate, ca
   });
 });
 
-test("golden pushes go both ways, in one round and in many, and leave the grid", () => {
+test("golden pushes go both ways, take one or many rounds, and some leave the grid", () => {
   const cases = golden.densities.flatMap((density) => density.cases);
   expect(Math.max(...cases.map(({ steps }) => steps[0].length))).toBeGreaterThan(8);
   expect(cases.filter(({ beyond }) => beyond).length).toBeGreaterThan(5);
   expect(cases.some(({ shock, steps }) => shock > 0 && steps[0].length > 3)).toBe(true);
 });
 
-test("it rests where no row between is left, and more of anything never ends nearer", () => {
+test("it ends where all rows on the way are liquidated, and a larger push or impact never ends nearer", () => {
   const push = fc.double({ min: -0.4, max: 0.4, noNaN: true });
   fc.assert(
     fc.property(push, push, fc.double({ min: 0, max: 6, noNaN: true }), (one, other, y) => {
@@ -72,28 +76,41 @@ test("it rests where no row between is left, and more of anything never ends nea
 test.each([[[0, 1e9]], [[0.02, 0]], [[Number.NaN, 1e9]], [[]]])(
   "with a day of %j there is nothing to measure by",
   (day) => {
-    const still = new Field({ ...bars, about: { ...bars.about, day } }, ledger, { 5: 1 }, 0);
+    const still = new LedgerField({ ...bars, about: { ...bars.about, day } }, ledger, { 5: 1 }, 0);
     expect(cascade(still, -0.03)).toBeNull();
     expect(wordsOf(cascade(still, -0.03), 1)).toContain("no impact can be measured");
   },
 );
 
-describe("the words", () => {
+test("it does not depend on the bins", async () => {
+  const market = markets["small prices"]!;
+  const candles = barsOf(await decodeFrame(unpacked(market.bars)));
+  const tune = { leverageMix: { 10: 1, 25: 1, 100: 1 }, decayRate: 0.02, binSize: 0, turnover: null };
+  const field = new CandleField(candles, modelOf(await decodeFrame(unpacked(market.model))), tune);
+  const fine = cascade(field, -0.02)!;
+  expect(fine.rounds.at(-1)!.usd).toBeGreaterThan(0);
+  for (const binSize of field.binSizes) {
+    field.tune({ ...tune, binSize });
+    expect(cascade(field, -0.02)).toEqual(fine);
+  }
+});
+
+describe("the text", () => {
   const two = [
     { move: -0.03, usd: 9e6 },
     { move: -0.048, usd: 12.3e6 },
   ];
-  test("say push, USD, rounds, rest, and that it is no forecast", () => {
+  test("states push, USD, rounds and end, and that it is no forecast", () => {
     expect(wordsOf({ close: 63_000, rounds: two, beyond: false }, 0)).toBe(
       "Push −3.00 % to 61,110: would liquidate est. $12.3M in 2 rounds and rest at 59,976 (−4.80 %), 1.60 × the push. " +
-        "Mechanical what-if on an estimate, not a forecast; impact with Y = 1 is an assumption.",
+        "Mechanical what-if on an estimate, not a forecast; how far liquidations move the price is an assumption.",
     );
   });
-  test("say where it leaves what is known", () => {
+  test("states where it leaves the known range", () => {
     const words = wordsOf({ close: 63_000, rounds: two, beyond: true }, 0);
     expect(words).toContain("and leave the known range at 59,976 (−4.80 %), at least 1.60 × the push.");
   });
-  test("of no push are no division by it", () => {
+  test("of no push does not divide by it", () => {
     const words = wordsOf({ close: 63_000, rounds: [{ move: 0, usd: 0 }], beyond: false }, 0);
     expect(words).toContain(
       "Push +0.00 % to 63,000: would liquidate est. $0 in 1 round and rest at 63,000 (+0.00 %), 1",
@@ -109,7 +126,7 @@ describe("as a setting", () => {
     [Number.NaN, null],
     [undefined, null],
   ])("%j is %j", (value, wanted) => expect(readSettings(() => value).shock).toBe(wanted));
-  test("it is in the Python of a view, where there is one", () => {
+  test("it is in the Python of a view, if set", () => {
     const usual = { ...readSettings(() => undefined), leverageMix: { 5: 1 }, binSize: 250 };
     expect(pythonOf(balanced, { ...usual, shock: -0.031 }, null, null)).toContain("\n    shock=-0.031,\n");
     expect(pythonOf(balanced, usual, null, null)).not.toContain("shock");

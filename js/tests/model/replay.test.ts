@@ -7,7 +7,7 @@ import { bytesOf, expected } from "../golden";
 import { anyDecay, anyLedger, anyWeights, distance, FLOAT32, plainReplay } from "../plain";
 
 const run = (ledger: Ledger, weights: Float64Array, decayRate: number): Float32Array => {
-  const out = new Float32Array(ledger.rows * ledger.columns).fill(-1); // nothing may be left of what was there
+  const out = new Float32Array(ledger.rows * ledger.columns).fill(-1); // must be overwritten completely
   replay(ledger, weights, decayRate, out);
   return out;
 };
@@ -43,13 +43,13 @@ describe("the replay", () => {
         part.fill(-1, from * ledger.rows);
         replay(ledger, weights, decayRate, part, from);
         expect(part.subarray(0, from * ledger.rows)).toEqual(whole.subarray(0, from * ledger.rows));
-        expect(distance(part, whole, 1e-3)).toBeLessThan(FLOAT32); // it starts from rounded values
+        expect(distance(part, whole, 1e-3)).toBeLessThan(FLOAT32); // it starts from values rounded to float32
       }),
       { numRuns: 300 },
     );
   });
 
-  test("opens after its own sweep, and sweeps what stood before", () => {
+  test("sweeps earlier positions, then opens new ones", () => {
     const ledger: Ledger = {
       revision: 1,
       barsRevision: 1,
@@ -69,7 +69,7 @@ describe("the replay", () => {
       beyond: [],
       settings: {},
     };
-    // Half closes within 2 h; the 5 h before the first column touch nothing.
+    // Half closes within 2 h; the 5 h before the first column have no effect.
     expect([...run(ledger, Float64Array.of(1), Math.LN2 / 2)]).toEqual([8, 4, 1, 2]);
   });
 });
@@ -78,7 +78,7 @@ describe("brightest", () => {
   test("is the largest value", () => {
     fc.assert(
       fc.property(fc.float32Array({ min: 0, noNaN: true, minLength: 1 }), (values) => {
-        const magnitudes = values.map(Math.abs); // no -0: densities have none
+        const magnitudes = values.map(Math.abs); // densities contain no -0
         expect(brightest(magnitudes)).toBe(Math.max(...magnitudes));
       }),
     );

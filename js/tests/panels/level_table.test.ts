@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { barsOf, edgeOf, ledgerOf } from "../../src/frames/bars_and_ledger";
+import { edgeOf } from "../../src/base/grid";
+import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
 import { decodeFrame } from "../../src/frames/wire";
-import { Field } from "../../src/model/field";
-import { levelsOf, rangeText } from "../../src/panels/level_table";
+import { sidesOf } from "../../src/model/field";
+import { LedgerField } from "../../src/model/ledger_field";
+import { gapsOf, gapText, levelsOf, rangeText } from "../../src/panels/level_table";
 import { bytesOf } from "../golden";
 
-const field = new Field(
+const field = new LedgerField(
   barsOf(await decodeFrame(bytesOf("bars"))),
   ledgerOf(await decodeFrame(bytesOf("ledger"))),
   { 3: 40, 10: 30, 25: 20, 100: 10 },
@@ -15,7 +17,7 @@ const field = new Field(
 const { ledger, bars } = field;
 const all = { from: 0, to: ledger.rows };
 
-test("all levels of a candle are its rows that are not empty, from the top, with sums from the close on", () => {
+test("all levels of a candle are its non-empty rows from the top, with sums from the close outwards", () => {
   for (let column = 0; column < ledger.columns; column++) {
     const values = field.column(column);
     const close = bars.close[column]!;
@@ -40,7 +42,7 @@ test("all levels of a candle are its rows that are not empty, from the top, with
   }
 });
 
-test("the largest of each side are shown, of the rows that are asked for", () => {
+test("the largest of each side among the given rows are shown", () => {
   const column = ledger.columns - 1;
   const row = fc.integer({ min: 0, max: ledger.rows });
   fc.assert(
@@ -61,8 +63,52 @@ test("the largest of each side are shown, of the rows that are asked for", () =>
   );
 });
 
-test("edges have the decimals that their bins need", () => {
+test("edges have as many decimals as their bins need", () => {
   expect(rangeText({ ...ledger, binSize: 1e-8, first: 1234 }, 0)).toBe("0.00001234 – 0.00001235");
   expect(rangeText({ ...ledger, binSize: 0.5, first: 20_000 }, 1)).toBe("10,000.5 – 10,001.0");
   expect(rangeText({ ...ledger, binSize: 250, first: 400 }, 0)).toBe("100,000 – 100,250");
+});
+
+test("every row in view is listed, or counted among those left out", () => {
+  for (let column = 0; column < ledger.columns; column++) {
+    const [longs, shorts] = sidesOf(field, column);
+    const row = fc.integer({ min: 0, max: ledger.rows });
+    fc.assert(
+      fc.property(row, row, fc.integer({ min: 1, max: 8 }), (a, b, most) => {
+        const rows = { from: Math.min(a, b), to: Math.max(a, b) };
+        const { levels } = levelsOf(field, column, rows, most);
+        const gaps = gapsOf(field, column, rows, levels);
+        const { bin, long, short } = field.sides(column);
+        for (const [side, values] of [
+          ["long", longs],
+          ["short", shorts],
+        ] as const) {
+          const own = levels.filter((level) => level.side === side);
+          expect(gaps[side].length).toBe(own.length + 1);
+          const there = Array.from(values.keys()).filter(
+            (r) =>
+              r >= rows.from &&
+              r < rows.to &&
+              (side === "long" ? r < bin || (r === bin && long > 0) : r > bin || (r === bin && short > 0)),
+          );
+          expect(gaps[side].reduce((sum, gap) => sum + gap.rows, own.length)).toBe(there.length);
+          const total = there.reduce((sum, r) => sum + values[r]!, 0);
+          const listed = own.reduce((sum, { usd }) => sum + usd, 0);
+          expect(gaps[side].reduce((sum, gap) => sum + gap.usd, listed)).toBeCloseTo(total, 0);
+          // Between two levels lie as many rows as their prices say.
+          const apart = own.slice(1).map((level, i) => own[i]!.row - level.row - 1);
+          expect(gaps[side].slice(1, -1).map((gap) => gap.rows)).toEqual(own.length > 1 ? apart : []);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  }
+});
+
+test("what is left out is said", () => {
+  expect(gapText({ rows: 0, usd: 0 })).toBe("");
+  expect(gapText({ rows: 1, usd: 0 })).toBe("1 empty row");
+  expect(gapText({ rows: 1200, usd: 0 })).toBe("1,200 empty rows");
+  expect(gapText({ rows: 1, usd: 3.2e6 })).toBe("1 row left out: $3.2M");
+  expect(gapText({ rows: 12, usd: 3.2e6 }, "BTC")).toBe("12 rows left out: 3.2M BTC in all");
 });

@@ -36,19 +36,19 @@ describe("the pill", () => {
     expect(pillOf(feed(facts), NOON + after)).toMatchObject({ state, text });
   });
 
-  test("a day later the date is told too", () => {
+  test("a day later the date is shown too", () => {
     const text = pillOf(feed({ state: "disconnected", since: NOON }), NOON + 24 * 3_600_000).text;
     expect(text).toBe("disconnected since 11-23 12:00 UTC");
   });
 
-  test("what this page heard is dated by its own clock, whatever the kernel's says", () => {
+  test("the age of messages is measured by the page's own clock, not the kernel's", () => {
     const ahead = feed({ last: NOON + 3_600_000, heard: NOON });
     expect(pillOf(ahead, NOON + 2500).text).toBe("live · 2 s ago");
     expect(pillOf(ahead, NOON + 40_000).text).toBe("delayed 40 s");
-    expect(pillOf(feed({ last: NOON + 60_000 }), NOON).text).toBe("live · now"); // a clock that is ahead
+    expect(pillOf(feed({ last: NOON + 60_000 }), NOON).text).toBe("live · now"); // the kernel's clock is ahead
   });
 
-  test("what is announced does not change with the seconds", () => {
+  test("the announced text does not change every second", () => {
     const spoken = [0, 1000, 7000, 15_000].map((after) => pillOf(feed({}), NOON + after).spoken);
     expect(new Set(spoken)).toEqual(new Set(["live"]));
     const late = [16_000, 17_000, 600_000].map((after) => pillOf(feed({}), NOON + after).spoken);

@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("an answer is its bytes, and then the next may ask", async () => {
+test("an answer resolves to its bytes, then the next request is possible", async () => {
   for (const value of [7, 8]) {
     const answer = ask();
     asking.answer({ id: sent.at(-1), problem: "" }, bytes(1, value));
@@ -27,21 +27,21 @@ test("an answer is its bytes, and then the next may ask", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a problem is told in its words", async () => {
+test("a problem rejects with its text", async () => {
   const answer = ask();
   asking.answer({ id: sent[0], problem: "<b>no</b>" }, undefined);
   await expect(answer).rejects.toThrow("<b>no</b>");
 });
 
-test("one asks at a time, and a refused question is not sent", async () => {
+test("only one request runs at a time, and a refused one is not sent", async () => {
   const first = ask();
-  await expect(ask()).rejects.toThrow("another table is on its way");
+  await expect(ask()).rejects.toThrow("another table is being made");
   expect(sent.length).toBe(1);
   asking.answer({ id: sent[0] }, bytes(5));
   expect([...(await first)]).toEqual([5]);
 });
 
-test("no answer within the patience is said, and one that comes later is nobody's", async () => {
+test("a missing answer times out, and a late one is ignored", async () => {
   const answer = ask();
   vi.advanceTimersByTime(PATIENCE_MS - 1);
   const second = ask();
@@ -56,13 +56,13 @@ test("no answer within the patience is said, and one that comes later is nobody'
   expect([...(await again)]).toEqual([4]);
 });
 
-test("without a question no answer counts", () => {
+test("answers without a request are ignored", () => {
   asking.answer({ id: "" }, bytes(1));
   asking.answer({}, bytes(1));
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("nothing waits for a view's source that has gone", () => {
+test("no timer remains once the source is gone", () => {
   void ask();
   expect(vi.getTimerCount()).toBe(1);
   signal.abort();

@@ -3,7 +3,7 @@ import { ASK_MS, hostOf, isOver, KernelWatch, kernelState, kernelWords } from ".
 
 const manager = (status: string, connectionStatus = "connected") => ({ kernel: { status, connectionStatus } });
 
-describe("what the host says", () => {
+describe("the state of the host", () => {
   it.each([
     [manager("idle"), "idle"],
     [manager("busy"), "busy"],
@@ -23,36 +23,57 @@ describe("what the host says", () => {
   ])("reads %j as %s", (value, host) => expect(hostOf(value)).toBe(host));
 });
 
-describe("what that means", () => {
-  it("waits before it says anything of a host that seems alive", () => {
+describe("the state that is shown", () => {
+  it("waits before it reports a host that seems alive", () => {
     for (const host of ["idle", "busy", "unknown"] as const) {
       expect(kernelState(host, null)).toBe("answers");
       expect(kernelState(host, 3_499)).toBe("answers");
     }
     expect(kernelState("idle", 3_500)).toBe("lost");
+    expect(kernelState("idle", 3_500, false)).toBe("saved");
     expect(kernelState("busy", 3_500)).toBe("busy");
     expect(kernelState("unknown", 3_500)).toBe("silent");
   });
 
-  it("says at once what the host knows", () => {
+  it("reports at once what the host knows", () => {
     expect(kernelState("dead", null)).toBe("ended");
     expect(kernelState("disconnected", null)).toBe("disconnected");
     expect(kernelState("restarting", null)).toBe("restarting");
   });
 
-  it("has words and a cure for each state", () => {
+  it("has a text and advice for each state", () => {
     expect(kernelWords("answers", "x")).toBe("");
+    expect(kernelWords("saved", "run its cell again")).toMatch(/^As saved: .* run its cell\.$/);
     for (const state of ["silent", "lost", "ended"] as const)
       expect(kernelWords(state, "turn round")).toContain("turn round");
     for (const state of ["silent", "restarting", "lost", "disconnected", "ended"] as const) {
       expect(kernelWords(state, "x")).toContain("The last picture stays");
     }
     expect(isOver("lost") && isOver("ended")).toBe(true);
-    expect(isOver("busy") || isOver("silent") || isOver("disconnected")).toBe(false);
+    expect(isOver("busy") || isOver("saved") || isOver("silent") || isOver("disconnected")).toBe(false);
   });
 });
 
-describe("what is due", () => {
+it("takes a view that no kernel ever answered for one of a saved notebook", () => {
+  const manager = { kernel: { status: "idle", connectionStatus: "connected" } };
+  const end = new AbortController();
+  const watch = new KernelWatch(
+    () => manager,
+    () => undefined,
+    end.signal,
+  );
+  watch.asked(0);
+  watch.isDue("a", 4_000);
+  expect(watch.state).toBe("saved");
+  watch.answered();
+  expect(watch.state).toBe("answers");
+  watch.asked(10_000);
+  watch.isDue("a", 14_000);
+  expect(watch.state).toBe("lost");
+  end.abort();
+});
+
+describe("due pings", () => {
   const told = () => {
     const slots = new Set<() => void>();
     const statusChanged = { connect: (f: () => void) => slots.add(f), disconnect: (f: () => void) => slots.delete(f) };
@@ -64,7 +85,7 @@ describe("what is due", () => {
     return { manager: { kernel }, change, slots };
   };
 
-  it("is a question now and then where the host tells of a kernel's end, and each time where nobody does", () => {
+  it("are rare if the host reports the end of a kernel, and frequent otherwise", () => {
     const host = told();
     const end = new AbortController();
     const watch = new KernelWatch(
@@ -74,7 +95,7 @@ describe("what is due", () => {
     );
     expect(watch.isDue("a", 0)).toBe(true);
     watch.answered();
-    expect([watch.isDue("a", 4_000), watch.isDue("b", 4_000)]).toEqual([false, true]); // each view for itself
+    expect([watch.isDue("a", 4_000), watch.isDue("b", 4_000)]).toEqual([false, true]); // separately for each view
     expect([watch.isDue("a", 19_999), watch.isDue("a", 20_000)]).toEqual([false, true]);
     const alone = new KernelWatch(
       () => undefined,
@@ -86,7 +107,7 @@ describe("what is due", () => {
     end.abort();
   });
 
-  it("is a question as soon as the kernel has been another", () => {
+  it("come as soon as the kernel has changed", () => {
     const host = told();
     const end = new AbortController();
     const states: string[] = [];
@@ -101,7 +122,7 @@ describe("what is due", () => {
     host.change("idle");
     expect(watch.isDue("a", 1)).toBe(false);
     host.change("autorestarting");
-    host.change("idle"); // before anyone has looked
+    host.change("idle"); // before anything was due
     expect(states).toEqual(["restarting"]);
     expect(watch.isDue("a", 2)).toBe(true);
     watch.answered();
@@ -109,7 +130,7 @@ describe("what is due", () => {
     expect(watch.isDue("a", 3)).toBe(true);
     watch.answered();
     host.change("busy");
-    expect(watch.isDue("a", 4)).toBe(true); // it may be for long
+    expect(watch.isDue("a", 4)).toBe(true); // it may be busy for long
     expect(host.slots.size).toBe(1);
     end.abort();
     expect(host.slots.size).toBe(0);
@@ -133,7 +154,7 @@ describe("the watch", () => {
     return { watch, states, end, stop: () => clearInterval(beat) };
   };
 
-  it("tells of a silent kernel within ten seconds, whenever it died, and of one that answers again", () => {
+  it("reports a silent kernel within ten seconds, and one that answers again", () => {
     for (let died = 0; died < ASK_MS; died += 500) {
       const { watch, states, stop } = watched({ value: undefined });
       watch.answered();
@@ -148,7 +169,7 @@ describe("the watch", () => {
     }
   });
 
-  it("says nothing while answers come, however slowly", () => {
+  it("reports nothing while answers arrive, however slowly", () => {
     const { watch, states, stop } = watched({ value: manager("idle") });
     for (let i = 0; i < 20; i++) {
       vi.advanceTimersByTime(3_400);
@@ -158,7 +179,7 @@ describe("the watch", () => {
     stop();
   });
 
-  it("does not count the time that a page slept", () => {
+  it("does not count time during which the page was suspended", () => {
     const { watch, states, stop } = watched({ value: manager("idle") });
     watch.answered();
     stop();
@@ -170,7 +191,7 @@ describe("the watch", () => {
     expect(states).toEqual([]);
   });
 
-  it("is quiet once its view has gone", () => {
+  it("stops when its view is gone", () => {
     const { states, end, stop } = watched({ value: manager("idle") });
     stop();
     end.abort();

@@ -1,0 +1,109 @@
+/**
+ * Turnover tied to the decay rate: the share of volume that opens positions such that the share of open interest
+ * that closes per hour equals the decay rate. Twin of model/turnover.py, where the formulas are explained.
+ */
+
+import { general, halfLife } from "../base/units";
+import type { Bars } from "../frames/bars_and_ledger";
+import type { Turnover } from "../frames/model";
+
+/** What a candle opens: `scale * max((turnover * volume + change) / 2, change, 0)` coins on each side. */
+export interface Opening {
+  turnover: number;
+  scale: number;
+  /** Open interest is unknown: amounts are only relative to each other. */
+  relative: boolean;
+  /** Solved for the decay rate; a turnover of 0 then means that open interest falls faster by itself. */
+  auto: boolean;
+}
+
+/** Caption for the decay rate it belongs to; null if what opens is unknown. Twin of Turnover.caption. */
+export function captionOf(opening: Opening | null, rate: number): string {
+  const closes = halfLife(rate);
+  if (opening === null) return closes;
+  const { turnover, auto, relative } = opening;
+  if (auto && relative) return `${closes}: all volume opens positions; amounts are relative, open interest is unknown`;
+  if (auto && turnover === 0)
+    return `${closes}: open interest falls faster than that by itself: scaled to open interest`;
+  return `${closes}: ${turnover === 1 ? "all" : `${general(turnover * 100, 2)} % of`} volume opens positions`;
+}
+
+/** Hours between each column and the one before; 0 for the first. */
+export const hoursOf = (time: Float64Array): Float64Array =>
+  time.map((ms, t) => (t === 0 ? 0 : (ms - time[t - 1]!) / 3_600_000));
+
+/** Solves for the turnover of a market, with one binary search per decay rate. */
+export class TurnoverCurve {
+  /** Turnovers at which a candle's volume begins to count, ascending. */
+  readonly #breaks: Float64Array;
+  /** Cumulative sums in that order: volume, change, and coins that close without that volume; (n + 1,). */
+  readonly #volume: Float64Array;
+  readonly #change: Float64Array;
+  readonly #fall: Float64Array;
+  /** Coins closed if all volume opens positions. */
+  readonly #all: number;
+  /** Coin hours, hours, and coins by which open interest rose. */
+  #exposure = 0;
+  #hours = 0;
+  #rise = 0;
+
+  constructor(bars: Pick<Bars, "time" | "volume" | "openInterest" | "openInterestChange">) {
+    const { time, volume, openInterest, openInterestChange } = bars;
+    const hours = hoursOf(time);
+    const known: number[] = [];
+    const at = new Float64Array(time.length);
+    for (let t = 1; t < time.length; t++) {
+      const before = openInterest?.[t - 1] ?? Number.NaN;
+      if (Number.isNaN(before)) continue;
+      known.push(t);
+      const change = openInterestChange?.[t] ?? 0;
+      at[t] = volume[t]! > 0 ? Math.abs(change) / volume[t]! : Infinity;
+      this.#exposure += before * hours[t]!;
+      this.#hours += hours[t]!;
+      this.#rise += Math.max(change, 0);
+    }
+    const order = Uint32Array.from(known).sort((a, b) => at[a]! - at[b]!);
+    this.#breaks = Float64Array.from(order, (t) => at[t]!);
+    const sums = (of: (t: number) => number): Float64Array => {
+      const sum = new Float64Array(order.length + 1);
+      for (const [i, t] of order.entries()) sum[i + 1] = sum[i]! + of(t);
+      return sum;
+    };
+    this.#volume = sums((t) => volume[t]!);
+    this.#change = sums((t) => openInterestChange?.[t] ?? 0);
+    this.#fall = sums((t) => Math.max(-(openInterestChange?.[t] ?? 0), 0));
+    this.#all = this.#closed(this.#breaks.filter((share) => share <= 1).length, 1);
+  }
+
+  /** The opening that belongs to a decay rate per hour. */
+  at(turnover: Turnover, rate: number): Opening {
+    const relative = !(this.#exposure > 0);
+    if (turnover !== "auto") return { turnover, scale: 1, relative, auto: false };
+    if (relative) return { turnover: 1, scale: 1, relative, auto: true };
+    const wanted = rate * this.#exposure;
+    // Checked first, with tolerance: at the automatic decay rate all volume opens, even if no volume would suffice.
+    if (wanted >= this.#all * (1 - 1e-12)) return { turnover: 1, scale: 1, relative, auto: true };
+    const falls = this.#fall.at(-1)!;
+    if (wanted < falls) {
+      const standing =
+        rate === 0 ? this.#exposure / this.#hours : (this.#exposure * rate) / -Math.expm1(-rate * this.#hours);
+      return { turnover: 0, scale: this.#rise > 0 ? Math.min(1, standing / this.#rise) : 1, relative, auto: true };
+    }
+    // Find the segment between breakpoints that contains the solution; within it the function is linear.
+    let low = 0;
+    for (let high = this.#breaks.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#breaks[middle]! <= 1 && this.#closed(middle + 1, this.#breaks[middle]!) <= wanted) low = middle + 1;
+      else high = middle;
+    }
+    const rest = falls - this.#fall[low]!;
+    // Rounding may leave no candle whose volume counts: then nothing needs to open.
+    const exact = low === 0 ? 0 : (2 * (wanted - rest) + this.#change[low]!) / this.#volume[low]!;
+    return { turnover: exact < 1 ? Math.max(exact, 0) : 1, scale: 1, relative, auto: true };
+  }
+
+  /** Coins closed on each side if the volume of the first `n` candles counts. */
+  #closed(n: number, turnover: number): number {
+    return (turnover * this.#volume[n]! - this.#change[n]!) / 2 + this.#fall.at(-1)! - this.#fall[n]!;
+  }
+}
