@@ -1,27 +1,22 @@
-"""A real Voila as liqwidget serves it, for tests and benchmarks: its own home, a free port, its processes at hand."""
+"""A real Voila as liqwidget serves it, for tests and benchmarks, with its own home, a free port and known processes."""
 
 from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = ROOT / "notebooks" / "dashboard.ipynb"
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Served:
-    """`python -m liqwidget.serve` on one notebook, up and with its pool of heated kernels filled."""
+    """`python -m liqwidget.serve` on one notebook, running and with its pool of preheated kernels filled."""
 
     def __init__(self, notebook: Path, home: Path, *options: str, env: dict[str, str] | None = None) -> None:
         self.port = free_port()
@@ -57,14 +52,14 @@ class Served:
         return Path(self.log.name).read_text(errors="replace")
 
     def kernels(self) -> list[int]:
-        """Process ids of the kernels there are now."""
+        """Process ids of the running kernels."""
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         ids = [int(word) for path in children for word in path.read_text().split()]
         return [pid for pid in ids if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def get(self, path: str, method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], bytes]:
-        """Ask with this very path; nothing is tidied on the way."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        """Request exactly this path, without normalising it."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             line.putheader("Host", host or self.host)
@@ -86,7 +81,7 @@ class Served:
         raise TimeoutError(f"{getattr(condition, '__name__', condition)} did not come true:\n{self.said()[-3000:]}")
 
     def heated(self) -> bool:
-        """Whether the pool is filled, so that a visitor finds a kernel that has run the notebook's start."""
+        """Whether the pool is full, so that a visitor gets a kernel that has run the notebook's start."""
         return self.said().count("is filled with") > self.said().count("Using pre-heated kernel")
 
     def _answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""A visitor without a browser: asks for the page, opens the socket to its kernel, says what a page says, or worse."""
+"""A visitor without a browser: requests the page, opens the socket to its kernel, sends what a page sends, or worse."""
 
 from __future__ import annotations
 
@@ -40,8 +40,14 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return json.loads(data[at[1] : at[2]]), json.loads(data[at[4] : at[5]])
 
 
+def parent_of(data: bytes) -> str:
+    """The id of the message that this server message answers."""
+    at = struct.unpack_from("<4Q", data, 8)
+    return json.loads(data[at[2] : at[3]]).get("msg_id", "")
+
+
 class Visitor:
-    """One page: its kernel's name, and a socket."""
+    """One page: the id of its kernel, and a socket."""
 
     def __init__(self, served: Served) -> None:
         self.served = served
@@ -52,8 +58,8 @@ class Visitor:
         self.socket = self.connect()
 
     def connect(self, *, protocol: str | None = PROTOCOL, origin: str | None = "", **more: Any) -> ClientConnection:
-        """Open a socket; refused ones raise websockets' InvalidStatus."""
-        waiting = connect(
+        """Open a socket; a refused one raises websockets' InvalidStatus."""
+        waiting = connect(  # type: ignore[call-overload]
             f"ws://{self.served.host}/api/kernels/{self.kernel}/channels?session_id={uuid4()}",
             subprotocols=[protocol] if protocol else None,
             origin=(self.served.url.rstrip("/") if origin == "" else origin),
@@ -64,7 +70,7 @@ class Visitor:
         return waiting.__enter__()
 
     def listen(self) -> None:
-        """Read whatever comes, as a page does, until the socket is closed."""
+        """Read all messages, as a page does, until the socket is closed."""
 
         def run() -> None:
             with suppress(ConnectionClosed):
@@ -74,7 +80,7 @@ class Visitor:
         threading.Thread(target=run, daemon=True).start()
 
     def widgets(self) -> dict[str, dict[str, Any]]:
-        """States of all widgets by their comm's name, as a page asks for them."""
+        """States of all widgets by comm id, requested as a page does."""
         comm = uuid4().hex
         self.socket.send(frame("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}))
         self.socket.send(frame("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}))
@@ -82,19 +88,21 @@ class Visitor:
         return answer["data"]["states"]
 
     def heatmap(self) -> str:
-        """Name of the heatmap's comm."""
+        """The comm id of the heatmap."""
         return next(name for name, widget in self.widgets().items() if "decay_rate" in widget["state"])
 
     def until(self, condition: Any, seconds: float = 20.0) -> dict[str, Any]:
         """Content of the first message for which the condition holds."""
         deadline = time.monotonic() + seconds
         while True:
-            head, body = unpack(self.socket.recv(timeout=deadline - time.monotonic()))
+            data: Any = self.socket.recv(timeout=deadline - time.monotonic())
+            head, body = unpack(data)
+            self.parent = parent_of(data)
             if condition(head, body):
                 return body
 
     def drag(self, comm: str, value: float) -> float:
-        """Move the decay slider; seconds until the kernel has done what follows from it."""
+        """Move the decay slider; return the seconds until the kernel has finished the update."""
         begun, name = time.perf_counter(), uuid4().hex
         update = {"method": "update", "state": {"decay_rate": value}, "buffer_paths": []}
         message = frame("comm_msg", {"comm_id": comm, "data": update}, msg_id=name)
@@ -102,6 +110,6 @@ class Visitor:
         deadline = time.monotonic() + 20
         while True:
             data = self.socket.recv(timeout=deadline - time.monotonic())
-            head, body = unpack(data)
+            head, body = unpack(data)  # type: ignore[arg-type]
             if head["msg_type"] == "status" and body["execution_state"] == "idle" and name.encode() in data:
                 return time.perf_counter() - begun

@@ -1,13 +1,18 @@
-"""One JupyterLab and one Chromium a session; a page of its own for every test."""
+"""One JupyterLab and one Chromium per session; a new page for every test."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from lab import PAINTED, Lab, chromium, find_chromium, open_notebook, run_all, write_notebook
+from saved_page import TWO_FRAMES
+
+import liqwidget as lw
 
 SRC = str(Path(__file__).resolve().parents[2] / "src")
 
@@ -20,7 +25,7 @@ _OF_VIEW = """(i) => {
 
 
 class Session:
-    """A page on one notebook, with its kernel at hand."""
+    """A page with one open notebook, and access to its kernel."""
 
     def __init__(self, page, lab: Lab, folder: Path, name: str) -> None:
         self.page, self.lab, self.folder, self.name = page, lab, folder, name
@@ -31,13 +36,13 @@ class Session:
         self.page.wait_for_function(PAINTED, arg=views, timeout=20_000)
 
     def python(self, code: str) -> str:
-        """Run code in the notebook's kernel; returns what it printed."""
+        """Run code in the notebook's kernel; return what it printed."""
         out = self.page.evaluate(EXECUTE, code)
         assert "ERROR" not in out, out
         return out
 
     def start(self, code: str) -> None:
-        """Have code run in the notebook's kernel, without waiting for its end."""
+        """Start code in the notebook's kernel without waiting for it to end."""
         self.page.evaluate(f"(code) => {{ void ({EXECUTE})(code); }}", code)
 
     def view(self, expression: str, index: int = 0):
@@ -78,7 +83,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def session_of():
-    """Makes a session of a page that a test has opened by itself."""
+    """Make a session of a page that the test has opened itself."""
     return Session
 
 
@@ -92,7 +97,7 @@ def playwright():
 
 @pytest.fixture
 def notebook(lab, playwright):
-    """Open a notebook of these cells, run it, and wait for its views."""
+    """Open a notebook with these cells, run it, and wait for its views."""
     stack = []
     count = itertools.count()
 
@@ -114,3 +119,53 @@ def notebook(lab, playwright):
     for manager, page in stack:
         page.evaluate("async () => window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
         manager.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def on_sample(playwright, tmp_path_factory):
+    """Open the exported page of the sample in a window of a size; it must report no errors."""
+    path = tmp_path_factory.mktemp("sample") / "page.html"
+
+    @contextmanager
+    def start(width, height):
+        if find_chromium() is None:
+            pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+        if not path.is_file():
+            lw.LiquidationHeatmap(lw.load_sample()).to_html(path)
+        with chromium(playwright, width, height) as page:
+            page.goto(path.as_uri())
+            page.wait_for_selector(".liq[data-rev]", timeout=15_000)
+            page.evaluate(TWO_FRAMES)
+            yield page
+            assert page.problems == []
+
+    return start
+
+
+@pytest.fixture
+def opened(playwright, tmp_path):
+    """Open a page from disk; its network requests are refused and collected in ``page.asked``."""
+
+    @contextmanager
+    def start(html, width=1400, height=1000, painted=True, address="", **options):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        with chromium(playwright, width, height) as first:
+            context = first.context.browser.new_context(viewport={"width": width, "height": height}, **options)
+            context.set_offline(True)
+            page = context.new_page()
+            page.asked, page.problems = [], []
+            page.on("request", lambda request: page.asked.append(request.url))
+            page.on("pageerror", lambda error: page.problems.append(str(error)))
+            page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+            page.on("dialog", lambda dialog: (page.problems.append(dialog.message), dialog.dismiss()))
+            page.goto(path.as_uri() + address)
+            if painted:
+                page.wait_for_selector(".liq[data-rev]", timeout=15_000)
+                page.evaluate(TWO_FRAMES)
+            yield page
+            asked = [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))]
+            assert asked == []
+            assert [re.split("[?#]", url)[0] for url in page.asked if url.startswith("file:")] == [path.as_uri()]
+
+    return start

@@ -1,4 +1,4 @@
-"""Hosts beside JupyterLab: a real Notebook 7, a real marimo, and a view in any of them."""
+"""Hosts other than JupyterLab: a real Notebook 7, a real marimo, and a widget view in any of them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from lab import Lab, free_port
+from chart import reach
+from lab import Lab
+
+from ports import free_port
 
 SRC = str(Path(__file__).resolve().parents[2] / "src")
 
 
 def environment() -> dict[str, str]:
-    """Return what a server needs to import this checkout."""
+    """Return the environment variables that a server needs to import this checkout."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, [SRC, os.environ.get("PYTHONPATH")]))}
 
 
 class Notebook(Lab):
-    """A Jupyter Notebook 7 of its own home, serving one folder."""
+    """A Jupyter Notebook 7 with its own home, serving one folder."""
 
     module = "notebook"
 
@@ -32,7 +35,7 @@ class Notebook(Lab):
 
 
 class Marimo:
-    """A marimo of its own home, serving one file; as a page ("run") or as a notebook ("edit")."""
+    """A marimo with its own home, serving one file as an app ("run") or as a notebook ("edit")."""
 
     def __init__(self, path: Path, home: Path, mode: str = "run", env: dict[str, str] | None = None) -> None:
         self.token, port = secrets.token_hex(16), free_port()
@@ -64,14 +67,14 @@ class Marimo:
                 return
             except (urllib.error.URLError, OSError):
                 Lab._pause()
-        self.stop()
+        self.stop()  # type: ignore[misc]
         raise RuntimeError("marimo did not come up:\n" + Path(self.log.name).read_text()[-3000:])
 
     stop = Lab.stop
 
 
 class View:
-    """One view of the widget, wherever its host puts it: marimo keeps it in a shadow tree."""
+    """One view of the widget, wherever its host puts it: marimo uses a shadow tree."""
 
     def __init__(self, page, nth: int = 0) -> None:
         self.page, self.root = page, page.locator(".liq").nth(nth)
@@ -87,20 +90,20 @@ class View:
         return self.root.evaluate(_function(expression))
 
     def until(self, expression: str) -> None:
-        """Wait until such an expression holds."""
+        """Wait until such an expression is true."""
         self.page.wait_for_function(_function(expression), arg=self.root.element_handle(), timeout=15_000)
 
     @property
     def revision(self) -> int:
-        """How many pictures were painted."""
+        """How many times the view has painted."""
         return int(self.root.get_attribute("data-rev") or 0)
 
     def repainted(self, before: int) -> None:
         self.until(f"Number(root.dataset.rev) > {before}")
 
     def drag(self, selector: str, nth: int, to: float) -> None:
-        """Drag a range input's thumb to a share of its width, step by step, as a hand does."""
-        handle = self.root.locator(selector).nth(nth)
+        """Drag the thumb of a range input to a share of its width, step by step, as a user does."""
+        handle = reach(self.root.locator(selector).nth(nth))
         handle.scroll_into_view_if_needed()
         box = handle.bounding_box()
         low, high, value = (float(handle.evaluate(f"e => e.{name}")) for name in ("min", "max", "value"))

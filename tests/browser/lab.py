@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+from ports import free_port
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -40,14 +41,8 @@ def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, names) if path), None)
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Lab:
-    """A JupyterLab of its own home, serving one folder."""
+    """A JupyterLab with its own home, serving one folder."""
 
     module = "jupyterlab"
 
@@ -101,7 +96,7 @@ class Lab:
 
     @staticmethod
     def _pause() -> None:
-        # A condition outside the page: there is nothing to subscribe to before the port answers.
+        # The condition is outside the page: there is nothing to subscribe to before the port answers.
         import select
 
         select.select([], [], [], 0.1)
@@ -163,7 +158,7 @@ def open_notebook(page, lab: Lab, name: str) -> None:
 
 
 def run_all(page) -> None:
-    """Run > Run All Cells, and wait until all ran."""
+    """Run > Run All Cells, and wait until all cells have run."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(RAN, timeout=90_000)

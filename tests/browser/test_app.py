@@ -1,11 +1,12 @@
-"""The application in a real JupyterLab: the first paint, the sliders, loading, errors, cancelling, clusters, themes."""
+"""The application in a real JupyterLab: first paint, sliders, loading, errors, cancelling, clusters, themes."""
 
 from __future__ import annotations
 
 import time
 
 import pytest
-from test_live import connect
+from app_page import READY, choose, fill, load, said
+from venue_link import connect
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
@@ -14,7 +15,6 @@ from loopback import MINUTE
 pytestmark = pytest.mark.browser
 
 APP = "import liqwidget as lw\napp = lw.explore()\napp"
-READY = "() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'"
 # What BokehJS holds in the page, not what Python has sent.
 BARS = """() => {
   const models = Bokeh.documents.flatMap((document) => [...document._all_models.values()]);
@@ -33,12 +33,36 @@ PLACES = """() => {
   const cards = [...document.querySelectorAll('.liq-app-card')].map((card) => card.getBoundingClientRect().left);
   return { out: out.map(([name]) => name), columns: new Set(cards).size };
 }"""
+# Texts in the table of clusters that are cut, and whether scrolling brings its last column into view.
+TABLE = """() => {
+  const root = [...document.querySelectorAll('.bk-DataTable')].map((table) => table.shadowRoot).find((root) => root);
+  const texts = [...root.querySelectorAll('.slick-column-name, .slick-cell')];
+  const box = root.host.closest('.widget-box');
+  const card = box.parentElement.getBoundingClientRect();
+  box.scrollLeft = box.scrollWidth;
+  const last = [...root.querySelectorAll('.slick-header-column')].at(-1).getBoundingClientRect();
+  const seen = box.getBoundingClientRect();
+  return {
+    cut: texts.filter((text) => text.scrollWidth > text.clientWidth + 1 && text.offsetWidth > 0
+      && getComputedStyle(text).display !== 'inline').map((text) => text.textContent),
+    columns: root.querySelectorAll('.slick-header-column').length,
+    wide: texts.filter((text) => text.matches('.slick-column-name')
+      && text.getBoundingClientRect().width > text.parentElement.clientWidth).map((text) => text.textContent),
+    end: last.right <= seen.right + 1 && last.left >= seen.left && seen.right <= card.right,
+    bar: getComputedStyle(box, '::-webkit-scrollbar').height,  // which Playwright hides
+    scrolls: box.scrollWidth > box.clientWidth,
+    aligned: [...root.querySelectorAll('.slick-header-column')].map((head) => {
+      const [all, name] = [head, head.querySelector('.slick-column-name')].map((e) => e.getBoundingClientRect());
+      return all.right - name.right < 8 ? 'right' : 'left';
+    }),
+  };
+}"""
 MIX = "with app.heatmap._lock: print(app.heatmap.density.column(-1).sum())"
 
 
 @pytest.fixture
 def explorer(notebook, lab):
-    """Open the application, and wait for its panels. At the end: no error in the page, and no one else was asked."""
+    """Open the application and wait for its panels; finally check for page errors and requests to other hosts."""
     opened = []
 
     def start(*before: str):
@@ -50,33 +74,14 @@ def explorer(notebook, lab):
     yield start
     for session in opened:
         assert session.page.problems == []
-        # The list is the browser's own, and does not begin before the page did.
+        # The browser keeps this list itself, from the start of the page.
         asked = session.page.evaluate("() => performance.getEntriesByType('resource').map((entry) => entry.name)")
         assert len(asked) > 10
         assert [url for url in asked if not url.startswith((lab.url("").split("/lab")[0], "data:", "blob:"))] == []
 
 
-def said(session, text: str) -> None:
-    """Wait until these words stand beside the button."""
-    session.page.locator(".liq-app-said", has_text=text).wait_for(timeout=30_000)
-
-
-def choose(session, source: str) -> None:
-    session.page.locator(".liq-app-source").get_by_role("button", name=source, exact=True).click()
-
-
-def fill(session, name: str, text: str) -> None:
-    box = session.page.locator(f".liq-app-{name} input")
-    box.fill(text)
-    box.press("Tab")
-
-
-def load(session) -> None:
-    session.page.get_by_role("button", name="Load", exact=True).click()
-
-
 def bars_of(session, usd: float) -> None:
-    """Wait until the bars in the page add up to this."""
+    """Wait until the bars in the page add up to this amount."""
     session.page.wait_for_function(
         f"(usd) => {{ const bars = ({BARS})(); return bars && Math.abs(bars.usd / usd - 1) < 1e-5; }}",
         arg=usd,
@@ -87,7 +92,7 @@ def bars_of(session, usd: float) -> None:
 def test_the_sample_is_there_and_its_panels_follow_the_widget(explorer):
     session = explorer()
     page = session.page
-    assert "simulated market" in page.locator(".liq-badges").inner_text()
+    assert "estimate · simulated" in page.locator(".liq-badge").inner_text()
     shown = page.locator(".liq-app").inner_text()
     for word in ("Reading", "Liquidation map", "Context", "Clusters", "Self-check", "2102.04591", "estimate"):
         assert word in shown
@@ -106,14 +111,14 @@ def test_the_sample_is_there_and_its_panels_follow_the_widget(explorer):
     row.locator(".slick-cell", has_text=f"{low:,.0f}").first.click()
     page.locator(".liq-outline:visible").wait_for(timeout=15_000)
     assert float(session.python("print(app.heatmap.selection['price_low'])")) == low
-    # The chart has moved to it.
+    # The chart has moved to the candle.
     page.wait_for_function("() => document.querySelector('.liq-outline').getBoundingClientRect().height > 2")
 
     light = page.evaluate(INK)
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
     page.wait_for_function(f"(light) => ({INK})() !== light", arg=light, timeout=20_000)
 
-    # A page that is loaded anew shows what is now, and not what was when the panels were made.
+    # A reloaded page shows the current state, not the state in which the panels were made.
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.goto(page.url.split("&reset")[0])
     page.wait_for_function(READY, timeout=60_000)
@@ -126,10 +131,17 @@ def test_files_errors_widths_and_the_end(explorer, tmp_path):
     session = explorer("from ipywidgets.widgets.widget import _instances\nbefore = set(_instances)")
     page = session.page
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-    for width, columns in ((900, 1), (420, 1), (1500, 2)):
+    for width, columns in ((1000, 1), (700, 1), (390, 1), (1400, 2)):
         page.set_viewport_size({"width": width, "height": 2300})
         page.wait_for_function(f"(columns) => ({PLACES})().columns === columns", arg=columns, timeout=10_000)
-        assert page.evaluate(PLACES)["out"] == []
+        # Two widths may have as many columns of cards: the table tells when it has been laid out anew.
+        page.wait_for_function(f"(scrolls) => ({TABLE})().scrolls === scrolls", arg=width < 1000, timeout=10_000)
+        page.wait_for_function(f"() => ({PLACES})().out.length === 0", timeout=10_000)
+        table = page.evaluate(TABLE)
+        sides = table.pop("aligned")
+        assert table.pop("scrolls") is (width < 1000)
+        assert table == {"cut": [], "wide": [], "columns": 11, "end": True, "bar": "10px"}, width
+        assert (sides[0], sides[1], sides[8], sides[10]) == ("left", "right", "left", "right"), sides
 
     lw.load_sample().candles.tail(400).reset_index().to_csv(tmp_path / "mine.csv", index=False)
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
@@ -137,17 +149,17 @@ def test_files_errors_widths_and_the_end(explorer, tmp_path):
     fill(session, "path", str(tmp_path / "mine.csv"))
     load(session)
     said(session, "400 candles")
-    session.until("view.source.field.ledger.columns === 400")
+    session.until("view.source.field.columns === 400")
     bars_of(session, float(session.python(MIX)))
     revision = session.revision()
     fill(session, "path", str(tmp_path / "bad.csv"))
     load(session)
-    said(session, "candles:")
+    said(session, "wanted a table of candles")
     assert session.page.locator(".liq-app-error [role=alert]").count() == 1
-    assert session.view("view.source.field.ledger.columns") == 400
+    assert session.view("view.source.field.columns") == 400
     assert session.revision() == revision
 
-    # While a cell runs, a click does not overtake what was written before it.
+    # While a cell runs, a click does not overtake text that was entered before it.
     session.start(
         "import threading\nshown = threading.Event()\n"
         "app.heatmap.observe(lambda _: shown.set(), '_revision')\nshown.wait(20)"
@@ -158,7 +170,7 @@ def test_files_errors_widths_and_the_end(explorer, tmp_path):
     said(session, "400 candles of MINE")
 
     frame = lw.load_sample().candles.reset_index()
-    frame["note"] = "x" * 1_500  # more than two pieces of a megabyte
+    frame["note"] = "x" * 1_500  # more than two upload pieces of a megabyte
     large = tmp_path / "mine & <b>yours.csv"
     frame.to_csv(large, index=False)
     assert large.stat().st_size > 2.5 * 2**20
@@ -186,16 +198,16 @@ def test_a_venue_and_a_fetch_that_is_cancelled(explorer, exchange):
     said(session, "candles of BTCUSDT")
     assert session.python("print(app.market.exchange)").strip() == "binance"
     session.until("view.source.field.bars.about.exchange === 'binance'")
-    columns = session.view("view.source.field.ledger.columns")
+    columns = session.view("view.source.field.columns")
     assert 280 < columns <= 288
 
     exchange.set_vices([vices.Mute(path="klines")])
     fill(session, "days", "2")
     load(session)
     said(session, " of ")
-    assert session.view("view.source.field.ledger.columns") == columns
+    assert session.view("view.source.field.columns") == columns
     assert session.python("print(6 * 7)").strip() == "42"  # the kernel is free meanwhile
     session.page.get_by_role("button", name="Cancel", exact=True).click()
     said(session, "Cancelled")
-    assert session.view("view.source.field.ledger.columns") == columns
+    assert session.view("view.source.field.columns") == columns
     assert session.page.get_by_role("button", name="Load", exact=True).is_enabled()

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 
 import numpy as np
 import pytest
+from chart import SETUP, frames, pixels, place, point, reach, says
 from PIL import Image
+from render import BITMAP, REALISED, Bitmap, differences
 
 pytestmark = pytest.mark.browser
 
-SETUP = """import numpy as np, pandas as pd, time, liqwidget as lw
-market = lw.load_sample().tail(400)
-candles = market.candles
-market = lw.Market.from_frame(candles, symbol="TEST")
-top, bottom = candles["high"].max(), candles["low"].min()
-def at(column, price, side, usd):
-    return pd.DataFrame({"time": candles.index[[column]], "side": side, "price": [price], "notional": [usd]})
-"""
 #: Above and below the candles, where nothing else is drawn.
 PLACES = [(60, "long", 9e6), (140, "short", 9e6), (220, "long", 4e6), (300, "short", 1e6)]
 MARKED = (
@@ -27,24 +20,6 @@ MARKED = (
     + f"liq = pd.concat([at(c, bottom * .995 + c * 2, s, u) for c, s, u in {PLACES}])\n"
     + "hm = lw.LiquidationHeatmap(lw.Market.from_frame(candles, symbol='TEST', liquidations=liq), height=800)\nhm"
 )
-CANVAS = """(() => { const c = root.querySelector('%s');
-  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-  let s = ''; for (let i = 0; i < d.length; i += 32768) s += String.fromCharCode(...d.subarray(i, i + 32768));
-  return [c.width, c.height, btoa(s)]; })()"""
-
-
-def pixels(session, selector=".liq-bubbles"):
-    width, height, data = session.view(CANVAS % selector)
-    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4).astype(int)
-
-
-def place(session, column, price, last=None):
-    """CSS pixel of the middle of columns, and of a price."""
-    box = (
-        f"{{columnFrom: {column}, columnTo: {column if last is None else last}, priceLow: {price}, priceHigh: {price}}}"
-    )
-    rect = session.view(f"view.chart.rectOf(view.source.field, {box})")
-    return (rect["x0"] + rect["x1"]) / 2, rect["y0"]
 
 
 def around(image, x, y, reach=30):
@@ -53,25 +28,8 @@ def around(image, x, y, reach=30):
 
 
 def coloured(image, side):
-    """Where a mark's own colour is; its outline is dark."""
+    """Where a mark has its own colour; its outline is dark."""
     return (image[..., 2 if side == "long" else 0] > 128) & (image[..., 3] > 80)
-
-
-def says(session, expression, wanted, deadline=20.0):
-    """Wait until the kernel says so: messages of a page may be overtaken by questions."""
-    until = time.monotonic() + deadline
-    while (told := session.python(f"with hm._lock: print({expression})").strip()) != wanted:
-        assert time.monotonic() < until, (expression, told)
-
-
-def frames(session):
-    session.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def point(session, x, y):
-    pane = session.page.locator(".liq-plot").bounding_box()
-    session.page.mouse.move(pane["x"] + x, pane["y"] + y)
-    frames(session)
 
 
 def test_areas_are_as_usd_and_sides_have_shapes_and_colours(notebook):
@@ -88,7 +46,7 @@ def test_areas_are_as_usd_and_sides_have_shapes_and_colours(notebook):
         rows, columns = np.nonzero(own)
         assert abs(rows.mean() - 30) <= 1.5
         assert abs(columns.mean() - 30) <= 1.5
-        # A circle fills pi / 4 of its box, a diamond on its corner half of it.
+        # A circle fills pi / 4 of its bounding box, a diamond half of it.
         fill = own.sum() / ((np.ptp(rows) + 1) * (np.ptp(columns) + 1))
         assert fill == pytest.approx(np.pi / 4 if side == "long" else 0.5, abs=0.09)
         areas.append(own.sum() / usd)
@@ -96,7 +54,7 @@ def test_areas_are_as_usd_and_sides_have_shapes_and_colours(notebook):
     assert image[..., 3].max(axis=(0, 1)) > 0
     legend = session.page.locator(".liq-legend").inner_text()
     assert "realised" in legend
-    assert "largest $9.00M" in legend
+    assert "largest $9M" in legend
     assert "lower bound" in legend
     assert session.page.problems == []
 
@@ -114,7 +72,7 @@ def test_candles_lie_over_the_marks_and_the_heat_under_them(notebook):
     clip = {"x": pane["x"] + x - 4, "y": pane["y"] + y - 4, "width": 8, "height": 8}
     shown = np.array(Image.open(io.BytesIO(session.page.screenshot(clip=clip))).convert("RGB")).astype(int)
     before = shown.mean(axis=(0, 1))
-    session.page.get_by_label("realised liquidations").uncheck()
+    reach(session.page.get_by_label("realised liquidations")).uncheck()
     frames(session)
     shown = np.array(Image.open(io.BytesIO(session.page.screenshot(clip=clip))).convert("RGB")).astype(int)
     assert (before - shown.mean(axis=(0, 1)))[2] > 40  # the blue of a long's circle, over the heat
@@ -122,7 +80,7 @@ def test_candles_lie_over_the_marks_and_the_heat_under_them(notebook):
 
 def test_they_are_switched_off_and_on_from_both_sides(notebook):
     session = notebook(MARKED)
-    box = session.page.get_by_label("realised liquidations")
+    box = reach(session.page.get_by_label("realised liquidations"))
     assert box.is_checked()
     assert (pixels(session)[..., 3] > 0).any()
     box.uncheck()
@@ -146,6 +104,7 @@ def test_they_are_switched_off_and_on_from_both_sides(notebook):
 def test_live_ones_appear_wait_for_their_candles_and_reach_later_views(notebook):
     session = notebook(SETUP + "hm = lw.LiquidationHeatmap(market, height=800)\nhm")
     assert session.view("view.source.marks") is None
+    reach(session.page.get_by_label("Palette", exact=True))
     assert not session.page.get_by_label("realised liquidations").is_visible()
     for i, column in enumerate((80, 120, 160)):
         session.python(f"hm.add_liquidations(at({column}, bottom * .99, 'BUY', 1e6))")
@@ -154,22 +113,22 @@ def test_live_ones_appear_wait_for_their_candles_and_reach_later_views(notebook)
     image = pixels(session)
     bottom = float(session.python("print(bottom)"))
     for column in (80, 120, 160):
-        assert coloured(around(image, *place(session, column, bottom * 0.99), 8), "short").any()
+        assert coloured(around(image, *place(session, column, bottom * 0.99), 8), "short").any()  # type: ignore[call-arg]
     session.python(
         "late = candles.index[-1] + market.interval\n"
         "hm.add_liquidations(pd.DataFrame({'time': [late], 'side': 'long', 'price': bottom, 'notional': 5e5}))"
     )
     session.until("view.source.marks.outside === 1")
-    assert "1 realised liquidation ($500k) outside the candles" in session.page.locator(".liq-badges").inner_text()
+    assert "1 realised liquidation ($500K) outside the candles" in session.view("view.words")
     session.python("c = candles.iloc[-1:].copy(); c.index = [late]; hm.append(c)")
-    session.until("view.source.marks.outside === 0 && view.source.field.ledger.columns === 401")
+    session.until("view.source.marks.outside === 0 && view.source.field.columns === 401")
     frames(session)
-    assert coloured(around(pixels(session), *place(session, 400, bottom), 8), "long").any()
-    assert "outside" not in session.page.locator(".liq-badges").inner_text()
-    # What a browser does not have, it asks for.
-    session.python("hm._realised.revision += 7; hm.add_liquidations(at(200, bottom, 'long', 1e6))")
+    assert coloured(around(pixels(session), *place(session, 400, bottom), 8), "long").any()  # type: ignore[call-arg]
+    assert "outside" not in session.view("view.words.join()")
+    # The browser requests the marks that it misses.
+    session.python("hm._shown.realised.revision += 7; hm.add_liquidations(at(200, bottom, 'long', 1e6))")
     session.until("view.source.marks.placed === 5")
-    assert session.view("view.source.marks.revision") == int(session.python("print(hm._realised.revision)"))
+    assert session.view("view.source.marks.revision") == int(session.python("print(hm._shown.realised.revision)"))
     assert session.page.problems == []
 
 
@@ -195,19 +154,19 @@ def test_sums_without_a_price_are_hollow_and_stand_at_the_low_or_the_high(notebo
     for first, price, side in ((72, low, "long"), (240, high, "short")):
         x, y = place(session, first, price, first + 11)
         part = around(image, x, y)
-        assert part[28:33, 28:33, 3].max() < 60  # as good as nothing inside
+        assert part[28:33, 28:33, 3].max() < 60  # practically transparent inside
         rows, columns = np.nonzero(coloured(part, side))
         ring = np.hypot(rows - 30, columns - 30)
-        rows, columns, ring = rows[ring < 29], columns[ring < 29], ring[ring < 29]  # others are beyond
+        rows, columns, ring = rows[ring < 29], columns[ring < 29], ring[ring < 29]  # the rest is another mark
         assert ring.min() > 8
         assert ring.max() >= 20
         assert abs(rows.mean() - 30) <= 2
         assert abs(columns.mean() - 30) <= 2
-    assert "price not known" in session.page.locator(".liq-legend").inner_text()
+    assert "price unknown" in session.page.locator(".liq-legend").inner_text()
     point(session, *place(session, 72, low, 83))
     told = session.page.locator(".liq-cell").inner_text()
     assert "realised" in told
-    assert "at which price is not known" in told
+    assert "price unknown" in told
 
 
 def test_the_readout_tells_what_is_realised_near_the_pointer(notebook):
@@ -216,8 +175,8 @@ def test_the_readout_tells_what_is_realised_near_the_pointer(notebook):
     x, y = place(session, 220, bottom * 0.995 + 440)
     point(session, x, y)
     line = session.page.locator(".liq-realised")
-    assert line.inner_text().split() == ["realised", "$4.00M", "long", "(1)"]
-    assert "est." in session.page.locator(".liq-cell").inner_text()
+    assert line.inner_text().split() == ["realised", "$4M", "long", "(1)"]
+    assert "estimate: " in session.page.locator(".liq-cell").inner_text()
     point(session, x, y - 60)
     assert line.count() == 0
     point(session, x + 60, y)
@@ -231,7 +190,7 @@ def test_a_slider_leaves_them_alone_and_a_pan_moves_them(notebook):
         " window.cleared = 0; c.clearRect = function (...a) { window.cleared++; clear.apply(this, a); }; })()"
     )
     before = session.revision()
-    session.page.locator(".liq-slider").first.focus()
+    session.page.locator(".liq-deck .liq-slider").first.focus()
     session.page.keyboard.press("ArrowRight")
     session.until(f"Number(root.dataset.rev) > {before}")
     frames(session)
@@ -293,12 +252,12 @@ def test_true_positions_are_an_outline_over_the_profile(notebook):
         if step == 1:
             before = session.revision()
             session.python("hm.bin_size = hm.bin_size * 2")
-            session.until(f"Number(root.dataset.rev) > {before} && view.source.pendingBin === null")
+            session.until(f"Number(root.dataset.rev) > {before}")
         else:
             session.python("hm.positions = Positions()")
             session.until("view.source.positions !== null")
         size = float(session.python("print(hm.bin_size)"))
-        session.until(f"view.source.positions.binSize === {size} && view.source.field.ledger.binSize === {size}")
+        session.until(f"view.source.positions.binSize === {size} && view.source.field.grid.binSize === {size}")
         image = white()
         lengths = []
         for price in map(float, session.python("print(bottom * .99, top * 1.01)").split()):
@@ -306,16 +265,77 @@ def test_true_positions_are_an_outline_over_the_profile(notebook):
             y0, y1 = (round(place(session, 0, edge * size)[1]) for edge in (row + 1, row))
             rows, columns = np.nonzero(image[y0 - 1 : y1 + 2])
             assert len(rows) > 0
-            lengths.append(image.shape[1] - columns.min())
+            lengths.append(columns.max())
         assert lengths[0] / lengths[1] == pytest.approx(2, rel=0.06)
         assert lengths[0] > image.shape[1] * 0.9
     legend = session.page.locator(".liq-legend").inner_text()
     assert "positions: three addresses <img" in legend
     assert "scale " in legend
-    assert "$5.00M beyond the rows" in legend
+    assert "$5M too far from the price to be shown" in legend
     assert session.page.locator(".liq img").count() == 0
     assert session.page.evaluate("window.pwned") is None
     session.python("hm.positions = None")
     session.until("view.source.positions === null")
     assert not white().any()
     assert session.page.problems == []
+
+
+def test_the_heat_shows_realised_ones_in_the_bins_and_colours_of_the_estimate(notebook):
+    session = notebook(
+        SETUP + f"places = {PLACES}\n"
+        "liq = pd.concat([at(c, bottom * .995 + c * 2, s, u) for c, s, u in places])\n"
+        "liq = pd.concat([liq, at(62, float('nan'), 'long', 3e6)])\n"
+        "hm = lw.LiquidationHeatmap(lw.Market.from_frame(candles, symbol='TEST', liquidations=liq), threshold=(0, 1),"
+        " scale='log', contrast='whole', height=800)\nhm.bin_auto = False\nhm"
+    )
+    session.until("view.source.marks?.time.length === 5")
+    page = session.page
+    choice = reach(page.get_by_label("heat shows"))
+    choice.select_option("realised")
+    session.until("root.dataset.layer === 'realised'")
+    frames(session)
+    said = session.python(
+        "d = hm.density\nrealised = np.zeros_like(d.values)\n"
+        "for c, _, u in places:\n"
+        "    realised[int((bottom * .995 + c * 2) / d.bin_size) - int(round(d.price_edges[0] / d.bin_size)), c] += u\n"
+        "import base64; print(hm.layer, *d.values.shape, base64.b64encode(realised.tobytes()).decode(),"
+        " base64.b64encode(d.values.tobytes()).decode())"
+    )
+    layer, rows, columns, *planes = said.split()
+    assert layer == "realised"
+    shape = int(rows), int(columns)
+    realised, estimate = (np.frombuffer(base64.b64decode(plane), np.float32).reshape(shape) for plane in planes)
+
+    def check(bitmap, values, name):
+        told = session.view(f"{bitmap}(view)")
+        off, cells, worst = differences(Bitmap.of(told), values, name, (0, 1), "log", estimate.max())
+        assert worst <= 1
+        assert off <= cells / 1000
+
+    check(REALISED, realised, "plasma")
+    assert (Bitmap.of(session.view(f"{REALISED}(view)")).pixels[..., 3] > 0).sum() == len(PLACES)
+    shown = pixels(session, ".liq-heat")
+    assert (shown == shown[0, 0]).all(axis=-1).mean() > 0.99  # the ground
+    assert not pixels(session).any()  # no bubbles
+    legend = page.locator(".liq-legend").inner_text()
+    assert "realised per bin and candle" in legend
+    assert "$3M without a price not drawn" in legend
+    column = PLACES[1][0]
+    point(session, *place(session, column, float(session.python("print(bottom)")) * 0.995 + 2 * column))
+    page.locator(".liq-realised", has_text="$9M short").wait_for()
+    session.python("hm.layer = 'both'")
+    session.until("root.dataset.layer === 'both'")
+    frames(session)
+    assert choice.input_value() == "both"
+    check(REALISED, realised, "plasma")
+    check(BITMAP, estimate, "greys")
+    shown = pixels(session, ".liq-heat")
+    assert (shown == shown[0, 0]).all(axis=-1).mean() < 0.5
+    session.python("hm.liquidations = None")
+    page.locator(".liq-legend", has_text="no realised liquidation has a price").wait_for()
+    choice.select_option("estimate")
+    session.until("root.dataset.layer === 'estimate'")
+    frames(session)
+    check(BITMAP, estimate, "plasma")
+    assert not choice.is_visible()
+    assert page.problems == []

@@ -1,4 +1,4 @@
-"""The grip on the price axis: what a push would come to, in a real JupyterLab and in a page without a kernel."""
+"""The handle on the price axis: the cascade that a push would cause, in JupyterLab and in a page without a kernel."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import os
 import re
 import signal
 
-import numpy as np
 import pytest
-from test_bubbles import frames, says
-from test_everyone import AXE, RULES, amount, kernel
-from test_saved import opened  # noqa: F401  the fixture
+from axe import AXE, RULES
+from chart import amount, frames, kernel, says
 
 import liqwidget as lw
 
@@ -26,12 +24,13 @@ INPUT, GRIP, WORDS = ".liq-push input", ".liq-grip", ".liq-legend > :last-child"
 SENTENCE = re.compile(
     r"Push (\S+) % to (\S+): would liquidate est\. (\S+) in (\d+) rounds? and "
     r"(?:rest|leave the known range) at (\S+) \((\S+) %\), (?:at least )?(\S+) × the push\. "
-    r"Mechanical what-if on an estimate, not a forecast; impact with Y = 1 is an assumption\."
+    r"Mechanical what-if on an estimate, not a forecast; "
+    r"how far liquidations move the price is an assumption\."
 )
 
 
 def spoken(page):
-    """The numbers of the words, which a slider says too."""
+    """The numbers in the text; the slider announces the same text."""
     frames_of(page)
     words = page.locator(WORDS).inner_text()
     assert page.locator(INPUT).get_attribute("aria-valuetext") == words
@@ -46,13 +45,13 @@ def frames_of(page):
 
 
 def same(words, facts):
-    """Words are rounded: percent to two digits, prices to one, USD to three figures, times to two digits."""
+    """Texts are rounded: percent to two digits, prices to one, USD to three figures, times to two digits."""
     for found, wanted, off in zip(words, facts, (6e-5, 0.06, None, 0, 0.06, 6e-5, 0.0051), strict=True):
         assert found == (pytest.approx(wanted, rel=6e-3) if off is None else pytest.approx(wanted, abs=off, rel=0))
 
 
 def pushed(session, shock=None):
-    """Wait until the kernel has the push of the page; the words say what its cascade comes to; return its facts."""
+    """Wait until the kernel has the page's push and the text states its cascade; return the facts in the text."""
     wanted = session.view("view.source.settings.shock") if shock is None else shock
     says(session, "hm.shock", str(wanted))
     session.until(f"view.source.settings.shock === {wanted}")
@@ -62,7 +61,7 @@ def pushed(session, shock=None):
 
 
 def drag(page, by):
-    """Take the grip near its middle, move it that many pixels in steps; returns how far it went."""
+    """Grab the handle near its middle and move it by that many pixels in steps; return how far it moved."""
     box = page.locator(GRIP).bounding_box()
     x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
     page.mouse.move(x, y + 9)
@@ -94,38 +93,39 @@ def test_a_grip_pushes_the_price_and_the_words_are_python_s(notebook):
     page.evaluate(AXE.read_text())
     found = "async (rules) => (await axe.run('.liq', { runOnly: rules })).violations.map(({ id }) => id)"
     assert page.evaluate(found, RULES) == []
-    # By hand, down and over the close; the grip comes under the pointer, up to half a step.
+    # By mouse, down and across the close; the handle follows the pointer to within half a step.
     assert drag(page, 40) == pytest.approx(40, abs=3)
     down = pushed(session)
     assert down[0] < -0.031
     assert drag(page, -200) == pytest.approx(-200, abs=3)
     assert pushed(session)[0] > 0.001
-    # By keys: a thousandth of the close.
+    # By keyboard: steps of a thousandth of the close.
     page.locator(INPUT).focus()
     at = session.view("view.source.settings.shock")
     for key, by in (("ArrowUp", 0.001), ("ArrowDown", 0), ("ArrowDown", -0.001)):
         page.keyboard.press(key)
         assert session.view("view.source.settings.shock") == pytest.approx(at + by, abs=1e-12), key
     pushed(session)
-    # From Python, between two steps; with another mix, bin size and candle.
+    # From Python, to a value between two steps; then with another mix, bin size and candle.
     session.python("hm.shock = -0.0412")
     assert pushed(session, -0.0412) != down
     page.get_by_role("button", name="balanced").click()
     balanced = pushed(session)
+    size = session.view("view.source.field.grid.binSize")
     page.locator("input[aria-valuetext$=dollars]").press("ArrowRight")
-    session.until("view.source.pendingBin === null && view.source.field.ledger.binSize > 100")
-    assert pushed(session) != balanced
+    session.until(f"view.source.field.grid.binSize > {size}")
+    assert pushed(session) == balanced  # computed on rows, so the bins do not matter
     session.python("hm.append(candles.tail(10))")
-    session.until("view.source.field.ledger.columns === 1500")
+    session.until("view.source.field.columns === 1500")
     assert pushed(session)[1] != balanced[1]
     session.python("hm.shock = -0.5")
     session.until("view.source.settings.shock === -0.5")
     frames(session)
     assert "leave the known range at" in page.locator(WORDS).inner_text()
-    # What Python refuses goes back.
+    # A value that Python refuses is reset.
     session.view("view.source.set({ shock: 99 })")
     session.until("view.source.settings.shock === -0.5")
-    # With the kernel stopped it answers all the same.
+    # With the kernel stopped the page still computes the cascade.
     before = kernel(session, "[hm.cascade(s / 1000).final_price for s in range(-60, 1)]")
     pid = int(session.python("import os; hm.shock = -0.02; print(os.getpid())"))
     session.until("view.source.settings.shock === -0.02")
@@ -146,7 +146,7 @@ def test_a_grip_pushes_the_price_and_the_words_are_python_s(notebook):
     assert page.problems == []
 
 
-def test_a_finger_and_a_page_without_a_kernel(opened):  # noqa: F811
+def test_a_finger_and_a_page_without_a_kernel(opened):
     market = lw.load_sample().tail(600)
     hm = lw.LiquidationHeatmap(market, "hot", 0.01, shock=0.02)
     facts = lambda c: [  # noqa: E731
@@ -175,7 +175,8 @@ def test_a_finger_and_a_page_without_a_kernel(opened):  # noqa: F811
         shock = page.evaluate("document.querySelector('.liq').liqwidget.source.settings.shock")
         assert shock > 0.02
         same(spoken(page), facts(lw.cascade(hm.density, shock=shock, market=market)))
-        page.locator(".liq-slider").first.fill("0")
-        still = hm.ledger.replay(0.0, np.array([hm.leverage_mix.get(t, 0.0) for t in hm.ledger.leverage]) / 100)
+        page.locator(".liq-deck .liq-slider").first.fill("0")
+        hm.decay_rate = 0
+        still = hm.density
         same(spoken(page), facts(lw.cascade(still, shock=shock, market=market)))
         assert page.problems == []

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 PROBE = "<img src=x onerror=window.hacked=1>"
 FORMULA = "$$\\href{javascript:window.hacked=1}{x}$$"
-# All text of the page, that of shadow trees too, as it is read; and elements that came of a probe.
+# All rendered text of the page, shadow trees included, and elements that a probe has created.
 READ = """() => {
   const texts = [], found = [];
   const look = (root) => {
@@ -29,13 +29,30 @@ READ = """() => {
   look(document.body);
   return { texts, found, hacked: window.hacked ?? null };
 }"""
-# What BokehJS holds: its ranges of time, and how many figures follow each.
+# What BokehJS holds: its time ranges, and how many figures use each.
 RANGES = """() => {
   const models = Bokeh.documents.flatMap((document) => [...document._all_models.values()]);
   const plots = models.filter((model) => model.type === 'Figure' && model.y_range.end < 1);
   const x = new Set(plots.map((plot) => plot.x_range)), y = new Set(plots.map((plot) => plot.y_range));
   return [plots.length, x.size, y.size, ...[...x, ...y].map((range) => [range.start, range.end])];
 }"""
+# The page around the panels: whether the sheet is dark, its background, the inks of axes, a panel's ground.
+THEME = """() => {
+  const models = Bokeh.documents.flatMap((document) => [...document._all_models.values()]);
+  const sheet = document.querySelector('.liq-sheet');
+  const panes = models.filter((model) => model.type === 'Figure' && model.y_range.end < 1);
+  const unique = (values) => [...new Set(values)];
+  return {
+    dark: sheet.dataset.dark,
+    paper: getComputedStyle(sheet).getPropertyValue('--liq-sheet-paper').trim(),
+    inks: unique(models.filter((model) => model.axis_label !== undefined).map((axis) => axis.major_label_text_color)),
+    borders: unique(panes.map((pane) => pane.border_fill_color)),
+    grounds: unique(panes.map((pane) => pane.background_fill_color)),
+  };
+}"""
+CHANGE = "(to) => window.jupyterapp.commands.execute('apputils:change-theme', to)"
+DARK = {"dark": "true", "paper": "#121019", "inks": ["#a9a6b8"], "borders": ["#121019"], "grounds": ["#0c0a1a"]}
+LIGHT = {"dark": "false", "paper": "#ffffff", "inks": ["#5d5a6c"], "borders": ["#ffffff"], "grounds": ["#0c0a1a"]}
 PLACES = """() => {
   const canvases = [];
   const look = (root) => {
@@ -75,7 +92,7 @@ def opened(playwright, tmp_path):
 
 
 def heat(page, place: int):
-    """The box of a panel's canvas, in the order of the page."""
+    """The bounding box of a panel's canvas; panels are in page order."""
     boxes = page.locator(".bk-Figure").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().toJSON())")
     return [box for box in boxes if box["height"] > 100][place]
 
@@ -97,7 +114,7 @@ def test_a_saved_page_is_alive_and_its_words_are_words(opened):
     ):
         assert words in shown["texts"]
     assert any("never of direction" in text for text in shown["texts"])
-    assert any(re.fullmatch(r"(longs|shorts) [+-]\d+\.\d% · est. .* USD", text) for text in shown["texts"])
+    assert any(re.fullmatch(r"(longs|shorts) [+-]\d+\.\d% · est. \$[\d.]+[KMB]?", text) for text in shown["texts"])
     assert shown["found"] == []
 
     count, times, distances, (start, end), (low, high) = page.evaluate(RANGES)
@@ -110,9 +127,9 @@ def test_a_saved_page_is_alive_and_its_words_are_words(opened):
     text = tip.text_content()
     assert re.search(r"2026-01-\d\d \d\d:\d\d", text)
     assert re.search(r"\+\d+\.\d%", text)
-    assert re.search(r"estimate:\s*[\d.]+[km]? USD in 0.2 % of price", text)
+    assert re.search(r"estimate:\s*\$[\d.]+[kmb]? in 0.2 % of price", text)
 
-    # The wheel is the page's; with Ctrl it zooms all panels, and Reset brings them back.
+    # The wheel scrolls the page; with Ctrl it zooms all panels, and Reset restores them.
     page.mouse.wheel(0, 40)
     page.wait_for_function("() => scrollY > 0")
     assert page.evaluate(RANGES)[3] == [start, end]
@@ -126,9 +143,15 @@ def test_a_saved_page_is_alive_and_its_words_are_words(opened):
     assert page.evaluate(READ)["hacked"] is None
     assert page.problems == []
     assert page.asked == [page.url]
-    # The same look finds what is parsed.
+    # The same check detects a probe that is parsed.
     page.evaluate("(text) => { document.body.appendChild(document.createElement('p')).innerHTML = text; }", PROBE)
     assert len(page.evaluate(READ)["found"]) == 1
+
+    for scheme, colours, paper in (("dark", DARK, "rgb(18, 16, 25)"), ("light", LIGHT, "rgb(255, 255, 255)")):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("(is) => document.querySelector('.liq-sheet').dataset.dark === is", arg=colours["dark"])
+        assert page.evaluate(THEME) == colours
+        assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == paper
 
     wide = page.evaluate(PLACES)
     page.set_viewport_size({"width": 700, "height": 900})
@@ -147,10 +170,14 @@ def test_a_notebook_shows_it(notebook):
     page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
     page.locator(".bk-Figure").nth(2).wait_for()
     assert page.evaluate(RANGES)[:3] == [2, 1, 1]
+    assert page.evaluate(THEME) == LIGHT
+    page.evaluate(CHANGE, {"theme": "JupyterLab Dark"})
+    page.wait_for_function("() => document.querySelector('.liq-sheet').dataset.dark === 'true'")
+    assert page.evaluate(THEME) == DARK
     texts = page.evaluate(READ)["texts"]
     assert "begins 5 d after the earliest" in " ".join(texts)
     still = page.locator(".liq-still")
-    assert (still.count(), still.is_visible()) == (1, False)  # beside a living view it hides
+    assert (still.count(), still.is_visible()) == (1, False)  # it is hidden while a live view is shown
     assert page.problems == []
     page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
     page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
@@ -169,4 +196,5 @@ def test_a_notebook_shows_it(notebook):
     page.wait_for_function("() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'")
     assert not still.is_visible()
     session.python("page.close()")
-    assert all("model not found" in problem for problem in page.problems)  # the view that was gone
+    assert [problem for problem in page.problems if "model not found" not in problem] == []  # the view that was closed
+    page.evaluate(CHANGE, {"theme": "JupyterLab Light"})

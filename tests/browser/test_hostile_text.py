@@ -1,7 +1,7 @@
-"""Markup in every text that comes from outside stays text, in a real JupyterLab; once with Trusted Types reported.
+"""Markup in any text from outside remains text, in a real JupyterLab; once with Trusted Types violations reported.
 
 The probe runs code as soon as anything in the page parses it, even in an element that is never shown. It is shorter
-than what messages cut off.
+than the length at which messages are cut off.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from app_page import READY as PANELS
+from app_page import choose, fill, load, said
 from lab import Lab, chromium, open_notebook, write_notebook
-from test_app import READY as PANELS
-from test_app import choose, fill, load, said
-from test_live import connect
+from venue_link import connect
 
 import liqwidget as lw
 from exchange import Exchange, History
@@ -29,18 +29,18 @@ pytestmark = pytest.mark.browser
 SRC = str(Path(__file__).resolve().parents[2] / "src")
 PROBE = '"><img src onerror=__p=1>'
 MARKUP = "<img src onerror"
-#: Begin of what lightweight-charts has parsed for its logo; the rest is as constant.
+#: The start of the logo markup that lightweight-charts parses; the rest is constant too.
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" width="35" height="19"'
 SETUP = f"""
 import liqwidget as lw, liqwidget.widget.frames
 probe = {PROBE!r}
-about = liqwidget.widget.frames.Picture._about
-liqwidget.widget.frames.Picture._about = lambda self: {{
+about = liqwidget.widget.frames.CandlePicture._about
+liqwidget.widget.frames.CandlePicture._about = lambda self: {{
     **about(self), "interval": probe, "notices": [probe, *about(self)["notices"]]
 }}
 market = lw.Market.from_frame(lw.load_sample().candles.tail(400), symbol=probe, exchange=probe)
 """
-# Elements that came of a probe, in shadow trees too, and whether one was ever parsed.
+# The number of elements that a probe has created, shadow trees included, and whether a probe was ever parsed.
 FOUND = """() => {
   let found = 0;
   const look = (root) => {
@@ -53,7 +53,7 @@ FOUND = """() => {
   return [found, window.__p ?? 0];
 }"""
 POLICY = "require-trusted-types-for 'script'"
-# What asks the browser to parse text, and from where: a default policy is asked each time.
+# Records the texts that the browser is asked to parse and the callers: a default policy is called each time.
 WATCH = """() => {
   window.parsed = [];
   const note = (text, type, sink) => {
@@ -66,7 +66,7 @@ WATCH = """() => {
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Refusing(Vice):
-    """An error of the venue, in words of our choice."""
+    """An error of the venue, with a text that the test chooses."""
 
     name: ClassVar[str] = "refusing"
 
@@ -87,23 +87,33 @@ def none_became_elements(session) -> None:
 
 
 def shows(session, selector: str) -> None:
-    """Wait until the probe stands there as text."""
+    """Wait until the probe is shown there as text."""
     session.page.locator(selector, has_text=PROBE).first.wait_for(timeout=20_000)
 
 
+def shows_about(session) -> None:
+    """Wait until the probe is shown as text among what is said of the numbers."""
+    session.page.get_by_role("button", name="About these numbers").click()
+    shows(session, ".liq-help li")
+    session.page.keyboard.press("Escape")
+
+
 def test_hostile_words_in_the_widget_stay_words(notebook):
-    session = notebook(SETUP + "hm = lw.LiquidationHeatmap(market)\nhm._presets = {probe: {'5': 1.0}}\nhm")
-    for selector in (".liq-title", ".liq-badge", "[data-preset]"):
+    session = notebook(
+        SETUP + "hm = lw.LiquidationHeatmap(market)\nhm.bin_auto = False\nhm._presets = {probe: {'5': 1.0}}\nhm"
+    )
+    for selector in (".liq-title", "[data-preset]"):
         shows(session, selector)
+    shows_about(session)
     assert session.page.locator(".liq-title").text_content().count(PROBE) == 3
-    session.python("hm._status = {'state': 'loading', 'message': probe}\nhm._set_live('stopped', message=probe)")
+    session.python("hm._status = {'state': 'loading', 'message': probe}\nhm.set_live('stopped', message=probe)")
     shows(session, ".liq-message")
     shows(session, ".liq-pill")
-    session.python("hm._bars = hm._ledger[:7] + probe.encode()")
+    session.python("hm._bars = hm._bars[:7] + probe.encode()")
     session.page.locator(".liq-message", has_text="could not be read").wait_for()
     session.page.locator(".liq-plot").hover()
     none_became_elements(session)
-    # The same look finds a probe that anything parses, shown or not.
+    # The same check detects a probe that is parsed, shown or not.
     session.page.evaluate("(probe) => { document.createElement('p').innerHTML = probe; }", PROBE)
     session.page.wait_for_function("() => window.__p === 1")
     session.page.evaluate(
@@ -116,7 +126,7 @@ def test_hostile_words_in_the_widget_stay_words(notebook):
 
 @pytest.fixture
 def watched(playwright, session_of, exchange, tmp_path):
-    """The application on a market of probes, in a page whose policy has the browser ask about every text it parses."""
+    """The application on a market of probes, in a page whose Trusted Types policy records each parsed text."""
     for folder in ("home/config", "work"):
         (tmp_path / folder).mkdir(parents=True)
     config = {"ServerApp": {"tornado_settings": {"headers": {"Content-Security-Policy-Report-Only": POLICY}}}}
@@ -139,21 +149,21 @@ def watched(playwright, session_of, exchange, tmp_path):
 def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
     session, page = watched, watched.page
     shows(session, ".liq-title")
-    shows(session, ".liq-badge")
+    shows_about(session)
 
     choose(session, "Venue")
     load(session)
-    shows(session, "[role=alert]")  # the venue's own words
+    shows(session, "[role=alert]")  # the venue's own message
     assert "HTTP 400" in page.locator("[role=alert]").inner_text()
     fill(session, "symbol", PROBE)
     load(session)
-    page.locator("[role=alert]", has_text="need letters").wait_for()  # the venue's words name the symbol too
+    page.locator("[role=alert]", has_text="wanted letters").wait_for()  # the venue's message contains the symbol too
     shows(session, "[role=alert]")
 
     choose(session, "File")
     fill(session, "path", f"/{PROBE}.csv")
     load(session)
-    page.locator("[role=alert]", has_text="there is none at").wait_for()
+    page.locator("[role=alert]", has_text="which does not exist").wait_for()
     shows(session, "[role=alert]")
     rows = lw.load_sample().candles.tail(50).reset_index().astype(object)
     broken = rows.copy()
@@ -166,7 +176,8 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
         fill(session, "path", str(tmp_path / f"{name}.csv"))
         load(session)
         page.locator("[role=alert]", has_text=words).wait_for()
-        shows(session, "[role=alert]")
+        # Angle brackets around column names, as in <CLOSE>, are stripped.
+        page.locator("[role=alert]", has_text=PROBE.rstrip(">")).wait_for()
 
     choose(session, "Upload")
     for ending, words in (("exe", "upload: "), ("csv", "50 candles of")):
@@ -190,7 +201,7 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
     none_became_elements(session)
 
     assert MARKUP not in "".join(entry["text"] for entry in page.evaluate("window.parsed"))
-    # Whose code had text parsed: the modules of ours have addresses of the page, as Bokeh's script has.
+    # The callers: our modules are loaded from blob: addresses, as Bokeh's script is.
     parsed = [
         entry for entry in page.evaluate("window.parsed") if "(blob:" in entry["from"] or "at blob:" in entry["from"]
     ]

@@ -1,11 +1,13 @@
-"""The widget in a real Notebook 7 and a real marimo; the themes of hosts that cannot be run here."""
+"""The widget in a real Notebook 7 and a real marimo; the themes of hosts that cannot run here."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
+from chart import reach
 from hosts import Marimo, Notebook, View, environment
 from lab import chromium, find_chromium
 
@@ -13,12 +15,12 @@ import liqwidget as lw
 
 pytestmark = pytest.mark.browser
 
-BINS = ".liq-group:nth-child(2) .liq-slider"
+BINS = ".liq-deck .liq-slider"
 PYTHON = (
     'json.dumps({"mix": {f"{tier:g}": share for tier, share in hm.leverage_mix.items()}, '
     '"decay": hm.decay_rate, "bin": hm.bin_size})'
 )
-#: Notebook 7.6.5 says so of its own shortcuts while it loads, on any page.
+#: Notebook 7.6.5 reports this about its own shortcuts while loading, on any page.
 NOTEBOOK_S_OWN = "Cannot read properties of undefined (reading 'schema')"
 
 
@@ -30,14 +32,14 @@ def needs_chromium():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """What the notebooks of this file are opened in."""
+    """The server that opens the notebooks of this file."""
     server = Notebook(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home"), env=environment())
     yield server
     server.stop()
 
 
 def wait_for_python(view, read, holds):
-    """Wait until what Python has is as wanted: it learns of a drag some time after the browser."""
+    """Wait until Python has the expected value: it receives a drag some time after the browser."""
     until = time.monotonic() + 15
     while not holds(has := read()):
         assert time.monotonic() < until, has
@@ -45,18 +47,18 @@ def wait_for_python(view, read, holds):
 
 
 def use(view, read):
-    """Drag mix and bin size of a view; pictures change, and Python follows."""
+    """Drag the mix and bin size of a view; the picture changes and Python follows."""
     before = view.revision
     view.drag(".liq-bar", 2, 0.8)
     view.repainted(before)
     shown = view.get("view.source.settings.leverageMix")
     assert shown["10"] > 60
     wait_for_python(view, read, lambda has: has["mix"] == pytest.approx(shown))
-    before, old = view.revision, view.get("view.source.field.ledger.binSize")
+    before, old = view.revision, view.get("view.source.field.grid.binSize")
     view.drag(BINS, 1, 0.7)
-    view.until(f"view.source.pendingBin === null && view.source.field.ledger.binSize > {old}")
+    view.until(f"view.source.field.grid.binSize > {old}")
     view.repainted(before)
-    wait_for_python(view, read, lambda has: has["bin"] == view.get("view.source.field.ledger.binSize"))
+    wait_for_python(view, read, lambda has: has["bin"] == view.get("view.source.field.grid.binSize"))
 
 
 def test_notebook_7(notebook):
@@ -88,7 +90,7 @@ def _():
     import marimo as mo
     import liqwidget as lw
 
-    hm = lw.LiquidationHeatmap(lw.load_sample(), height=300)
+    hm = lw.LiquidationHeatmap(lw.load_sample(), bin_size=100, height=300)
     hm
     return hm, json, mo, threading
 
@@ -137,14 +139,14 @@ def _(candle, hm, threading):
 
 @pytest.fixture
 def marimo(playwright, tmp_path):
-    """Open a page on a marimo that serves these cells; whatever it asks other hosts for is a failure."""
-    ends = []
+    """Open a page of a marimo that serves these cells; requests to other hosts fail the test."""
+    ends: list[Callable[[], object]] = []
 
     def start(mode):
         path, home = tmp_path / "cells.py", tmp_path / "home"
         path.write_text(CELLS)
         server = Marimo(path, home, mode, environment())
-        ends.append(server.stop)
+        ends.append(server.stop)  # type: ignore[misc]
         manager = chromium(playwright, 1400, 2000)
         page = manager.__enter__()
         ends.append(lambda: manager.__exit__(None, None, None))
@@ -173,7 +175,7 @@ def test_marimo_as_a_page(marimo):
 
     use(wrapped, read)
     before = wrapped.revision
-    bare.drag(".liq-slider", 0, 0.9)
+    bare.drag(".liq-deck .liq-slider", 0, 0.9)
     wrapped.repainted(before)
     shown = bare.get("view.source.settings.decayRate")
     wait_for_python(bare, read, lambda has: has["decay"] == pytest.approx(shown))
@@ -181,16 +183,16 @@ def test_marimo_as_a_page(marimo):
     page.get_by_role("button", name="decay", exact=True).click()
     bare.repainted(before)
     assert bare.get("view.source.settings.decayRate") == wrapped.get("view.source.settings.decayRate") == 0.25
-    for theme in ("dark", "light"):  # marimo follows the system here
+    for theme in ("dark", "light"):  # marimo follows the system theme here
         page.emulate_media(color_scheme=theme)
         for view in (bare, wrapped):
             view.until(f"root.dataset.theme === '{theme}' && document.body.dataset.theme === '{theme}'")
     assert page.locator(".liq-still").count() == 0
     # In marimo's shadow tree the document does not know which element has the focus.
-    box = bare.root.locator(".liq-box").nth(2)
+    box = reach(bare.root.locator(".liq-deck .liq-box").nth(2))
     box.click(click_count=3)
     page.keyboard.type("12.5")
-    assert box.input_value() == "12.5"  # not rewritten under the hand
+    assert box.input_value() == "12.5"  # not overwritten while the user types
     span = "(() => { const r = view.chart.api.timeScale().getVisibleLogicalRange(); return r.to - r.from; })()"
     bare.root.locator(".liq-plot").click(position={"x": 300, "y": 100})
     before = bare.get(span)
@@ -201,12 +203,12 @@ def test_marimo_as_a_page(marimo):
 
 def test_marimo_as_a_notebook(marimo):
     page, bare, wrapped = marimo("edit")
-    columns = bare.get("view.source.field.ledger.columns")
+    columns = bare.get("view.source.field.columns")
     page.get_by_role("button", name="candle", exact=True).click()
     for view in (bare, wrapped):
-        view.until(f"view.source.field.ledger.columns === {columns + 1}")
+        view.until(f"view.source.field.columns === {columns + 1}")
     cells = page.locator(".marimo-cell").count()
-    bare.root.locator(".liq-slider").first.focus()
+    bare.root.locator(".liq-deck .liq-slider").first.focus()
     before = bare.get("view.source.settings.decayRate")
     for key in ("d", "d", "a", "b", "x", "ArrowRight"):
         page.keyboard.press(key)
@@ -216,13 +218,13 @@ def test_marimo_as_a_notebook(marimo):
     page.reload()
     for view in (bare, wrapped):
         view.painted()
-        view.until(f"view.source.field.ledger.columns === {columns + 1}")
+        view.until(f"view.source.field.columns === {columns + 1}")
         assert view.get("view.source.settings.decayRate") == pytest.approx(shown)
     assert (page.problems, asked_elsewhere(page)) == ([], [])
 
 
 def test_themes_of_vs_code_and_colab(playwright, tmp_path):
-    """They name their theme in attributes; a page of the widget's own gets the same ones."""
+    """Both hosts name their theme in attributes; a page of the widget gets the same attributes."""
     path = tmp_path / "page.html"
     lw.LiquidationHeatmap(lw.load_sample().tail(100)).to_html(path)
     with chromium(playwright) as page:

@@ -1,4 +1,4 @@
-"""What a view says when its kernel is busy, cut off, started anew or gone; in a real JupyterLab."""
+"""What a view shows when its kernel is busy, unreachable, restarted or gone; in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import signal
 
 import pytest
-from test_bubbles import SETUP
+from chart import SETUP, says
 
 pytestmark = pytest.mark.browser
 WITHIN = 10.0
 
 
 def state(session, wanted, timeout=WITHIN):
-    """Wait until the banner says a state; returns its words."""
+    """Wait until the banner shows a state; return its text."""
     session.page.wait_for_function(
         "(wanted) => document.querySelector('.liq-banner')?.dataset.kernel === wanted",
         arg=wanted,
@@ -23,9 +23,9 @@ def state(session, wanted, timeout=WITHIN):
 
 
 def still_works(session):
-    """Leverage mix and decay need no kernel."""
+    """Leverage mix and decay work without a kernel."""
     before = session.revision()
-    session.page.locator(".liq-slider").first.evaluate(
+    session.page.locator(".liq-deck .liq-slider").first.evaluate(
         "(e) => { e.value = +e.value + 20; e.dispatchEvent(new Event('input', {bubbles: true})) }"
     )
     session.until(f"root.dataset.rev > {before}")
@@ -39,42 +39,43 @@ def test_a_killed_kernel_is_told_of_within_ten_seconds_and_the_cell_brings_it_ba
     session.page.wait_for_function(
         "() => document.querySelector('.liq-banner').checkVisibility()", timeout=WITHIN * 1000
     )
-    words = state(session, "lost", 20)  # JupyterLab starts another one
+    words = state(session, "lost", 20)  # JupyterLab restarts the kernel
     assert "run its cell again" in words
     assert "last picture stays" in words
     assert session.page.locator(".liq-banner").get_attribute("role") == "status"
-    assert session.page.locator("input[aria-valuetext$=dollars]").is_disabled()
+    assert session.page.locator("input[aria-valuetext$=dollars]").is_enabled()
     still_works(session)
-    session.page.locator(".jp-Dialog button").first.click()  # JupyterLab's own word on it
+    session.page.locator(".jp-Dialog button").first.click()  # JupyterLab's own dialog about it
     session.run()
     state(session, "answers")
-    assert not session.page.locator("input[aria-valuetext$=dollars]").is_disabled()
 
 
-def test_a_bin_size_nobody_answers_goes_back(notebook):
+def test_a_bin_size_needs_no_kernel(notebook):
     session = notebook(SETUP + "hm = lw.LiquidationHeatmap(market)\nhm")
     pid = int(session.python("import os; print(os.getpid())"))
     session.until("view.source.kernel === 'answers'")
+    old = session.view("view.source.field.grid.binSize")
+    size = session.page.locator("input[aria-valuetext$=dollars]")
     os.kill(pid, signal.SIGSTOP)
     try:
-        session.page.locator("input[aria-valuetext$=dollars]").evaluate(
-            "(e) => { e.value = +e.value + 1; e.dispatchEvent(new Event('input', {bubbles: true})) }"
-        )
-        session.until("view.source.pendingBin !== null")
-        assert "or it hangs" in state(session, "lost")
-        assert session.view("view.source.pendingBin") is None
-        assert session.view("view.source.settings.binSize === view.source.field.ledger.binSize")
+        before = session.revision()
+        size.evaluate("(e) => { e.value = +e.value + 1; e.dispatchEvent(new Event('input', {bubbles: true})) }")
+        session.until(f"root.dataset.rev > {before} && view.source.field.grid.binSize > {old}")
+        assert "or it hangs" in state(session, "lost", 40)  # nothing is pending, so the view pings only every 20 s
+        assert not size.is_disabled()
+        assert session.view("view.source.settings.binSize === view.source.field.grid.binSize")
         still_works(session)
     finally:
         os.kill(pid, signal.SIGCONT)
-    state(session, "answers")  # it had only been asleep
+    state(session, "answers")  # the kernel was only suspended
     assert not session.page.locator(".liq-banner").is_visible()
+    says(session, "hm.bin_size", str(float(session.view("view.source.settings.binSize"))))
 
 
 def test_a_busy_kernel_one_that_is_cut_off_and_one_that_was_shut_down(notebook):
     session = notebook(SETUP + "hm = lw.LiquidationHeatmap(market)\nhm")
     page = session.page
-    # JupyterLab lets widgets talk beside a running cell; most other front ends do not.
+    # JupyterLab delivers widget messages while a cell runs; most other front ends do not.
     page.evaluate(
         "() => { const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;"
         " kernel.commsOverSubshells = 'disabled'; }"

@@ -1,8 +1,8 @@
-"""Fifty views and fifty widgets come and go in a real JupyterLab, and nothing of them stays.
+"""Fifty views and fifty widgets are opened and closed in a real JupyterLab, and leave nothing behind.
 
-JupyterLab's outputs leave a few nodes behind whatever is in them, and every now and then it adds a hundred listeners at
-once. So counts are taken in five blocks, and the middle block is compared with that of an empty widget; and the page's
-own objects are counted exactly, by weak references. The same measure has to find leaks that are made on purpose.
+JupyterLab leaves a few nodes behind for any output, and from time to time it adds a hundred listeners at once. So
+counts are taken in five blocks, and the middle block is compared with that of an empty widget; the page's own objects
+are counted exactly, by weak references. The same measurement must detect leaks that are made on purpose.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make():
     global one
     one = lw.LiquidationHeatmap(market)
     one.density
-    refs.extend(map(weakref.ref, (one, one.ledger, one._picture, one.density)))
+    refs.extend(map(weakref.ref, (one, one.ledger, one._shown.picture, one.density)))
     if leaky: kept.append(one)
     with hole: display(one)
 def end():
@@ -47,7 +47,7 @@ def left():
     print(json.dumps([len(_instances), len(comm.get_comm_manager().comms), alive]))
 '''
 HOLE = "hole = ipywidgets.Output()\nhole.add_class('liq-hole')\nhole"
-# What a page without leaks has as many of afterwards as before.
+# Counts that are the same before and after in a page without leaks.
 PAGE = """() => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const mounted = () => document.querySelector('.liq-hole .liq[data-rev]');
@@ -116,17 +116,17 @@ PAGE = """() => {
 
 @dataclass(frozen=True)
 class Left:
-    """What rounds have left behind in the page; nodes and listeners as by ten rounds."""
+    """What the rounds have left behind in the page; nodes and listeners are per ten rounds."""
 
     nodes: float
     listeners: float
     timers: int
-    objects: int  # roots, views, charts, canvases; where the widget was closed, what it held as well
-    seen: int  # so many of them have been there
+    objects: int  # roots, views, charts, canvases; for closed widgets also what they held
+    seen: int  # how many there have been in total
 
 
 class Rounds:
-    """Rounds of something in a page, counted."""
+    """Repeated rounds of one operation in a page, with counts."""
 
     def __init__(self, session) -> None:
         self.session, self.page = session, session.page
@@ -137,12 +137,12 @@ class Rounds:
 
     def _count(self) -> dict[str, int]:
         self.page.wait_for_function("() => window.leaks.settled()")
-        for _ in range(2):  # what the first finds frees what the second does
+        for _ in range(2):  # a second collection frees what finalizers of the first released
             self._devtools.send("HeapProfiler.collectGarbage")
         return self._devtools.send("Memory.getDOMCounters")
 
     def of(self, what: str, *given: object, blocks: int = BLOCKS) -> Left:
-        """Run blocks of ten rounds, and two rounds before them that are not counted."""
+        """Run blocks of ten rounds, after two warm-up rounds that are not counted."""
         call = "([what, given]) => window.leaks[what](...given)"
         self.page.evaluate(call, [what, [self.output, 2, *given]])
         before = self.page.evaluate("window.leaks.left()")
@@ -153,7 +153,7 @@ class Rounds:
         timers, objects, seen = self.page.evaluate("window.leaks.left()")
 
         def grown(name: str) -> float:
-            # A leak is in the middle block and in the whole; what JupyterLab does at times is in one of the two.
+            # A leak shows in the middle block and in the total; JupyterLab's occasional listeners in only one.
             steps = [after[name] - before[name] for before, after in itertools.pairwise(counts)]
             return min(median(steps), sum(steps) / len(steps))
 
@@ -168,9 +168,9 @@ def test_fifty_views_and_thirty_widgets_leave_nothing_behind(notebook):
 
     def is_clean(left: Left) -> None:
         assert left.nodes <= host, left
-        assert left.listeners < EACH, left  # not one a round
+        assert left.listeners < EACH, left  # less than one per round
         assert left.timers == 0, left
-        assert left.objects < EACH, left  # Jupyter may still hold what it heard of last
+        assert left.objects < EACH, left  # Jupyter may still hold the objects of its last messages
         assert left.seen >= 30 * 15, left
 
     def is_caught(left: Left) -> None:
@@ -190,5 +190,5 @@ def test_fifty_views_and_thirty_widgets_leave_nothing_behind(notebook):
     is_caught(rounds.of("make", True, blocks=1))
     widgets, comms, alive = json.loads(session.python("left()"))
     assert alive >= 4 * EACH
-    assert [widgets, comms] == before[:2]  # they are closed; only the objects stay
+    assert [widgets, comms] == before[:2]  # the widgets are closed; only Python objects remain
     assert session.page.problems == []

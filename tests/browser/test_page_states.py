@@ -1,4 +1,4 @@
-"""Pages that are hidden, zoomed, scrolled away, and views that are hidden or moved: afterwards the picture is right."""
+"""Hidden, zoomed and scrolled pages, and hidden or moved views: afterwards the picture is correct."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import subprocess
 import threading
 
 import pytest
+from chart_pixels import check_pixels
 from lab import CHROMIUM_FLAGS, find_chromium, open_notebook, write_notebook
-from test_lab import check_pixels
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ def more(count):
         hm.append(c)
 hm = lw.LiquidationHeatmap(market)
 """
-# Every canvas of the view, as it is and after all is drawn anew.
+# Every canvas of the view, as it is and after a complete redraw.
 CANVASES = """async (i) => {
   const frames = async () => { for (let n = 0; n < 3; n++) await new Promise((done) => requestAnimationFrame(done)); };
   const root = document.querySelectorAll('.liq')[i];
@@ -40,17 +40,17 @@ CANVASES = """async (i) => {
   const after = look();
   return [before.map((url, n) => url === after[n]), before.some((url, n) => url !== other[n])];
 }"""
-# Width of the heat in pixels as drawn and as wanted (the chart draws no fewer than one a CSS pixel), and of its box.
+# Width of the heat in pixels as drawn and as expected (the chart draws at least one per CSS pixel), and of its box.
 SIZES = """(() => { const [heat, box] = [root.querySelector('.liq-heat'), root.querySelector('.liq-plot')];
   return [heat.width, heat.getBoundingClientRect().width * Math.max(devicePixelRatio, 1), box.clientWidth]; })()"""
 
 
 def is_right(session, index: int = 0, columns: int | None = None) -> None:
-    """The view shows what Python has, and no canvas of it waits to be drawn."""
+    """The view shows what Python has, and none of its canvases waits to be redrawn."""
     if columns is not None:
-        session.until(f"view.source.field?.ledger.columns === {columns}", index)
+        session.until(f"view.source.field?.columns === {columns}", index)
     check_pixels(session, index)
-    session.until("view.chart.profile.timer === 0", index)  # its range comes once all rests
+    session.until("view.chart.profile.timer === 0", index)  # the band is computed once everything is idle
     same, can_differ = session.page.evaluate(CANVASES, index)
     assert can_differ
     assert all(same), same
@@ -60,7 +60,7 @@ def is_right(session, index: int = 0, columns: int | None = None) -> None:
 
 @pytest.fixture
 def bare_chromium(playwright, tmp_path):
-    """A Chromium as people have it: its tabs can be hidden and zoomed, which Playwright's own cannot be."""
+    """An unmodified Chromium: its tabs can be hidden and zoomed, unlike those that Playwright starts."""
     home = tmp_path / "chromium"
     command = [str(find_chromium()), *CHROMIUM_FLAGS, "--headless", "--remote-debugging-port=0"]
     process = subprocess.Popen(
@@ -70,8 +70,8 @@ def bare_chromium(playwright, tmp_path):
         stdin=subprocess.DEVNULL,
         text=True,
     )
-    patience = threading.Timer(30, process.kill)  # which ends the lines too
-    rest = threading.Thread(target=process.stderr.read)  # a full pipe would stop it
+    patience = threading.Timer(30, process.kill)  # killing the process also ends the lines
+    rest = threading.Thread(target=process.stderr.read)  # drain the pipe: a full one would block the process
     patience.start()
     try:
         addresses = (line.split()[-1] for line in process.stderr if "DevTools listening on" in line)
@@ -104,9 +104,7 @@ def test_a_tab_that_was_hidden_and_one_that_is_zoomed(lab, bare_chromium, sessio
     settings.bring_to_front()
     page.wait_for_function("() => document.visibilityState === 'hidden'", polling=50)
     session.python("more(6)\nhm.decay_rate = 0.2\nhm.palette = 'viridis'")
-    page.wait_for_function(
-        "() => document.querySelector('.liq').liqwidget.source.field.ledger.columns === 706", polling=50
-    )
+    page.wait_for_function("() => document.querySelector('.liq').liqwidget.source.field.columns === 706", polling=50)
     page.bring_to_front()
     page.wait_for_function("() => document.visibilityState === 'visible'")
     is_right(session, columns=706)
@@ -125,19 +123,19 @@ def test_a_view_that_is_hidden_and_moved(notebook):
     session = notebook(SETUP + "tab = ipywidgets.Tab([ipywidgets.Label('x'), hm])\ntab", "1 + 1", views=0, height=2000)
     page = session.page
     page.wait_for_function("() => document.querySelector('.liq')?.liqwidget.source.field")
-    session.python("hm.decay_rate = 0.3\nmore(2)")  # not once laid out so far
+    session.python("hm.decay_rate = 0.3\nmore(2)")  # before the first layout
     assert page.locator(".liq[data-rev]").count() == 0
     session.python("tab.selected_index = 1")
     is_right(session, columns=702)
     session.python("tab.selected_index = 0")
     page.locator(".liq").wait_for(state="hidden")
     session.python("more(3)\nhm.scale, hm.height = 'log', 420")
-    session.until("view.source.field.ledger.columns === 705")
+    session.until("view.source.field.columns === 705")
     session.python("tab.selected_index = 1")
     page.locator(".liq").wait_for(state="visible")
     is_right(session)
 
-    # Into another, narrower place of the page, and back.
+    # Move it to another, narrower place of the page, and back.
     page.evaluate(
         "() => { const root = document.querySelector('.liq'); window.home = root.parentElement;"
         " const place = document.createElement('div'); place.style.cssText = 'width: 620px'; place.id = 'place';"
@@ -150,7 +148,7 @@ def test_a_view_that_is_hidden_and_moved(notebook):
     session.until(f"{SIZES}[2] > 620 && view.chart.api.paneSize(0).width > 620")
     is_right(session)
 
-    # JupyterLab's own way: another view of the output, in a panel beside the notebook.
+    # JupyterLab's own feature: a second view of the output, in a panel beside the notebook.
     page.evaluate(
         "async () => { const panel = window.jupyterapp.shell.currentWidget; panel.content.activeCellIndex = 0;"
         " await window.jupyterapp.commands.execute('notebook:create-output-view');"
@@ -171,9 +169,9 @@ def test_candles_that_come_while_the_output_is_scrolled_away(notebook):
     page.wait_for_function("() => document.querySelector('.liq').getBoundingClientRect().bottom < 0")
     before = session.revision()
     session.python("more(12)")
-    session.until(f"view.source.field.ledger.columns === 712 && Number(root.dataset.rev) > {before}")
+    session.until(f"view.source.field.columns === 712 && Number(root.dataset.rev) > {before}")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    session.python("hm.decay_rate = 0.4")  # which moves nothing that the chart itself paints
+    session.python("hm.decay_rate = 0.4")  # changes nothing that the chart itself paints
     session.until("view.source.settings.decayRate === 0.4")
     page.evaluate(f"() => {{ {scroller}.scrollTop = 0; }}")
     page.wait_for_function("() => document.querySelector('.liq').getBoundingClientRect().bottom > 0")

@@ -1,33 +1,30 @@
-"""The page of to_html, opened from disk with the network off; notebooks that are saved and opened again."""
+"""The page of to_html, opened from disk without a network; notebooks that are saved and reopened."""
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from chart import reach, says
 from lab import chromium, find_chromium, open_notebook, write_notebook
 from PIL import Image
-from render import differences
+from render import BITMAP, Bitmap, differences
+from saved_page import TWO_FRAMES, VIEW
 
 import liqwidget as lw
+from liqwidget.checks import usd_text
 
 pytestmark = pytest.mark.browser
 
+ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=a()>\"'&"
-VIEW = "document.querySelector('.liq').liqwidget"
-BITMAP = f"""() => {{ const {{ canvas: c, pool, rows }} = {VIEW}.chart.heatmap.bitmap;
-  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-  let s = ''; for (let i = 0; i < d.length; i += 32768) s += String.fromCharCode(...d.subarray(i, i + 32768));
-  return [c.width, c.height, btoa(s), pool.columns, pool.rows, rows.from, rows.to]; }}"""
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
 
 class Positions:
@@ -48,56 +45,25 @@ def hm():
     if find_chromium() is None:
         pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
     market = lw.load_sample()
-    made = lw.LiquidationHeatmap(market)
+    made = lw.LiquidationHeatmap(market, bin_size=100)
     made.positions = Positions(market.candles["close"].iloc[-1])
     return made
 
 
-@pytest.fixture
-def opened(playwright, tmp_path):
-    """Open a page from disk; whatever it asks the network for is refused and kept in ``page.asked``."""
-
-    @contextmanager
-    def start(html, width=1400, height=1000, painted=True, **options):
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        with chromium(playwright, width, height) as first:
-            context = first.context.browser.new_context(viewport={"width": width, "height": height}, **options)
-            context.set_offline(True)
-            page = context.new_page()
-            page.asked, page.problems = [], []
-            page.on("request", lambda request: page.asked.append(request.url))
-            page.on("pageerror", lambda error: page.problems.append(str(error)))
-            page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
-            page.on("dialog", lambda dialog: (page.problems.append(dialog.message), dialog.dismiss()))
-            page.goto(path.as_uri())
-            if painted:
-                page.wait_for_selector(".liq[data-rev]", timeout=15_000)
-                page.evaluate(TWO_FRAMES)
-            yield page
-            asked = [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))]
-            assert asked == []
-            assert [url for url in page.asked if url.startswith("file:")] == [path.as_uri()]
-
-    return start
-
-
 def bitmap(page):
-    width, height, data, pool_columns, pool_rows, first, last = page.evaluate(BITMAP)
-    pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
-    return pixels, (pool_columns, pool_rows), slice(first, last)
+    return Bitmap.of(page.evaluate(f"{BITMAP}({VIEW})"))
 
 
 def check_pixels(page, values, name="plasma", threshold=(0.0, 0.5), scale="linear"):
-    pixels, pool, rows = bitmap(page)
-    off, cells, worst = differences(pixels, values, name, threshold, scale, pool, rows)
+    shown = bitmap(page)
+    off, cells, worst = differences(shown, values, name, threshold, scale)
     assert worst <= 1
     assert off <= cells / 1000, f"{off} of {cells} cells differ"
-    assert (pixels[..., 3] > 0).mean() > 0.05
+    assert (shown.pixels[..., 3] > 0).mean() > 0.05
 
 
 def put(page, selector, value):
-    """Set an input as a hand does, and wait for the picture."""
+    """Set an input as a user does, and wait for the repaint."""
     page.locator(selector).evaluate(
         "(e, v) => { e.value = String(v); e.dispatchEvent(new Event('input', { bubbles: true })); }", value
     )
@@ -105,7 +71,7 @@ def put(page, selector, value):
 
 
 def saved(page, text):
-    """Choose one of the files of the save button; returns its name and bytes."""
+    """Choose one of the files of the save button; return its name and bytes."""
     with page.expect_download() as download:
         page.locator(".liq-save summary").click()
         page.locator(".liq-menu button", has_text=text).click()
@@ -114,11 +80,12 @@ def saved(page, text):
 
 def mixed(hm, mix, decay):
     weights = [mix.get(str(int(tier)), 0.0) for tier in hm.ledger.leverage]
-    return hm.ledger.replay(decay, np.array(weights) / sum(weights)).values
+    return hm.ledger.replay(decay, np.array(weights) / sum(weights), bin_size=hm.bin_size).values
 
 
-def added_up(hm, values, factor):
-    """Rows added up to those of a coarser bin size."""
+def added_up(hm, factor):
+    """The model's rows, summed into bins of `factor` rows."""
+    values = hm.ledger.replay(hm.decay_rate, hm.shown.weights).values
     number = (hm.ledger.grid.first + np.arange(hm.ledger.grid.rows)) // factor
     sums = np.zeros((number[-1] - number[0] + 1, values.shape[1]))
     np.add.at(sums, number - number[0], values)
@@ -126,7 +93,7 @@ def added_up(hm, values, factor):
 
 
 def drag(page, box, start, end):
-    """Shift-drag over the price pane from one share of its size to another."""
+    """Shift-drag over the price pane; start and end are shares of its size."""
     points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (start, end)]
     page.keyboard.down("Shift")
     page.mouse.move(*points[0])
@@ -140,12 +107,12 @@ def test_the_page_draws_what_python_has_and_every_slider_moves_it(hm, opened):
     with opened(hm.to_html()) as page:
         check_pixels(page, hm.density.values)
         words = page.locator("body").inner_text()
-        for wanted in ("snapshot of a simulated market", "estimate, not a forecast", "nothing is live"):
+        for wanted in ("snapshot of a simulated market", "estimate, not a forecast", "nothing in it is live"):
             assert wanted in words
+        assert "saved page: nothing is live" in page.evaluate(f"{VIEW}.words")
         assert not page.locator(".liq-pill").is_visible()
         assert not page.locator(".liq-still").is_visible()
         assert "positions: three addresses" in page.locator(".liq-legend").inner_text()
-        assert "finer bins need Python" in page.locator(".liq-deck").inner_text()
         page.get_by_role("button", name="hot", exact=True).click()
         page.evaluate(TWO_FRAMES)
         check_pixels(page, mixed(hm, {"5": 15, "10": 30, "25": 25, "50": 20, "100": 10}, hm.decay_rate))
@@ -156,7 +123,7 @@ def test_the_page_draws_what_python_has_and_every_slider_moves_it(hm, opened):
         page.evaluate(TWO_FRAMES)
         values = mixed(hm, {"100": 1}, 0.0)
         check_pixels(page, values)
-        page.get_by_label("Palette").select_option("viridis")
+        reach(page.get_by_label("Palette")).select_option("viridis")
         page.get_by_label("Colour scale").select_option("sqrt")
         put(page, "[aria-label='Hide below']", 300)
         low = page.evaluate(f"{VIEW}.source.settings.threshold[0]")
@@ -165,38 +132,45 @@ def test_the_page_draws_what_python_has_and_every_slider_moves_it(hm, opened):
         assert page.problems == []
 
 
-def test_coarser_bins_are_sums_and_the_readout_and_the_positions_follow(hm, opened):
+def test_every_bin_size_is_a_sum_of_rows_and_the_readout_and_the_positions_follow(hm, opened):
     with opened(hm.to_html(), width=1000) as page:
-        rows = page.evaluate(f"{VIEW}.source.field.ledger.rows")
         label = page.get_by_label("Bin size", exact=True)
-        assert label.get_attribute("max") != "0"
-        assert page.evaluate(f"Math.min(...{VIEW}.source.binSizes)") == hm.bin_size
-        label.evaluate("(e) => { e.value = '4'; e.dispatchEvent(new Event('input', { bubbles: true })); }")
-        page.evaluate(TWO_FRAMES)
-        size, coarse = page.evaluate(f"[{VIEW}.source.settings.binSize, {VIEW}.source.field.ledger.rows]")
-        factor = round(size / hm.bin_size)
-        assert factor == 5
-        assert abs(coarse - rows / factor) <= 2
-        sums = added_up(hm, hm.density.values, factor)
-        assert len(sums) == coarse
-        check_pixels(page, sums)
+
+        def choose(place):
+            label.evaluate(
+                "(e, v) => { e.value = String(v); e.dispatchEvent(new Event('input', { bubbles: true })); }", place
+            )
+            page.evaluate(TWO_FRAMES)
+            size, count = page.evaluate(f"[{VIEW}.source.settings.binSize, {VIEW}.source.field.grid.rows]")
+            factor = round(size / hm.ledger.grid.bin_size)
+            sums = added_up(hm, factor)
+            assert len(sums) == count
+            check_pixels(page, sums)
+            return size, factor, sums
+
+        offered = page.evaluate(f"{VIEW}.source.binSizes")
+        assert offered == list(hm.shown.bin_sizes)  # finer ones too, without a kernel
+        assert int(label.get_attribute("max")) == len(offered) - 1
+        for place in (0, len(offered) - 1):
+            assert choose(place)[0] == offered[place]
+        size, factor, sums = choose(4)
+        assert factor == 20
         assert f"${size:,.0f}" in page.locator(".liq-deck").inner_text()
         assert "scale" in page.locator(".liq-legend").inner_text()  # the outline is drawn on the new rows
-        place = f"""(() => {{ const {{ field }} = {VIEW}.source;
+        where = f"""(() => {{ const {{ field }} = {VIEW}.source;
           const cell = {{ columnFrom: 1900, columnTo: 1900, priceLow: 82000, priceHigh: 82100 }};
           const box = {VIEW}.chart.rectOf(field, cell);
           const pane = {VIEW}.chart.pane.getBoundingClientRect();
           return [pane.x + (box.x0 + box.x1) / 2, pane.y + (box.y0 + box.y1) / 2]; }})()"""
-        page.mouse.move(*page.evaluate(place))
+        page.mouse.move(*page.evaluate(where))
         page.wait_for_selector(".liq-cell:not([hidden])")
         row = int(82050 // size - (hm.ledger.grid.first // factor))
         text = page.locator(".liq-cell").inner_text()
         assert f"{82050 // size * size:,.0f} – " in text
-        shown = text.split("est. $")[1].split()[0]
-        unit = {"k": 1e3, "M": 1e6, "B": 1e9}[shown[-1]]
+        shown = text.split("estimate: $")[1].split()[0]
+        unit = {"K": 1e3, "M": 1e6, "B": 1e9}[shown[-1]]
         assert float(shown[:-1]) * unit == pytest.approx(sums[row, 1900], rel=0.01)
-        label.evaluate("(e) => { e.value = '0'; e.dispatchEvent(new Event('input', { bubbles: true })); }")
-        page.evaluate(TWO_FRAMES)
+        choose(offered.index(hm.bin_size))
         check_pixels(page, hm.density.values)
         assert page.problems == []
 
@@ -216,20 +190,32 @@ def test_tables_and_pictures_can_be_saved(hm, opened):
         assert set(levels["time_utc"]) == {"2026-01-13T23:55:00Z"}
 
         page.locator(".liq-save summary").click()
-        assert page.locator(".liq-menu button", has_text="selection").is_disabled()
+        for button in page.locator(".liq-menu button", has_text="selection").all():
+            assert button.is_disabled()
         page.keyboard.press("Escape")
         box = page.locator(".liq-heat").bounding_box()
         drag(page, box, (0.4, 0.55), (0.6, 0.8))
-        name, data = saved(page, "selection")
+        hm.selection = page.evaluate(f"{VIEW}.source.selection")
+        levels, cells = hm.selected(), hm.selected(cells=True)
+        hm.selection = None
+        name, data = saved(page, "selection, by price")
         assert "-selection-" in name
         found = pd.read_csv(io.BytesIO(data))
-        hm.selection = page.evaluate(f"{VIEW}.source.selection")
-        wanted = hm.selected()
-        hm.selection = None
-        assert len(found) == len(wanted) > 1000
-        assert pd.to_datetime(found["time_utc"]).tolist() == wanted["time"].tolist()
-        assert found["side"].tolist() == wanted["side"].tolist()
-        np.testing.assert_allclose(found["estimate_usd"], wanted["density"], rtol=1e-4)
+        assert len(found) == len(levels) > 30
+        np.testing.assert_allclose((found["price_low"] + found["price_high"]) / 2, levels["price"], rtol=1e-12)
+        for end in ("first", "last"):
+            assert pd.to_datetime(found[f"{end}_utc"]).tolist() == levels[end].tolist()
+        for side in ("long", "short"):
+            np.testing.assert_allclose(found[f"{side}_usd"], levels[side], rtol=1e-4)
+        sums = [f"{side} {usd_text(levels[side].sum())}" for side in ("long", "short") if levels[side].sum() > 0]
+        page.locator(".liq-sum", has_text=f"est. {' · '.join(sums)}").wait_for()
+        name, data = saved(page, "selection, cell by cell")
+        assert "-cells-" in name
+        found = pd.read_csv(io.BytesIO(data))
+        assert len(found) == len(cells) > 1000
+        assert pd.to_datetime(found["time_utc"]).tolist() == cells["time"].tolist()
+        assert found["side"].tolist() == cells["side"].tolist()
+        np.testing.assert_allclose(found["estimate_usd"], cells["density"], rtol=1e-4)
 
         name, data = saved(page, "picture")
         assert name.endswith("Z.png")
@@ -237,14 +223,76 @@ def test_tables_and_pictures_can_be_saved(hm, opened):
         plot = page.locator(".liq-plot").bounding_box()
         assert picture.shape[1] >= plot["width"]
         assert picture.shape[0] > plot["height"] + 74
-        # The heat in the file is the heat on the screen, in its place under the title.
+        # The heat in the file equals the heat on the screen, placed below the title.
         screen = np.asarray(Image.open(io.BytesIO(page.locator(".liq-plot").screenshot())).convert("RGB")).astype(int)
         part = (slice(60, 200), slice(300, 600))
-        shifted = picture[part[0].start + 74 : part[0].stop + 74, part[1].start + 14 : part[1].stop + 14]
+        top = 74 - round(plot["y"] % 1)  # a page may lay it out between two pixels
+        shifted = picture[part[0].start + top : part[0].stop + top, part[1].start + 14 : part[1].stop + 14]
         assert (np.abs(shifted - screen[part]).max(axis=2) <= 2).mean() > 0.97
         assert len(np.unique(screen[part].reshape(-1, 3), axis=0)) > 50
-        assert (picture[:70, :400] != picture[0, 0]).any()  # the words above
+        assert (picture[:70, :400] != picture[0, 0]).any()  # the title text
         assert page.problems == []
+
+
+def test_a_finger_selects_and_the_picture_and_the_paper_show_it(hm, playwright, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(hm.to_html(), encoding="utf-8")
+    with chromium(playwright, 760, 900, ratio=2) as first:
+        page = first.context.browser.new_context(viewport=None, has_touch=True, accept_downloads=True).new_page()
+        page.goto(path.as_uri())
+        page.wait_for_selector(".liq[data-rev]", timeout=15_000)
+        plot, button = page.locator(".liq-plot"), page.get_by_role("button", name="select a box")
+        plot.scroll_into_view_if_needed()
+        before = page.evaluate(f"[scrollY, {VIEW}.chart.columnsInView.join()]")
+        button.tap()
+        at = plot.bounding_box()
+        devtools = page.context.new_cdp_session(page)
+        for kind, step in (("touchStart", 0), *(("touchMove", i) for i in range(1, 9)), ("touchEnd", None)):
+            where = [] if step is None else [{"x": at["x"] + 60 + 14 * step, "y": at["y"] + 120 + 12 * step}]
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+        assert page.evaluate(f"[scrollY, {VIEW}.chart.columnsInView.join()]") == before  # neither page nor chart moved
+        assert button.get_attribute("aria-pressed") == "false"
+        box = page.locator(".liq-outline").bounding_box()
+        assert [box["width"], box["height"]] == pytest.approx([112, 96], abs=3)
+        hm.selection = page.evaluate(f"{VIEW}.source.selection")
+        levels = hm.selected()
+        hm.selection = None
+        sums = [f"{side} {usd_text(levels[side].sum())}" for side in ("long", "short") if levels[side].sum() > 0]
+        page.locator(".liq-sum", has_text=f"est. {' · '.join(sums)}").wait_for()
+
+        # The picture has every device pixel, the box, and nothing of what the pointer shows.
+        page.mouse.move(at["x"] + 110, at["y"] + 60)
+        page.locator(".liq-cell").wait_for()
+        picture = np.asarray(Image.open(io.BytesIO(saved(page, "picture")[1])).convert("RGB")).astype(int)
+        assert picture.shape[1] == pytest.approx(2 * (at["width"] + 28), abs=4)
+        x, y = (round(2 * (box[name] - at[name] + more)) for name, more in (("x", 14), ("y", 74)))
+        height = round(2 * box["height"])
+        edge = picture[y + 20 : y + height - 20, x - 3 : x + 6].min(axis=2).max(axis=1)
+        assert (edge > 230).all()
+        readout = picture[2 * 74 + 20 : 2 * 74 + 150, 40:300].reshape(-1, 3)
+        assert (readout.min(axis=1) > 200).mean() < 0.002  # no letters
+
+        # On paper, narrower than the screen, there is the picture with its price axis, and no control.
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        devtools.send(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 420, "height": 900, "deviceScaleFactor": 2, "mobile": False},
+        )
+        sheet = page.locator(".liq-print")
+        sheet.wait_for()
+        frame = sheet.bounding_box()
+        assert frame["x"] >= 0
+        assert frame["x"] + frame["width"] <= 420
+        assert frame["width"] / frame["height"] == pytest.approx(sheet.evaluate("(c) => c.width / c.height"), rel=0.01)
+        for control in (".liq-deck", ".liq-fit", ".liq-plot", ".liq-outline"):
+            assert not page.locator(control).is_visible()
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert sheet.count() == 0
+        page.emulate_media(media="screen")
+        page.get_by_role("button", name="Clear the selection").click()
+        page.locator(".liq-outline").wait_for(state="hidden")
+        assert page.evaluate(f"{VIEW}.source.selection") is None
 
 
 def test_hostile_words_never_become_elements_and_the_policy_holds(opened):
@@ -262,7 +310,7 @@ def test_hostile_words_never_become_elements_and_the_policy_holds(opened):
         assert pd.read_csv(io.BytesIO(data))["symbol"].iloc[0] == HOSTILE
         assert saved(page, "picture")[1][:4] == b"\x89PNG"
         assert page.problems == []
-        # And were one of them taken for markup, the page would refuse it: Trusted Types are required.
+        # Even if markup were assigned as HTML, the page would refuse it: Trusted Types are required.
         refused = page.evaluate(
             "() => { try { document.body.innerHTML = '<b>x</b>'; return ''; } catch (error) { return error.name; } }"
         )
@@ -280,7 +328,7 @@ def test_without_scripts_the_picture_stands_with_its_caption_and_clusters(hm, op
 
 def test_a_page_that_is_broken_says_so_and_keeps_its_picture(hm, opened):
     html = hm.to_html()
-    at = html.index('data-frame="ledger">') + 2000
+    at = html.index('data-frame="bars">') + 2000
     with opened(html[:at] + "AAAA" + html[at + 4 :], painted=False) as page:
         page.wait_for_selector("#liq-host:has-text('could not be read')")
         assert page.locator(".liq-still img").is_visible()
@@ -331,7 +379,7 @@ def test_a_notebook_that_is_opened_again_shows_the_picture_until_it_is_run(noteb
 
 
 def convert(path, home, *options):
-    """Turn a notebook into HTML as people do; returns the file."""
+    """Convert a notebook to HTML with nbconvert; return the file."""
     homes = {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
     command = [sys.executable, "-m", "nbconvert", "--to", "html", *options, str(path)]
     run = subprocess.run(command, env={**os.environ, **homes}, capture_output=True, text=True, check=False)
@@ -340,19 +388,66 @@ def convert(path, home, *options):
 
 
 def check_picture(page, html):
-    """The picture, its caption and its clusters stand in a converted notebook, and nothing else of the widget."""
+    """The picture, its caption and its clusters are in a converted notebook, and nothing else of the widget."""
     page.goto(html.as_uri())
     page.wait_for_function(IMAGE_IS_THERE, timeout=10_000)
     assert page.locator(".liq-still tbody tr").count() == 5
     assert page.locator(".liq").count() == 0
+    assert " object at 0x" not in page.locator("body").inner_text()  # nor the name of an object above it
 
 
-@pytest.mark.parametrize("shown", ["lw.LiquidationHeatmap(lw.load_sample())", "lw.explore()"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "lw.explore()",
+        "import ipywidgets\nipywidgets.Tab([ipywidgets.HBox([lw.LiquidationHeatmap(lw.load_sample())])])",
+    ],
+)
 def test_a_notebook_that_nbconvert_runs_shows_the_picture(playwright, tmp_path, shown):
     path = tmp_path / "made.ipynb"
     write_notebook(path, f"import liqwidget as lw\n{shown}")
-    # With the state of the widget in the file a page that has the network shows the widget; this one has none.
+    # With the widget state in the file, a page with network access shows the widget; this page has none.
     html = convert(path, tmp_path, "--execute")
     with chromium(playwright, 1200, 900) as page:
         page.context.set_offline(True)
         check_picture(page, html)
+
+
+def test_the_demo_lives_before_any_cell_ran_and_run_all_makes_it_a_kernel_s(lab, playwright, session_of):
+    data = str(Path(lab.log.name).parent / "data")  # where this server keeps its signatures
+    script = [sys.executable, str(ROOT / "scripts" / "demo_notebook.py"), str(lab.folder / "demo.ipynb")]
+    run = subprocess.run(
+        script, env={**os.environ, "JUPYTER_DATA_DIR": data}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout == f"Made {script[-1]}.\n"
+    made = json.loads((lab.folder / "demo.ipynb").read_text())
+    made["cells"][0]["source"] = "# Sent by a stranger"  # a signature is of these contents
+    (lab.folder / "stranger.ipynb").write_text(json.dumps(made))
+    with chromium(playwright, 1500, 1500) as page:
+        open_notebook(page, lab, "demo.ipynb")
+        page.wait_for_selector(".liq[data-rev]", timeout=20_000)
+        session = session_of(page, lab, lab.folder, "demo.ipynb")
+        assert not page.locator(".liq-still").is_visible()
+        assert session.python("print('lw' in globals())").strip() == "False"  # no cell ran
+        before, rev = bitmap(page), session.revision()
+        put(page, "input.liq-bar[data-tier='100']", 100)
+        session.until(f"Number(root.dataset.rev) > {rev}")
+        assert session.view("view.source.settings.leverageMix['100'] > 99")
+        after = bitmap(page)
+        assert before.pixels.shape != after.pixels.shape or (before.pixels != after.pixels).mean() > 0.05
+        session.until("root.querySelector('.liq-banner').dataset.kernel === 'saved'")
+        assert "As saved" in page.locator(".liq-banner").inner_text()
+        page.evaluate("() => { for (const root of document.querySelectorAll('.liq')) delete root.dataset.rev; }")
+        session.run()
+        assert page.locator(".liq").count() == 1
+        assert not page.locator(".liq-banner").is_visible()
+        says(session, "hm.decay_auto", "True")
+        session.view("view.source.set({ palette: 'viridis' })")
+        says(session, "hm.palette", "viridis")
+        page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+        open_notebook(page, lab, "stranger.ipynb")
+        page.wait_for_function(IMAGE_IS_THERE, timeout=20_000)
+        assert page.locator(".liq").count() == 0
+        page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")

@@ -16,7 +16,7 @@ from served import DASHBOARD, Served
 pytestmark = pytest.mark.browser
 
 PANELS = "() => document.querySelector('.liq-app-panels')?.dataset.ready === 'true'"
-# Voila 0.5 carries code of JupyterLab 4.2 and says so of each extension that was built for another.
+# Voila 0.5 contains code of JupyterLab 4.2 and logs this about each extension built for another version.
 HARMLESS = re.compile(r"(Unsatisfied version|No satisfying version|\[ Federation Runtime \] Version) ")
 PIXELS = "() => document.querySelector('.liq canvas').toDataURL()"
 MOVE = """() => {
@@ -26,6 +26,8 @@ MOVE = """() => {
 }"""
 
 
+LINKED = """(({ source: { settings, visible } }) => settings.palette === 'viridis' && visible?.range === '24h'
+  && settings.leverageMix['10'] === 60)(document.querySelector('.liq').liqwidget)"""
 KERNEL = "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
 
 
@@ -40,7 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def visit(playwright):
-    """Open a page of a browser of its own; what it asks for and says is written down."""
+    """Open a page in its own browser; its requests and messages are recorded."""
     stack = []
 
     def start(url: str, width: int = 1300, height: int = 900):
@@ -88,6 +90,21 @@ def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, widt
     served.wait_until(lambda: served.get(f"/api/kernels/{kernel}")[0] == 404)
 
 
+def test_the_address_names_the_view_and_a_wrong_one_is_said(served: Served, visit) -> None:
+    served.wait_until(served.heated)
+    page = visit(f"{served.url}?view=1&mix=10:60,25:0,50:40&palette=viridis&range=24h")
+    page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    page.wait_for_function(f"() => {LINKED}", timeout=30_000)
+    kernels = [page.evaluate(KERNEL)]
+    page.goto(f"{served.url}#view=1&palette=<img src=x>", wait_until="commit")
+    page.locator(".liq-message", has_text="palette: wanted plasma").wait_for(timeout=60_000)
+    assert page.locator(".liq img").count() == 0
+    kernels.append(page.evaluate(KERNEL))
+    page.goto("about:blank")
+    for kernel in kernels:  # for the next test, which needs all places
+        served.wait_until(lambda name=kernel: served.get(f"/api/kernels/{name}")[0] == 404)
+
+
 def test_a_visitor_whose_kernel_has_died_reads_so_within_ten_seconds(served: Served, visit) -> None:
     served.wait_until(served.heated)
     page = visit(served.url)
@@ -106,7 +123,7 @@ def test_a_visitor_whose_kernel_has_died_reads_so_within_ten_seconds(served: Ser
     page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
 
 
-def test_who_finds_no_place_reads_so_and_gets_one_when_it_is_free(served: Served, visit) -> None:
+def test_a_visitor_beyond_the_limit_is_told_and_gets_the_next_free_place(served: Served, visit) -> None:
     first, second = visit(served.url), visit(served.url)
     for page in (first, second):
         page.wait_for_selector("#jupyter-config-data", state="attached", timeout=60_000)
@@ -120,7 +137,7 @@ def test_who_finds_no_place_reads_so_and_gets_one_when_it_is_free(served: Served
     served.wait_until(lambda: third.goto(served.url, wait_until="commit").status == 200)
 
 
-def test_a_cell_that_fails_shows_no_traceback_and_a_page_that_is_forgotten_ends(tmp_path, visit) -> None:
+def test_a_failing_cell_shows_no_traceback_and_an_idle_page_ends(tmp_path, visit) -> None:
     if find_chromium() is None:
         pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
     cells = (
@@ -141,5 +158,38 @@ def test_a_cell_that_fails_shows_no_traceback_and_a_page_that_is_forgotten_ends(
             assert word not in html
         server.wait_until(lambda: "its page is forgotten" in server.said())
         server.wait_until(lambda: server.kernels() == [])
+    finally:
+        server.stop()
+
+
+def test_a_callback_that_fails_says_so_once_and_the_page_goes_on(tmp_path, visit) -> None:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    cells = (
+        "import ipywidgets as w\nlurking = 'words of the server'\ncount = w.HTML('clicked 0')\n"
+        "good, bad, up = w.Button(description='good'), w.Button(description='bad'), w.FileUpload(description='file')\n"
+        "def counts(_): count.value = f'clicked {int(count.value.split()[1]) + 1}'\n"
+        "def fails(_): raise ValueError(lurking)\n"
+        "def arrived(change): count.value = f'{len(change.new[0].content)} bytes'\n"
+        "good.on_click(counts)\nbad.on_click(fails)\nup.observe(arrived, 'value')",
+        "w.VBox([count, good, bad, up])",
+    )
+    server = Served(write_notebook(tmp_path / "fails.ipynb", *cells), tmp_path / "home")
+    try:
+        page = visit(server.url)
+        page.locator("button:has-text('good')").click(timeout=60_000)
+        page.wait_for_selector("text=clicked 1")
+        page.locator("button:has-text('bad')").click()
+        said = page.wait_for_selector("#failed[role=alert]").inner_text()
+        assert said.startswith("That did not work. The page goes on")
+        page.locator("button:has-text('good')").click()
+        page.wait_for_selector("text=clicked 2")
+        with page.expect_file_chooser() as chooser:
+            page.locator("button:has-text('file')").click()
+        chooser.value.set_files({"name": "a.bin", "mimeType": "application/octet-stream", "buffer": b"x" * 1_500_000})
+        page.wait_for_selector("text=1500000 bytes")
+        assert "of the server" not in page.content()
+        assert page.problems == []
+        assert server.said().count("| ValueError: words of the server") == 1
     finally:
         server.stop()

@@ -17,14 +17,13 @@ TIMES = """(() => {
   const { fitted, bars, columnsInView } = view.chart;
   return fitted ? null : columnsInView.map((column) => bars.time[column]);
 })()"""
-COLUMNS = "view.source.field.ledger.columns"
-#: Most that stands in a column of the picture, and its time, for the column in the middle of the view.
+COLUMNS = "view.source.field.columns"
+#: The largest value in the middle column of the picture, and its time.
 MIDDLE = """(() => {
-  const { bars, ledger } = view.source.field;
+  const { bars } = view.source.field;
   const [a, b] = view.chart.columnsInView;
   const t = (a + b) >> 1;
-  const column = view.source.field.values.subarray(t * ledger.rows, (t + 1) * ledger.rows);
-  return [bars.time[t], bars.time[t + 1], Math.max(...column)];
+  return [bars.time[t], bars.time[t + 1], Math.max(...view.source.field.column(t))];
 })()"""
 
 
@@ -35,7 +34,7 @@ def market():
 
 @pytest.fixture(scope="module")
 def session(market, lab, playwright, session_of, tmp_path_factory):
-    """A notebook with the history's heatmap, whose revisions and blank frames are counted by the page."""
+    """A notebook with the history's heatmap; the page counts its revisions and blank frames."""
     folder = tmp_path_factory.mktemp("years")
     lw.history(market, folder, bin_size=100.0, decay_rate=0.03, progress=False)
     browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
@@ -67,7 +66,7 @@ def go(session, a: int, b: int) -> None:
 
 
 def agrees(session, market) -> None:
-    """What the browser shows in the middle of the view is what one pass over all candles has there."""
+    """The middle column of the view shows what one pass over all candles gives for it."""
     since, until, most = session.view(MIDDLE)
     stamps = market.candles.index.as_unit("ms").asi8
     close = int(np.searchsorted(stamps, until)) - 1
@@ -87,7 +86,7 @@ def test_all_of_it_is_in_view_at_first(session, ms) -> None:
     words = session.page.locator(".liq").first.inner_text()
     assert "TEST" in words
     assert "1m" in words
-    assert "window of a history of 120,000 candles, in columns of" in words
+    assert "window of a history of 120,000 candles, in columns of" in session.view("view.words.join()")
 
 
 def test_python_goes_anywhere(session, market, ms) -> None:
@@ -122,7 +121,7 @@ def test_a_drag_brings_the_next_window_and_never_a_blank(session, market, ms) ->
       const look = () => {
         const shown = view.chart.columnsInView;
         window.seen.frames++;
-        window.seen.revisions.add(view.source.field.ledger.revision);
+        window.seen.revisions.add(view.source.field.picture);
         if (shown === null || shown[1] - shown[0] < 200) window.seen.blank++;
         window.seen.next = requestAnimationFrame(look);
       };
@@ -132,14 +131,14 @@ def test_a_drag_brings_the_next_window_and_never_a_blank(session, market, ms) ->
     y, left, right = box["y"] + 150, box["x"] + 100, box["x"] + 700
     before = session.view(TIMES)[0]
     for _ in range(4):
-        revision = session.view("view.source.field.ledger.revision")
+        revision = session.view("view.source.field.picture")
         page.mouse.move(left, y)
         page.mouse.down()
         page.mouse.move(right, y, steps=8)
         page.mouse.up()
         page.wait_for_function(
             "([revision, step]) => { const { chart, source } = document.querySelector('.liq').liqwidget;"
-            " return source.field.ledger.revision > revision || chart.columnsInView[0] > step; }",
+            " return source.field.picture > revision || chart.columnsInView[0] > step; }",
             arg=[revision, 400],
         )
     shown = page.evaluate("(cancelAnimationFrame(seen.next), [seen.blank, seen.frames, seen.revisions.size])")
