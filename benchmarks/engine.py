@@ -1,4 +1,4 @@
-"""Speed of the model in Python: ledger, replay, import; beside a memory copy and a loop over positions.
+"""Speed of the model in Python: ledger, replay, import; compared with a memory copy and a loop over positions.
 
 python benchmarks/engine.py
 """
@@ -15,16 +15,16 @@ from math import exp
 from pathlib import Path
 
 import numpy as np
-from market import weeks
 
 import liqwidget as lw
+from market import weeks
 
 TIERS = (2, 3, 5, 10, 20, 25, 50, 100)
 ROWS = 540
 
 
 def alternated(works: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
-    """Return the median ms of each, taken in turns."""
+    """Return the median ms of each, run in turn."""
     spent: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(times):
         for name, work in works.items():
@@ -35,7 +35,7 @@ def alternated(works: dict[str, Callable[[], object]], times: int) -> dict[str, 
 
 
 def bin_size_for(market: lw.Market, rows: int) -> float:
-    """Return a bin size whose grid has so many rows, give or take one."""
+    """Return a bin size whose grid has this many rows, plus or minus one."""
     low, high = market.candles["low"].min(), market.candles["high"].max()
     return round((high * 1.25 - low * 0.75) / rows, 2)
 
@@ -43,10 +43,10 @@ def bin_size_for(market: lw.Market, rows: int) -> float:
 def positions_in_a_loop(
     market: lw.Market, edges: np.ndarray, tiers: tuple[float, ...], decay_rate: float
 ) -> list[np.ndarray]:
-    """Return one plane (P, T) a tier: each open position checked against each candle, as a script would do it.
+    """Return one plane (P, T) per tier: each open position is checked against each candle, as in a simple script.
 
-    One position a candle, tier and side, entered at (high + low + close) / 3: less than the ledger does, which spreads
-    entries over the candle's range.
+    Opens one position per candle, tier and side at (high + low + close) / 3. This is less work than the ledger does,
+    which spreads entries over the candle's range.
     """
     rows = market.candles[["high", "low", "close", "volume", "open_interest"]].itertuples()
     first, size, count = edges[0], edges[1] - edges[0], len(edges) - 1
@@ -116,7 +116,7 @@ def report(name: str, market: lw.Market) -> None:
 
 
 def importing() -> None:
-    """Time the imports in fresh processes, in turns."""
+    """Time the imports in fresh processes, in turn."""
     source = Path(__file__).parents[1] / "src"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))}
     above = {

@@ -1,9 +1,9 @@
-"""Speed of `fetch`: two weeks of 5-minute candles with all columns from a local Binance, cold and from the cache.
+"""Speed of `fetch`: two weeks of 5-minute candles with all columns from a local fake Binance, cold and cached.
 
 python benchmarks/fetch.py
 
-Beside it, in turns, ccxt asks the same server for the same rows, one kind after the other as its users do: with its
-rate limiter, as it comes, and without. It drops taker buys, so it brings one column less.
+For comparison, ccxt requests the same rows from the same server in turn, one kind after the other as its users do, with
+its default rate limiter and without. It drops taker buys, so it returns one column less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BUDGET = {"cold": 1500.0, "parsing": 300.0, "cache": 60.0}  # ms
 
 
 def serve(now: int) -> tuple[subprocess.Popen[str], str]:
-    """Start the fake exchange in a process of its own; return it and its address."""
+    """Start the fake exchange in its own process; return the process and its address."""
     wanted = {"start_ms": now // DAY * DAY - 20 * DAY, "minutes": 21 * 1440, "now_ms": now}
     process = subprocess.Popen(
         [sys.executable, "-m", "exchange", json.dumps({**wanted, "limits_scale": 100.0})],
@@ -39,7 +39,7 @@ def serve(now: int) -> tuple[subprocess.Popen[str], str]:
 
 
 def ours(now: int, address: str) -> dict[str, float]:
-    """Return ms of a fetch into an empty cache, of its parsing alone, and of the same from the cache."""
+    """Return ms of a fetch into an empty cache, of its parsing alone, and of the same fetch from the cache."""
     import liqwidget as lw
     from liqwidget.sources.http.clock import CLOCK
     from liqwidget.sources.venues import hosts
@@ -72,12 +72,12 @@ def ours(now: int, address: str) -> dict[str, float]:
         again = lw.fetch("BTCUSDT", days=DAYS, progress=False)
         warm = time.perf_counter() - begun
     if len(market) < DAYS * DAY // STEP - 1 or not market.candles.equals(again.candles):
-        raise SystemExit("what came is not what was asked for")
+        raise SystemExit("the candles are not the requested ones")
     return {"cold": cold * 1e3, "parsing": parsing * 1e3, "cache": warm * 1e3}
 
 
 def peer(now: int, address: str, limited: bool) -> float:
-    """Return ms that ccxt takes for the same rows."""
+    """Return ms of ccxt for the same rows."""
     import ccxt
 
     exchange = ccxt.binanceusdm({"enableRateLimit": limited})
@@ -109,7 +109,7 @@ def peer(now: int, address: str, limited: bool) -> float:
     rows += len(exchange.fetch_funding_rate_history("BTC/USDT:USDT", start, 1000))
     spent = time.perf_counter() - begun
     if rows < 4 * (DAYS * DAY // STEP - 2):
-        raise SystemExit(f"ccxt got {rows} rows alone")
+        raise SystemExit(f"ccxt got only {rows} rows")
     return spent * 1e3
 
 
@@ -124,7 +124,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         case, moment, place = sys.argv[1:]
         runs = [one(case, int(moment), place) for _ in range(2)]
-        print(json.dumps(runs[-1]))  # the first one imports
+        print(json.dumps(runs[-1]))  # the first run includes imports
         raise SystemExit
     moment = 1_795_078_831_000
     server, place = serve(moment)

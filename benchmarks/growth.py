@@ -1,9 +1,9 @@
-"""How time and memory grow with the number of candles: 2,000, 20,000, 200,000.
+"""Scaling of time and memory with the number of candles: 2,000, 20,000, 200,000.
 
     python benchmarks/growth.py [--sizes 2000,20000,200000]
 
-Each figure comes from a fresh process that did everything up to that stage. Prices keep to one band, so bin size and
-rows are the same for all sizes. Peaks are above what the imports took.
+Each figure comes from a fresh process that ran all stages up to that one. Prices stay within one band, so bin size and
+rows are the same for all sizes. Peaks exclude the memory of the imports.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ BIN = 50.0
 
 
 def stage(name: str, count: int) -> dict:
-    """Do everything up to a stage; return ms and peak of it."""
+    """Run all stages up to one; return its ms and peak memory."""
+    import liqwidget as lw
     import market as markets
 
-    import liqwidget as lw
-
-    _ = lw.LiquidationHeatmap, lw.build_ledger  # imports are not the matter here
+    _ = lw.LiquidationHeatmap, lw.build_ledger  # do not time the imports
     frame = markets.candles(count)
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     market = ledger = density = widget = None
     spent = 0.0
     for step in STAGES[: STAGES.index(name) + 1]:
         if name == "widget" and step not in ("from_frame", "widget"):
-            continue  # it makes its own ledger
+            continue  # makes its own ledger
         begun = time.perf_counter()
         if step == "from_frame":
             market = lw.Market.from_frame(frame)

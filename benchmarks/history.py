@@ -1,8 +1,8 @@
-"""Histories: a year of minutes, growth with the number of candles, two workers against one, and the straight ways.
+"""Histories: a year of minutes, scaling with the number of candles, two workers against one, and naive methods.
 
 python benchmarks/history.py [year] [growth [10000000]] [workers] [straight]
 
-Each measurement is a process of its own, so that its memory is its own. The candles are a random walk (simulated).
+Each measurement runs in its own process, so that memory is measured separately. The candles are a random walk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import liqwidget as lw
 TIERS = (3, 5, 10, 20, 50, 100)
 YEAR = 525_600
 ROWS, COLUMNS = 1_000, 4_000
-SECONDS, MEGABYTES, EFFICIENCY = 10.0, 1_500.0, 0.8  # wanted
+SECONDS, MEGABYTES, EFFICIENCY = 10.0, 1_500.0, 0.8  # budgets
 BLOCK = 100_000
 
 
@@ -37,7 +37,7 @@ def write_walk(path: Path, candles: int) -> tuple[float, float]:
     writer = None
     for start in range(0, candles, BLOCK):
         n = min(BLOCK, candles - start)
-        # Pulled back to 60,000, so that a longer walk has no more rows.
+        # Mean-reverting to 60,000, so that a longer walk does not have more rows.
         shocks, log = rng.normal(0, 0.0006, n), np.empty(n)
         value = np.log(close / 60_000)
         for i, shock in enumerate(shocks.tolist()):
@@ -63,7 +63,7 @@ def write_walk(path: Path, candles: int) -> tuple[float, float]:
 
 
 def measured(candles: int, workers: int | None) -> dict[str, float]:
-    """Build a history in a process of its own; seconds of wall, megabytes at most of all its processes."""
+    """Build a history in its own process; return wall seconds, peak MB of all its processes, and its other figures."""
     code = [sys.executable, __file__, "--one", str(candles), str(workers or 0)]
     out = subprocess.run(code, capture_output=True, text=True, check=True).stdout
     found: dict[str, float] = json.loads(out.splitlines()[-1])
@@ -71,7 +71,7 @@ def measured(candles: int, workers: int | None) -> dict[str, float]:
 
 
 def one(candles: int, workers: int | None) -> None:
-    """Build one history and print what it took."""
+    """Build one history and print time and memory used."""
     with tempfile.TemporaryDirectory() as folder:
         low, high = write_walk(Path(folder, "minutes.parquet"), candles)
         size = (high * 1.25 - low * 0.75) / ROWS
@@ -85,7 +85,7 @@ def one(candles: int, workers: int | None) -> None:
 
             options: dict[str, Any] = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
             with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
-                begin, processor = time.perf_counter(), time.process_time()  # the processes are there
+                begin, processor = time.perf_counter(), time.process_time()  # the worker processes are running
                 history = lw.history(Path(folder, "minutes.parquet"), Path(folder, "store"), client=client, **how)
         wall, spent = time.perf_counter() - begin, time.process_time() - processor
         kept = sum(path.stat().st_size for path in Path(folder, "store").rglob("*") if path.is_file()) / 2**20
@@ -129,7 +129,7 @@ def workers() -> None:
 
 
 def straight(candles: int = 20_000) -> None:
-    """Time a loop over the rows of a DataFrame, and a computation anew for each setting."""
+    """Time a loop over the rows of a DataFrame, and a computation from scratch for each setting."""
     with tempfile.TemporaryDirectory() as folder:
         low, high = write_walk(Path(folder, "minutes.parquet"), candles)
         market = lw.Market.from_frame(pd.read_parquet(Path(folder, "minutes.parquet")))
@@ -162,7 +162,7 @@ def straight(candles: int = 20_000) -> None:
 
 
 def pandas_loop(market: lw.Market, grid: Any, rate: float, width: int) -> Any:
-    """Spread, sweep and decay candle by candle, as one would write it first."""
+    """Spread, sweep and decay candle by candle, as in a naive implementation."""
     centres, edges = grid.centres, grid.edges
     state, shown, before = np.zeros((len(TIERS), grid.rows)), [], None
     for i, (moment, row) in enumerate(market.candles.iterrows()):

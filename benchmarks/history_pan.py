@@ -1,10 +1,10 @@
-"""Panning through three years of minutes in a real JupyterLab: how long until the next window is on screen.
+"""Panning through three years of minutes in a real JupyterLab: time until the next window is on screen.
 
 python benchmarks/history_pan.py [candles]
 
-By hand: from the last movement of a drag to the frame that shows the new window, the rest of the hand included. From
-Python: from the request that sets ``visible`` to a random place and length, to the frame that shows it. A frame in
-which the chart has no column of the picture in view counts as blank.
+By drag: from the last movement of a drag to the frame that shows the new window, including the idle delay. From
+Python: from the request that sets ``visible`` to a random position and length, to the frame that shows it. A frame in
+which no column of the picture is in view counts as blank.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests" / "browser"), str(Path(__file__).resolve().parent)]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "browser"), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from history import write_walk  # noqa: E402
 from lab import CHROMIUM_FLAGS, PAINTED, Lab, find_chromium, open_notebook, run_all, write_notebook  # noqa: E402

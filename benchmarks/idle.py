@@ -1,11 +1,11 @@
-"""What the application costs while it is looked at and nothing moves: processor time of page, kernel and server.
+"""CPU time of page, kernel and server while the application is open and idle.
 
     python benchmarks/idle.py [--seconds 30] [--rounds 2]
 
-The sample in `lw.explore()`, the bare widget, and a notebook with a cell of arithmetic, in turn, each in a JupyterLab
-and a Chromium of its own. All is painted and no debugger is connected; after ten quiet seconds the processor time that
-each process took is read, and once more after the wait. Figures are percent of one core. A view says every 20 seconds
-that it is there, and that is all it should do.
+The cases take turns: the sample in `lw.explore()`, the widget alone, and a notebook with a cell of arithmetic, each in
+its own JupyterLab and Chromium. Everything is painted and no debugger is connected. After ten idle seconds the CPU time
+of each process is read, and again after the wait. Figures are percent of one core. The only activity should be a view's
+heartbeat every 20 seconds.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ LIMIT = 1.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=30, help="how long nothing moves (default %(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, help="turns a case (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=30, help="idle time (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="runs per case (default %(default)s)")
     options = parser.parse_args()
     print(f"idle, {options.seconds:.0f} s; {machine()}")
     print(f"{'% of one core':18}{'renderer':>10}{'Chromium':>10}{'kernel':>10}{'server':>10}   loads")
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def shares(cell: str, ready: str, views: int, seconds: float) -> list[float]:
-    """Return what renderer, Chromium, kernel and server take of a core while nothing moves, percent."""
+    """Return CPU use of renderer, Chromium, kernel and server while idle, percent of one core."""
     with alone(cell, ready=ready, views=views) as opened:
         groups = [[opened.renderer], opened.chromium, [opened.kernel], [opened.server]]
         time.sleep(QUIET)

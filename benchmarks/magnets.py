@@ -1,4 +1,4 @@
-"""Does price go to clusters? `liqwidget.magnet_study` of the real market beside the checkout, as it comes.
+"""Does price move to clusters? `liqwidget.magnet_study` of the real market next to the checkout, with defaults.
 
 python benchmarks/magnets.py
 """

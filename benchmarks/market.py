@@ -1,4 +1,4 @@
-"""The markets that the benchmarks look at."""
+"""The markets that the benchmarks use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEIGHTS = [0.25, 0.30, 0.25, 0.14, 0.05, 0.01]
 
 
 def weeks() -> dict[str, lw.Market]:
-    """Return a simulated week of 5-minute candles and, where the file lies beside the checkout, a real one."""
+    """Return a simulated week of 5-minute candles and, if its file is next to the checkout, a real one."""
     markets = {"simulated week": lw.load_sample()}
     if REAL.is_file():
         frame = pd.read_csv(REAL, index_col="time", parse_dates=True)["2026-02-01":].iloc[:2016]
@@ -25,11 +25,11 @@ def weeks() -> dict[str, lw.Market]:
 
 
 def candles(count: int, seed: int = 1) -> pd.DataFrame:
-    """Return 5-minute candles with open interest whose price keeps to one band, however many there are."""
+    """Return any number of 5-minute candles with open interest whose price stays within one band."""
     rng = np.random.default_rng(seed)
     log_price = np.zeros(count + 1)
     for t, step in enumerate(rng.standard_t(3, count) * 0.0007):
-        log_price[t + 1] = log_price[t] * 0.995 + step  # pulled back
+        log_price[t + 1] = log_price[t] * 0.995 + step  # mean-reverting
     price = 60_000 * np.exp(np.clip(log_price, -0.05, 0.05))
     low, high = np.minimum(price[:-1], price[1:]), np.maximum(price[:-1], price[1:])
     wick = 60_000 * np.abs(rng.standard_t(3, (2, count))).clip(0, 40) * 0.0003

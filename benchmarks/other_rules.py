@@ -1,24 +1,25 @@
-"""Our estimate, the baselines and the two rules of other open tools, against the same realised liquidations.
+"""Our estimate, the baselines and the rules of two other open tools, compared on the same realised liquidations.
 
 python benchmarks/other_rules.py
 
-Fitted on the first half of each real file beside the checkout, scored on the second: hourly sums by side, Spearman's
-("rank") and Pearson's ("linear") correlation, of both sides pooled and of each. Only our mix and decay are fitted.
+Fitted on the first half of each real file next to the checkout and scored on the second: hourly sums by side,
+Spearman's ("rank") and Pearson's ("linear") correlation, of both sides pooled and of each. Only our mix and decay are
+fitted.
 
-The two rules are re-statements in our own lines of what such tools describe in public, not their programs:
+The two rules are our own implementations of what such tools describe publicly, not their code:
 
 A, large prints
-    All notional of large trades stands at 10x, 25x, 50x and 100x, each the whole of it, at price * (1 -+ 1/L) without
-    maintenance margin; side by the taker's; spent when price touches the level; nothing decays. Left out: single
-    trades, which candles do not hold. A large print is a candle whose volume is above the 90th percentile of the
-    candles before it, at its close; longs where it closes at or above its open. Tools offer fixed amounts or counts
-    as thresholds too.
+    The full notional of each large trade is placed at each of 10x, 25x, 50x and 100x, at price * (1 -+ 1/L) without
+    maintenance margin, on the taker's side. It is removed when price touches the level and does not decay. Simplified:
+    candles do not contain single trades, so a large print is a candle whose volume is above the 90th percentile of
+    the candles before it, placed at its close; long if it closes at or above its open. Tools also offer fixed amounts
+    or counts as thresholds.
 B, open interest x direction
-    A rise of open interest in a candle that closes at or above its open opens longs, else shorts; its USD are spread
-    evenly over the same four levels; spent on touch. Left out: the tools' own weights by leverage, and falls of open
-    interest, which some take off.
+    A rise of open interest opens longs in a candle that closes at or above its open, else shorts. Its USD are spread
+    evenly over the same four levels and removed on touch. Omitted: the tools' own weights by leverage, and falls of
+    open interest, which some tools subtract.
 
-Variants bend each rule towards ours. The best is picked on the very hours that are scored, which flatters the rule.
+Variants move each rule towards ours. The best variant is chosen on the scored hours themselves, which favours the rule.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ COLUMNS = ["rank", "linear", "rank long", "rank short", "linear long", "linear s
 def spent(candles: pd.DataFrame, usd: Floats, half_life: float = np.inf) -> Floats:
     """Return the USD whose level each candle touches, (T, 2), of what candles open at their close, (T, 2).
 
-    A heap a side: a candle pops the levels it reaches, so that each level is put and taken once.
+    Uses one heap per side: a candle pops the levels it reaches, so each level is pushed and popped once.
     """
     low, high, close = (candles[name].tolist() for name in ("low", "high", "close"))
     stamps = candles.index.as_unit("ns").asi8
@@ -67,7 +68,7 @@ def spent(candles: pd.DataFrame, usd: Floats, half_life: float = np.inf) -> Floa
 
 
 def rules(market: lw.Market) -> dict[str, Floats]:
-    """Return the USD each rule and variant has liquidated by candle, (T, 2)."""
+    """Return the USD that each rule and variant liquidates per candle, (T, 2)."""
     candles = market.candles
     volume, close = candles["volume"], candles["close"].to_numpy()
     rises = (close >= candles["open"].to_numpy())[:, None] == np.array([True, False])
@@ -92,7 +93,7 @@ def rules(market: lw.Market) -> dict[str, Floats]:
 
 
 def hourly(market: lw.Market, by_candle: Floats, frame: pd.DataFrame) -> Floats:
-    """Return sums by the intervals of a validation's frame, (S, 2)."""
+    """Return sums over the intervals of a validation's frame, (S, 2)."""
     sums = pd.DataFrame(by_candle, market.candles.index).groupby(market.candles.index.floor("1h")).sum()
     return np.asarray(sums.loc[frame["time"].unique()], dtype=np.float64)
 
@@ -107,7 +108,7 @@ def line(estimated: Floats, known: Floats) -> list[float]:
 
 
 def ahead(ours: Floats, theirs: Floats, known: Floats, day: npt.NDArray[np.int64]) -> str:
-    """Say by how much ours is ahead, pooled, with 95 % of paired resamples of days; all (S, 2), days (S,)."""
+    """Describe our pooled lead, with 95 % intervals from paired resamples of days; all (S, 2), days (S,)."""
     days = np.repeat(day, 2)
     counts = day_counts(int(day.max()) + 1, DRAWS, 1.0, 0)
     taken, y = counts[:, days], known.reshape(-1)

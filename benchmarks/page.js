@@ -1,10 +1,10 @@
-// Injected before the page's own scripts; everything hangs on `window.bench`. Nothing here needs a debugger attached.
+// Injected before the page's own scripts; exports `window.bench`. Nothing here needs a debugger attached.
 (() => {
   if (window !== window.top || window.bench) return;
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const frame = () => new Promise((done) => requestAnimationFrame(done));
 
-  // First in every frame: a callback that registers itself first is called first.
+  // Runs first in every frame, because it re-registers itself before other callbacks register.
   let inFrame = false;
   let frames = 0;
   const afterFrame = new MessageChannel();
@@ -19,7 +19,7 @@
   };
   requestAnimationFrame(tick);
 
-  // Scroll events are dispatched where Chromium dispatches a drag's input events: in the frame, before its callbacks.
+  // Chromium dispatches scroll events when it dispatches a drag's input events: in the frame, before its callbacks.
   let scroller = null;
   const startOfFrame = () =>
     new Promise((done) => {
@@ -36,8 +36,8 @@
       scroller.scrollTop = scroller.scrollTop > 0 ? 0 : 5;
     });
 
-  // When the frame after the one that shows what was drawn just now begins. What is drawn between frames
-  // is painted at the end of the next one.
+  // Resolves with the start of the frame after the one that shows what was just drawn. What is drawn between frames
+  // is painted at the end of the next frame.
   const painted = async () => {
     for (let left = inFrame ? 1 : 2; left > 0; left--) await frame();
     return performance.now();
@@ -63,11 +63,11 @@
     if (element === null) throw new Error(`no ${selector} in this notebook`);
     return element;
   };
-  // Everything drawn in the notebook at once, as one string.
+  // Everything currently drawn in the notebook, as one string.
   const picture = () =>
     within(panel())
       .map((e) => {
-        if (e.matches(".liq-profile")) return ""; // its range comes once the hand has rested
+        if (e.matches(".liq-profile")) return ""; // its band appears only when input is idle
         if (e instanceof HTMLCanvasElement) return e.width * e.height > 0 ? e.toDataURL() : "";
         if (e instanceof HTMLImageElement) return e.src;
         if (e instanceof SVGImageElement) return e.href.baseVal;
@@ -128,9 +128,9 @@
   let middle = null;
   const acts = {
     mix: (i) => input(output('.liq-bar[data-tier="10"]'), 10 + ((i * 37) % 60)),
-    decay: (i) => input(panel().querySelectorAll(".liq-slider")[0], 450 + ((i * 53) % 200)),
+    decay: (i) => input(panel().querySelectorAll(".liq-deck .liq-slider")[0], 450 + ((i * 53) % 200)),
     bin: (i) => {
-      const slider = panel().querySelectorAll(".liq-slider")[1];
+      const slider = panel().querySelectorAll(".liq-deck .liq-slider")[1];
       middle ??= slider.valueAsNumber;
       input(slider, middle + [1, 0, -1, 0][i % 4]);
     },
@@ -138,7 +138,7 @@
     key,
   };
 
-  // A fixed amount of arithmetic, ms: machines drift.
+  // Times a fixed amount of arithmetic, ms, to detect changes in the machine's speed.
   const loop = () => {
     const begun = performance.now();
     let x = 1;
@@ -172,7 +172,7 @@
     return shown - begun;
   };
 
-  // One block of moves of one case; the first two are looked at, not counted.
+  // One block of moves of one case; the first two moves are verified but not counted.
   const block = async (one, plan) => {
     const result = { name: one.name, ms: [], js: [], py: [], verified: true };
     await show(one.notebook);
@@ -202,7 +202,7 @@
     return result;
   };
 
-  // How to move a view: columns from and to; resolves, if it is one, when the picture is there.
+  // How to move a view to a range of columns; a returned promise resolves when the picture is drawn.
   const views = {
     liqwidget: async () => {
       const { chart, bitmap } = output(".liq").liqwidget;
@@ -228,7 +228,7 @@
     },
   };
   const ready = {};
-  // Frames in which the heatmap was drawn while the view moved for some seconds, asked to once a frame.
+  // Counts the frames in which the heatmap was drawn while the view moves for some seconds, once per frame.
   const pan = async (one, plan) => {
     const result = { name: one.name, act: one.act, js: [], py: [] };
     await show(one.notebook);

@@ -1,7 +1,7 @@
-"""What the benchmarks in the browser share: JupyterLab, a Chromium without a debugger, and a line back from the page.
+"""Shared by the browser benchmarks: JupyterLab, a Chromium without a debugger, and a channel from the page.
 
-A debugger copies every websocket frame, so Playwright connects to set the page up and leaves before anything is timed.
-The page runs its plan alone (`page.js`) and posts the results to `Line`.
+A debugger copies every websocket frame, so Playwright connects to set up the page and disconnects before anything is
+timed. The page then runs its plan by itself (`page.js`) and posts the results to `Line`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path[:0] = [str(ROOT / "tests" / "browser"), str(ROOT / "tests")]
 
 from lab import CHROMIUM_FLAGS, READY, Lab, find_chromium, open_notebook, run_all, write_notebook  # noqa: E402
 
@@ -38,7 +38,7 @@ AWAKE = [
 
 
 def python_loop() -> float:
-    """Return ms for a fixed amount of arithmetic: machines drift."""
+    """Return ms for a fixed amount of arithmetic, to detect changes in the machine's speed."""
     begun = time.perf_counter()
     x = 0.0
     for i in range(100_000):
@@ -47,13 +47,13 @@ def python_loop() -> float:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least this share of the values does not exceed."""
+    """Return the smallest value that is at least as large as this share of the values."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
 def machine() -> str:
-    """Say how busy the machine is."""
+    """Describe how busy the machine is."""
     return f"load average {', '.join(f'{x:.2f}' for x in os.getloadavg())} on {os.cpu_count()} cores"
 
 
@@ -66,13 +66,13 @@ def kernel_of(lab: Lab, notebook: str) -> int:
         try:
             if kernel in (folder / "cmdline").read_text():
                 return int(folder.name)
-        except OSError:  # it ended while we looked
+        except OSError:  # it has just ended
             continue
     raise RuntimeError(f"no process for the kernel of {notebook}")
 
 
 class Line:
-    """What the page may ask while it runs alone: stop or wake a kernel, time a loop, hand in results."""
+    """Server for the page's requests during a run: stop or resume a kernel, time a loop, submit results."""
 
     def __init__(self, lab: Lab) -> None:
         self.results: Any = None
@@ -112,12 +112,12 @@ class Line:
         self._stopped.add(pid)
 
     def wake(self) -> None:
-        """Let stopped kernels go on."""
+        """Resume stopped kernels."""
         while self._stopped:
             os.kill(self._stopped.pop(), signal.SIGCONT)
 
     def wait(self, seconds: float) -> Any:
-        """Return the results once the page has handed them in."""
+        """Return the results once the page has submitted them."""
         if not self._done.wait(seconds):
             raise RuntimeError(f"the page did not finish within {seconds:.0f} s")
         if isinstance(self.results, dict):
@@ -125,7 +125,7 @@ class Line:
         return self.results
 
     def close(self) -> None:
-        """Stop listening; no kernel stays stopped."""
+        """Stop listening and resume all kernels."""
         self.wake()
         self._server.shutdown()
         self._server.server_close()
@@ -133,7 +133,7 @@ class Line:
 
 @contextmanager
 def chromium_by_hand(home: Path, width: int, height: int) -> Iterator[str]:
-    """Start a Chromium by hand; yields where a debugger may connect."""
+    """Start a Chromium without Playwright; yields the address at which a debugger can connect."""
     command = [str(find_chromium()), *CHROMIUM_FLAGS, *AWAKE, "--remote-debugging-port=0", f"--user-data-dir={home}"]
     process = subprocess.Popen(
         [*command, f"--window-size={width},{height}", "about:blank"],
@@ -174,7 +174,7 @@ def run_in_page(
     prepare: Callable[[Page], None] | None = None,
     size: tuple[int, int] = (1500, 1400),
 ) -> Any:
-    """Open notebooks side by side in one JupyterLab, let the page run ``work(plan)`` alone, return what it posts.
+    """Open notebooks in one JupyterLab, let the page run ``work(plan)`` without a debugger, return what it posts.
 
     Parameters
     ----------
@@ -183,11 +183,11 @@ def run_in_page(
     work
         JavaScript of an async function of the plan.
     plan
-        What the work needs to know; ``url`` of the line is added.
+        Argument of the work; the line's ``url`` is added.
     seconds
-        How long it may take.
+        Timeout.
     prepare
-        Called with the page after the notebooks ran.
+        Called with the page after the notebooks have run.
     size
         Width and height of the window.
     """
@@ -214,7 +214,7 @@ def run_in_page(
                         run_all(page)
                     if prepare is not None:
                         prepare(page)
-                    page.mouse.move(2, 2)  # no crosshair over a chart
+                    page.mouse.move(2, 2)  # keep the crosshair off the charts
                     page.evaluate(f"plan => void bench.report(plan, {work})", {**plan, "url": line.url})
                 return line.wait(seconds)
         finally:

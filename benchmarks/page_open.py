@@ -1,10 +1,10 @@
-"""How soon a page of to_html answers a hand: opened from disk, the network off, in Chromium.
+"""How soon a page from to_html responds to input: opened from disk in Chromium, offline.
 
     python benchmarks/page_open.py [candles.csv.gz]
 
-Times are of the page's own clock, from the start of the navigation: until the first picture is painted, and until a
-slider that is moved then has changed the pixels. Prints one line a page, and the loop of fixed arithmetic before and
-after it, because machines drift.
+Times are by the page's clock, from the start of the navigation until the first picture is painted, and until a slider
+moved at that point has changed the pixels. Prints one line per page, with the time of a fixed loop of arithmetic before
+and after it, to detect changes in the machine's speed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import liqwidget as lw
 RUNS = 11
 BUDGET_MS, BUDGET_BYTES = 1_000, 1_200_000
 CANDLES = 2_016  # a week of five minutes
-# Runs before the page does: the first picture is the first data-rev, on screen with the frame after it.
+# Runs before the page's scripts. The first data-rev marks the first picture, which is on screen one frame later.
 WATCH = """() => { const seen = {}; window.__seen = seen;
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   const observer = new MutationObserver(async () => {
@@ -43,7 +43,7 @@ WATCH = """() => { const seen = {}; window.__seen = seen;
 
 
 def opened(playwright: Playwright, html: Path) -> dict[str, float]:
-    """Return ms until the first picture and until the answer to a slider, in a browser of its own."""
+    """Return ms until the first picture and until the response to a slider, in a new browser."""
     browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
     try:
         context = browser.new_context(viewport={"width": 1400, "height": 1000})

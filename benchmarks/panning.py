@@ -1,11 +1,11 @@
-"""Frames a second while the view pans and zooms with the heatmap on, beside plotly and bokeh.
+"""Frames per second while panning and zooming with the heatmap on, compared with plotly and bokeh.
 
     python benchmarks/panning.py [--rounds 3] [--seconds 3]
 
-The page asks for another range of columns once a frame and counts the animation frames in which the heatmap was drawn:
+The page sets a new range of columns once per frame and counts the animation frames in which the heatmap was drawn:
 for liqwidget and bokeh a ``drawImage`` of it, for plotly a ``plotly_afterplot``. The cases take turns on the same week.
 liqwidget moves by lightweight-charts' ``setVisibleLogicalRange``, bokeh by its ``x_range``, and plotly by ``relayout``
-of the same figure, drawn by the plotly.js of its package. 60 is the most that Chromium draws.
+of the same figure, drawn by the plotly.js of its package. Chromium draws at most 60 frames per second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from slider import BOKEH, BOKEH_SCRIPT, LIQWIDGET, PLOTLY, SETUP
 
 NOTEBOOKS = {
     "liqwidget.ipynb": [LIQWIDGET],
-    # Its first change hands the range to the page.
+    # The first change of the range exposes it to the page.
     "bokeh.ipynb": [SETUP, BOKEH_SCRIPT, BOKEH, "import time; time.sleep(1); figure.x_range.start = 1"],
     "plotly.ipynb": [SETUP, PLOTLY],
 }

@@ -1,4 +1,4 @@
-"""Bytes that travel: a week's frames, a live candle's tail, the bundle; beside plotly's JSON of the same picture.
+"""Bytes sent: a week's frames, a live candle's tail, the bundle; compared with plotly's JSON of the same picture.
 
 python benchmarks/payload.py
 """
@@ -8,21 +8,20 @@ from __future__ import annotations
 import gzip
 from importlib.resources import files
 
+import liqwidget as lw
 from market import WEIGHTS, weeks
 
-import liqwidget as lw
-
 LIVE = 200
-MARK = b"Failed to parse color"  # stands once in lightweight-charts
+MARK = b"Failed to parse color"  # occurs once in lightweight-charts
 
 
 def frames_of(widget: lw.LiquidationHeatmap) -> tuple[int, int]:
-    state = widget.get_state(["_bars", "_ledger"])
-    return len(state["_bars"]), len(state["_ledger"])
+    state = widget.get_state(["_bars", "_model"])
+    return len(state["_bars"]), len(state["_model"])
 
 
 def tails_of(market: lw.Market) -> list[int]:
-    """Return the bytes of the tail of each of the last candles."""
+    """Return the sizes of the tail frames of the last candles, bytes."""
     since = len(market) - LIVE
     widget = lw.LiquidationHeatmap(market.between(None, market.candles.index[since]))
     sent: list[int] = []
@@ -49,15 +48,14 @@ def verdict(value: float, most: float) -> str:
 def main() -> None:
     for name, market in weeks().items():
         widget = lw.LiquidationHeatmap(market)
-        bars, ledger = frames_of(widget)
-        whole = (bars + ledger) / 1e3
+        bars, model = frames_of(widget)
+        whole = (bars + model) / 1e3
         print(f"{name}, {len(market):,} candles, {widget.ledger.grid.rows} rows, {len(widget.ledger.leverage)} tiers")
-        print(f"  frames: bars {bars / 1e3:.0f} + ledger {ledger / 1e3:.0f} = {whole:.0f} kB ({verdict(whole, 600)})")
-        print(f"  in a saved notebook (base64): {whole * 4 / 3:.0f} kB ({verdict(whole * 4 / 3, 1000)})")
+        print(f"  frames: bars {bars / 1e3:.1f} + model {model / 1e3:.1f} = {whole:.1f} kB ({verdict(whole, 60)})")
         tails = tails_of(market)
         most = max(tails) / 1e3
         mean = sum(tails) / len(tails) / 1e3
-        print(f"  a live candle, {len(tails)} tails: mean {mean:.1f}, largest {most:.1f} kB ({verdict(most, 4)})")
+        print(f"  a live candle, {len(tails)} tails: mean {mean:.1f}, largest {most:.1f} kB ({verdict(most, 1)})")
         peer = plotly_bytes(market) / 1e3
         print(f"  plotly's JSON of the mixed picture alone: {peer:,.0f} kB, {peer / whole:.1f} x, at each change")
     bundle = (files("liqwidget") / "static" / "index.js").read_bytes()

@@ -1,4 +1,4 @@
-"""Processor time and memory of processes, read from /proc (Linux), and a notebook whose processes are known."""
+"""CPU time and memory of processes, read from /proc (Linux), and a notebook with known processes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 from page import ROOT, chromium_by_hand, kernel_of
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path[:0] = [str(ROOT / "tests" / "browser"), str(ROOT / "tests")]
 
-from lab import PAINTED, Lab, open_notebook, run_all, write_notebook
+from lab import PAINTED, Lab, open_notebook, run_all, write_notebook  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 def seconds_of(*pids: int) -> float:
-    """Return the processor time of processes so far."""
+    """Return the CPU time that processes have used so far."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(each[11]) + int(each[12]) for each in fields) / TICK
 
 
 def megabytes_of(pid: int) -> float:
-    """Return the memory of a process that is in the machine's, MB."""
+    """Return the resident memory of a process, MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
@@ -36,25 +36,25 @@ def megabytes_of(pid: int) -> float:
 class Opened:
     """A notebook in a Chromium, with its processes."""
 
-    address: str  # where a debugger may connect
+    address: str  # at which a debugger can connect
     server: int
     kernel: int
     chromium: list[int]
-    renderer: int  # the page's
+    renderer: int  # process of the page
 
 
 @contextmanager
 def alone(*cells: str, ready: str = "() => true", views: int = 1) -> Iterator[Opened]:
-    """Run a notebook in a JupyterLab and a Chromium of its own; yields once it is painted, with no debugger connected.
+    """Run a notebook in its own JupyterLab and Chromium; yields once it is painted, without a debugger.
 
     Parameters
     ----------
     *cells
         Code cells.
     ready
-        JavaScript of a function that tells when the page is ready.
+        JavaScript function that returns whether the page is ready.
     views
-        How many heatmaps are painted by then.
+        Number of heatmaps to wait for.
     """
     with tempfile.TemporaryDirectory(prefix="liq-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -83,12 +83,12 @@ def alone(*cells: str, ready: str = "() => true", views: int = 1) -> Iterator[Op
 def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:  # it ended while we looked
+    except OSError:  # it has just ended
         return ""
 
 
 def _of_profile(profile: Path) -> list[int]:
-    """Return a Chromium's processes: the one that was given this profile, and its descendants."""
+    """Return a Chromium's processes: the one started with this profile, and its descendants."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -96,6 +96,6 @@ def _of_profile(profile: Path) -> list[int]:
         except OSError:
             continue
     found = [pid for pid in parents if f"--user-data-dir={profile}" in _command(pid) and "--type=" not in _command(pid)]
-    for pid in found:  # grows meanwhile
+    for pid in found:  # the list grows during the loop
         found += [child for child, parent in parents.items() if parent == pid and child not in found]
     return found

@@ -1,4 +1,4 @@
-"""Speed of the simulator: seconds, and beside a loop of plain Python in the same run.
+"""Speed of the simulator in seconds, and compared with a plain Python loop in the same run.
 
 python benchmarks/simulate.py
 """
@@ -16,7 +16,7 @@ BUDGET = 5.0  # seconds for 10,000 candles and 200,000 traders
 
 
 def spent(work: Callable[[], object]) -> tuple[float, float]:
-    """Return wall and processor seconds."""
+    """Return wall and CPU seconds."""
     wall, processor = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - processor

@@ -1,12 +1,12 @@
-"""Memory while a hand never rests and candles come: flat, or not.
+"""Memory under continuous input and live candles: flat or growing.
 
     python benchmarks/soak.py [--minutes 30]
 
-A real JupyterLab with the sample. Every second the forming candle is replaced (`hm.append(..., replace=True)`), every
-minute a new one begins; meanwhile the page drags leverage mix, decay and bin size, one event a frame, three seconds
-each in turn. Every minute a debugger connects for a moment: JavaScript's heap, DOM nodes and listeners after a
-collection of garbage; the memory of the page's process and the kernel's. The verdict is on the straight line through
-what comes after the first five minutes (after the first third of a shorter run).
+Uses the sample in a real JupyterLab. Every second the current candle is replaced (`hm.append(..., replace=True)`), and
+every minute a new one begins. Meanwhile the page drags leverage mix, decay and bin size in turn, three seconds each,
+with one event per frame. Every minute a debugger connects briefly to read the JavaScript heap, DOM nodes and listeners
+after garbage collection, and the memory of the page's and the kernel's process. The verdict is based on a straight line
+fitted to the figures after the first five minutes (after the first third of a shorter run).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ hm
 """
 DRAG = """(() => {
   const root = document.querySelector('.liq');
-  const inputs = [root.querySelectorAll('.liq-bar')[1], root.querySelector('.liq-slider'),
+  const inputs = [root.querySelectorAll('.liq-bar')[1], root.querySelector('.liq-deck .liq-slider'),
     root.querySelector('input[aria-valuetext$=dollars]')];
   window.soaked = { events: 0 };
   const step = (now) => {
@@ -66,13 +66,13 @@ SEEN = """(() => { const root = document.querySelector('.liq'); const { source }
   return [window.soaked.events, Number(root.dataset.rev), source.field.ledger.columns, source.field.ledger.revision,
     root.dataset.state]; })()"""
 COLUMNS = ("heap", "nodes", "listeners", "page", "kernel")
-#: What may come a minute: MB, or pieces.
+#: Allowed growth per minute: MB, or counts.
 LIMITS = {"heap": 0.1, "nodes": 10, "listeners": 20, "page": 1.0, "kernel": 1.0}
 
 
 @contextmanager
 def visit(opened: Opened) -> Iterator[Debugger]:
-    """Connect to the page for a moment."""
+    """Connect to the page briefly."""
     with urllib.request.urlopen(f"{opened.address}/json") as answer:
         target = next(t for t in json.load(answer) if t["type"] == "page")
     with connect(target["webSocketDebuggerUrl"], max_size=None) as line:
@@ -80,13 +80,13 @@ def visit(opened: Opened) -> Iterator[Debugger]:
 
 
 class Debugger:
-    """What can be asked of the page."""
+    """A debugger connection to the page."""
 
     def __init__(self, line: ClientConnection) -> None:
         self._line, self._count = line, 0
 
     def send(self, method: str, **given: Any) -> Any:
-        """Return the answer to a command."""
+        """Return the reply to a command."""
         self._count += 1
         self._line.send(json.dumps({"id": self._count, "method": method, "params": given}))
         while True:
@@ -97,7 +97,7 @@ class Debugger:
                 return answer["result"]
 
     def value(self, expression: str) -> Any:
-        """Return what JavaScript says."""
+        """Return the value of a JavaScript expression."""
         return self.send("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
 
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 def look(opened: Opened) -> tuple[list[float], list[Any]]:
-    """Return the figures of ``COLUMNS``, and what has happened so far."""
+    """Return the figures of ``COLUMNS``, and the counts of events so far."""
     with visit(opened) as page:
         for _ in range(2):
             page.send("HeapProfiler.collectGarbage")

@@ -1,11 +1,11 @@
-"""A sweep of 1,000 settings beside a computation from scratch for each; and two workers beside one.
+"""A sweep of 1,000 settings compared with computing each from scratch, and two workers compared with one.
 
 python benchmarks/sweep.py
 
-From scratch means what a loop over settings does: `build_ledger`, `replay`, clusters and scores, each time anew. It is
-measured on a sample of the settings, evenly spread over them, and multiplied: each costs the same. The sweep is
-measured whole. Both give the same numbers, which is checked. Ratios are of processor time too, since a machine may be
-shared. Workers are processes that are there already.
+From scratch means a loop over settings that repeats `build_ledger`, `replay`, clusters and scores. It is measured on an
+evenly spread sample of the settings and scaled up, since each costs the same. The sweep is measured in full. The
+benchmark checks that both give the same numbers. Ratios are also given for CPU time, since a machine may be shared.
+Worker processes are started beforehand.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from liqwidget.model.settings import shares
 CANDLES = 20_000
 TIERS = [3, 5, 10, 20, 50, 100]
 MIXES, RATES, SAMPLE = 50, 20, 20
-BIN_SIZES = (None, 20.0)  # that of the picture, and about 0.02 % of the price, which scores better
+BIN_SIZES = (None, 20.0)  # the picture's, and about 0.02 % of the price, which scores better
 MARKETS, RUNS = 8, 4  # for the workers
 
 
 def spent(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return a result, and wall and processor seconds."""
+    """Return a result, and wall and CPU seconds."""
     wall, processor = time.perf_counter(), time.process_time()
     result = work()
     return result, time.perf_counter() - wall, time.process_time() - processor
 
 
 def alone(market: lw.Market, mix: dict[float, float], rate: float, size: float | None) -> list[float]:
-    """Return USD on both sides, and the correlations with realised liquidations, of one setting from scratch."""
+    """Compute one setting from scratch: USD on both sides, and correlations with realised liquidations."""
     intervals, true, _, _, scored = held_out(market, None)
     ledger = lw.build_ledger(market, list(mix), size)
     density = ledger.replay(rate, shares(mix), intervals.last)
@@ -57,7 +57,7 @@ def alone(market: lw.Market, mix: dict[float, float], rate: float, size: float |
 
 @contextmanager
 def started(workers: int) -> Iterator[Any]:
-    """Start a client of so many processes that have imported what they need; they end with it."""
+    """Start a client with this many processes that have finished their imports; they end with it."""
     with (
         distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
@@ -102,7 +102,7 @@ def main() -> None:
     several = {str(i): market.between(market.candles.index[10 * i], None) for i in range(MARKETS)}
     with started(1) as one, started(2) as two:
         taken: dict[Any, list[float]] = {one: [], two: []}
-        for _ in range(RUNS):  # in turn, and the best of each: what else the machine does hits both
+        for _ in range(RUNS):  # in turn, best of each, so that other load affects both
             for client, runs in taken.items():
                 runs.append(spent(lambda: lw.sweep(several, mixes, rates, bin_sizes=20.0, client=client))[1])  # noqa: B023
         best = [min(runs) for runs in taken.values()]

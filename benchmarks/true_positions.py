@@ -1,10 +1,10 @@
-"""The estimate's profile against real open positions with the exchange's own liquidation prices.
+"""The estimated profile compared with real open positions and the exchange's own liquidation prices.
 
 python benchmarks/true_positions.py
 
-Eight of the Hyperliquid snapshots beside the checkout, against estimates from the Binance candles of the same days that
-had closed before each. The calibrated mix is fitted on candles before the first snapshot. Then figures for the reasons
-of what differs. Another venue, and the sample is of large traders: neither side of the comparison is the market.
+Compares eight of the Hyperliquid snapshots next to the checkout with estimates from Binance candles that closed before
+each. The calibrated mix is fitted on candles before the first snapshot. Then prints figures that explain the
+differences. The venues differ and the sample is of large traders: neither side of the comparison is the whole market.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from liqwidget.model.settings import PRESETS, shares
 
 Floats = npt.NDArray[np.float64]
 CANDLES, POSITIONS = next(iter(FILES)), "hyperliquid_btc_positions_2026-02.csv.gz"
-STEP = 100.0  # USD, a row
-BAND = 0.5  # levels further from the price are counted, not compared
-COARSE = 10  # rows pooled for the rank: 200 positions leave finer rows empty
+STEP = 100.0  # USD per row
+BAND = 0.5  # levels farther from the price are counted but not compared
+COARSE = 10  # rows pooled for rank correlation: with 200 positions most finer rows are empty
 NEAR = (0.05, 0.1, 0.2)
-MAINTENANCE = 0.0125  # Hyperliquid's for BTC: half the initial margin at 40x
-LEAST = 100  # positions of a snapshot
+MAINTENANCE = 0.0125  # Hyperliquid's rate for BTC: half the initial margin at 40x
+LEAST = 100  # minimum positions in a snapshot
 TIERS = (1.2, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30)
 MEASURES = ["emd", "emd / reach", "emd near", "rank", *(f"<={share:.0%}" for share in NEAR)]
 
@@ -45,7 +45,7 @@ def profile(level: Floats, usd: Floats, price: float) -> Floats:
 
 
 def compared(estimate: Floats, truth: Floats, price: float) -> dict[str, float]:
-    """Return the measures of one side: distances as shares of the price, and the estimate's share near it."""
+    """Return the measures of one side: distances as shares of the price, and the estimate's share near the price."""
     away = np.abs(np.arange(len(truth)) + 0.5 - len(truth) / 2) * STEP / price
     moved = earth_mover(estimate, truth, STEP) / price
     a, b = (values.reshape(-1, COARSE).sum(axis=1) for values in (estimate, truth))
@@ -60,7 +60,7 @@ def compared(estimate: Floats, truth: Floats, price: float) -> dict[str, float]:
 
 
 def standing(ledger: Ledger, rate: float, weights: Floats, k: int) -> tuple[Floats, Floats, Floats]:
-    """Return level and USD of what stands at the close of candle k, and its age in hours."""
+    """Return the levels and USD standing at the close of candle k, and their ages in hours."""
     clock = np.cumsum(ledger.hours)
     here = (ledger.column <= k) & (ledger.end > k)
     age = clock[k] - clock[ledger.column[here]]
@@ -69,20 +69,20 @@ def standing(ledger: Ledger, rate: float, weights: Floats, k: int) -> tuple[Floa
 
 
 def inverse_leverage(snapshot: pd.DataFrame, start: pd.Series) -> pd.Series:
-    """Return 1 / L of isolated positions opened at a price with these liquidation prices; <= 0: in profit by more."""
+    """Return 1 / L of isolated positions opened at `start` prices; <= 0: the liquidation price is beyond `start`."""
     ratio, long = snapshot["liquidation_px"] / start, snapshot["side"] == "long"
     return (1 - ratio * (1 - MAINTENANCE)).where(long, ratio * (1 + MAINTENANCE) - 1)
 
 
 def quantiles(values: pd.Series, usd: pd.Series) -> str:
-    """Return the 10th, 50th and 90th percentile weighted by USD."""
+    """Return the 10th, 50th and 90th percentile, weighted by USD, as text."""
     order = values.dropna().sort_values()
     share = usd[order.index].cumsum() / usd[order.index].sum()
     return " / ".join(f"{order.iloc[int(share.searchsorted(q))]:.3g}" for q in (0.1, 0.5, 0.9))
 
 
 def halves(snapshot: pd.DataFrame, price: float, side: str, draws: int = 100) -> float:
-    """Return the earth mover's distance of two random halves of the real traders: median of draws."""
+    """Return the earth mover's distance between two random halves of the real traders (median of draws)."""
     part = snapshot[(snapshot["side"] == side) & snapshot["liquidation_px"].notna()]
     level, usd = part["liquidation_px"].to_numpy(), part["notional_usd"].to_numpy()
     rng = np.random.default_rng(0)
@@ -95,7 +95,7 @@ def halves(snapshot: pd.DataFrame, price: float, side: str, draws: int = 100) ->
 
 
 def snapshots(frame: pd.DataFrame, market: lw.Market, count: int) -> Iterator[tuple[int, float, pd.DataFrame]]:
-    """Give the last candle that had closed, its close, and the positions, of snapshots spread evenly in time."""
+    """Yield the last closed candle, its close, and the positions of snapshots spread evenly in time."""
     closed = market.candles.index + market.interval
     sizes = frame.groupby("time").size()
     usable = sizes.index[(sizes >= LEAST) & (sizes.index <= closed[-1])]
@@ -106,7 +106,7 @@ def snapshots(frame: pd.DataFrame, market: lw.Market, count: int) -> Iterator[tu
 
 
 def persistence(frame: pd.DataFrame, hours: float) -> float:
-    """Return the mean share of USD whose trader holds the same side so much later; not seen again counts as closed."""
+    """Return the mean share of USD still held on the same side later; a trader not seen again counts as closed."""
     groups = {moment: part.set_index("user") for moment, part in frame.groupby("time")}
     times, found = pd.DatetimeIndex(list(groups)), []
     for moment, here in groups.items():
@@ -125,7 +125,7 @@ def main() -> None:
     market = market_of(DATA / CANDLES, *FILES[CANDLES])
     frame = pd.read_csv(DATA / POSITIONS, parse_dates=["time"])
     chosen = list(snapshots(frame, market, 8))
-    start = chosen[0][2]["time"].iloc[0].floor("1h")  # the sum of the hour under way is not known yet
+    start = chosen[0][2]["time"].iloc[0].floor("1h")  # the current hour's sum is not known yet
     before = market.between(None, start - pd.Timedelta("1ns"))
     calibration = lw.calibrate(before)
     auto = lw.auto_decay_rate(before)
@@ -202,7 +202,7 @@ def main() -> None:
 
 
 def reasons(used: pd.DataFrame, frame: pd.DataFrame, facts: pd.DataFrame, beyond: Floats, auto: float) -> None:
-    """Print figures of why they differ."""
+    """Print figures that explain the differences."""
     print("\nReasons")
     used = used.reset_index(drop=True)
     usd = used["notional_usd"]

@@ -1,10 +1,10 @@
-"""The estimate against simulated traders whose positions are known, and the calibration against their mix.
+"""The estimate compared with simulated traders of known positions, and the calibration with their mix.
 
 python benchmarks/truth.py
 
-Standing profiles with the true mix and decay rate; with one assumption of the model broken at a time; with the mix
-fitted to realised liquidations. Traders and estimate are by the same people: this shows what chance and each broken
-habit cost, not that real traders are like these.
+Scores standing profiles with the true mix and decay rate, with one assumption of the model broken at a time, and with
+the mix fitted to realised liquidations. Traders and estimate come from the same authors: this measures the cost of
+chance and of each broken assumption, not how realistic the traders are.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ HABITS = {
 MIXES = {
     "10x to 100x, a quarter taken over": ({10: 40, 25: 30, 50: 20, 100: 10}, 0.25),
     "10x to 100x, the default half": ({10: 40, 25: 30, 50: 20, 100: 10}, 0.5),
-    "balanced (3x to 100x), the default half": ("balanced", 0.5),
+    "3x to 100x, the default half": (None, 0.5),
 }
 
 
 def estimate(made: lw.Simulation, mix: dict[float, float], decay_rate: float, turnover: float) -> lw.Density:
-    """Return what the model makes of the candles of a simulated market."""
+    """Return the model's estimate from the candles of a simulated market."""
     ledger = lw.build_ledger(made.market, list(mix), turnover=turnover)
     weights = np.array(list(mix.values()), dtype=float)
     return ledger.replay(decay_rate, weights / weights.sum())

@@ -1,9 +1,9 @@
-"""The estimate against realised liquidations of the two real markets beside the checkout, out of sample.
+"""The estimate compared with realised liquidations of the two real markets next to the checkout, out of sample.
 
 python benchmarks/validate_market.py
 
-Default mix: scored on the last two thirds. `liqwidget.calibrate`: fitted on the first half, scored on the second; the
-default mix on that half beside it.
+The default mix is scored on the last two thirds. `liqwidget.calibrate` is fitted on the first half and scored on the
+second, as is the default mix for comparison.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import liqwidget as lw
 from liqwidget import calibrate
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-BUDGET = 6.0  # processor seconds for the 81 days with 500 resamples
+BUDGET = 6.0  # CPU seconds for the 81 days with 500 resamples
 FILES = {
     "btcusdt_5m_2025-12_2026-02.csv.gz": ("hour_liquidated_long_usd", "hour_liquidated_short_usd", False),
     "btcusdt_1h_2024-06_2024-08.csv.gz": ("liquidated_long", "liquidated_short", True),
@@ -25,7 +25,7 @@ FILES = {
 
 
 def market_of(path: Path, long: str, short: str, coins: bool) -> lw.Market:
-    """Return a market with the sums of a file's columns, in coins or USD."""
+    """Return a market with realised liquidations from a file's columns, in coins or USD."""
     frame = pd.read_csv(path)
     known = frame.dropna(subset=[long, short])
     sums = [
@@ -36,7 +36,7 @@ def market_of(path: Path, long: str, short: str, coins: bool) -> lw.Market:
 
 
 def told(title: str, found: lw.Validation) -> None:
-    """Print what was found."""
+    """Print a validation with a title."""
     print(f"\n== {title}\n{found}\n")
     values = found.by_side()["value"].unstack("measure").loc[["long", "short", "both"]]
     skill = found.skill().loc["both"]

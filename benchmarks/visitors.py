@@ -1,19 +1,19 @@
-"""How soon a visitor of the Voila page sees the picture; and what 20 visitors at once get, and cost.
+"""Time until a visitor of the Voila page sees the picture; latency and memory with 20 visitors at once.
 
     python benchmarks/visitors.py [--runs 5] [--options="--pool=2"]
     python benchmarks/visitors.py --visitors 20 [--seconds 60] [--browsers 1]
 
-The first form times first visits, each in a browser of its own with nothing cached, by the page's own clock: from the
-start of the navigation to the frame after the first picture; with Voila's pool of heated kernels and without it.
+The first form times first visits, each in a new browser with an empty cache, by the page's clock: from the start of the
+navigation to the frame after the first picture, with and without Voila's pool of preheated kernels.
 
-The second opens that many pages in one Chromium. Each moves a slider (mix and decay in turn) twice a second; one figure
-is the time from the native input event to the first animation frame after the one that shows the new picture, as in
-`slider.py`. Then the kernels and the server are stopped, and the same is done again: what is left is the browser's own,
-since the browser answers these sliders by itself. Memory is what the system charges to the kernels (proportional set
-size, so that what they share counts once).
+The second opens that many pages in one Chromium. Each moves a slider (mix and decay in turn) twice a second; each
+figure is the time from the native input event to the first animation frame after the one that shows the new picture,
+as in `slider.py`. The run is then repeated with the kernels and the server stopped, which leaves the browser's own
+share, since these sliders do not need the kernel. Memory is the kernels' proportional set size, which counts shared
+pages once.
 
-20 pages are too much for the browser of a small machine. With ``--browsers 1`` the other visitors have none: twice a
-second each tells their kernel, over a socket of their own as a page does, that the slider has moved, and waits for it.
+20 pages are too many for the browser of a small machine. With ``--browsers 1`` the other visitors have no browser:
+twice a second each sends its kernel a slider move over its own websocket, like a page, and waits for the reply.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from served import DASHBOARD, Served
 from visitor import Visitor
 
 BUDGET_MS = 3_000
-# Runs before the page does.
+# Runs before the page's scripts.
 FIRST = """(() => { const seen = {}; window.__seen = seen;
   const observer = new MutationObserver(() => {
     if (document.querySelector('#wait')) seen.waiting ??= performance.now();
@@ -50,12 +50,12 @@ FIRST = """(() => { const seen = {}; window.__seen = seen;
   });
   observer.observe(document, { subtree: true, childList: true, attributes: true });
 })()"""
-# One visitor's minute.
+# Slider moves of one visitor.
 MOVE = """async ([seconds, offset]) => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const root = document.querySelector('.liq');
-  const [mix, decay] = [root.querySelector('.liq-bar[data-tier="10"]'), root.querySelector('.liq-slider')];
+  const [mix, decay] = [root.querySelector('.liq-bar[data-tier="10"]'), root.querySelector('.liq-deck .liq-slider')];
   const times = [];
   let late = 0;
   await pause(offset);
@@ -82,7 +82,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def visit(playwright: Playwright, served: Served) -> dict[str, float]:
-    """Return ms of one first visit, in a browser of its own."""
+    """Return ms of one first visit, in a new browser."""
     browser = launch(playwright)
     try:
         page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
@@ -90,7 +90,7 @@ def visit(playwright: Playwright, served: Served) -> dict[str, float]:
         page.goto(served.url, wait_until="commit")
         page.wait_for_function("() => window.__seen.picture > 0", timeout=60_000)
         seen: dict[str, float] = page.evaluate("window.__seen")
-        page.goto("about:blank")  # leaves as people do: the page says so, and its kernel ends
+        page.goto("about:blank")  # leave like a user: the page notifies the server, and its kernel ends
         return seen
     finally:
         browser.close()
@@ -115,7 +115,7 @@ def first_pictures(runs: int, options: list[str]) -> None:
         worst = max(run["picture"] for run in found[1:])
         verdict = "within" if steps["picture"] <= BUDGET_MS else "MISSES"
         print(
-            f"{name:18} words that it is coming {steps['waiting']:5.0f}, kernel there {steps['kernel']:5.0f}, "
+            f"{name:18} waiting message {steps['waiting']:5.0f}, kernel ready {steps['kernel']:5.0f}, "
             f"first widget {steps['widgets']:5.0f}, picture {steps['picture']:5.0f} (worst {worst:.0f}): "
             f"{verdict} {BUDGET_MS}"
         )
@@ -123,13 +123,13 @@ def first_pictures(runs: int, options: list[str]) -> None:
 
 
 def proportional(pid: int) -> float:
-    """Return MB that the system charges to a process."""
+    """Return the proportional set size of a process, MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def move(pages: list[Page], seconds: float) -> tuple[list[float], int]:
-    """Have all pages move their sliders; return all times in ms, and how many moves were not answered."""
+    """Make all pages move their sliders; return all times in ms, and the number of moves without a response."""
     for number, page in enumerate(pages):
         page.evaluate(f"(given) => {{ window.__moves = null; ({MOVE})(given); }}", [seconds, 500 * number / len(pages)])
     time.sleep(seconds)

@@ -1,6 +1,6 @@
-"""Take the pictures of README and docs from the explorer notebook, in a real JupyterLab.
+"""Take the screenshots for README and docs from the explorer notebook, in a real JupyterLab.
 
-Run by ``make screenshots``; look at what it wrote.
+Run by ``make screenshots``; check the result.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path[:0] = [str(ROOT / "tests" / "browser"), str(ROOT / "tests")]
 from lab import PAINTED, Lab, chromium, open_notebook, run_all  # noqa: E402
 
-#: name -> (dark, page width, page height, pixel ratio, the pointer's place in the chart as shares of it)
+#: name -> (dark, page width, page height, pixel ratio, pointer position as shares of the chart's size)
 SHOTS = {
     "light": (False, 1560, 1400, 1.0, (0.66, 0.62)),
     "dark": (True, 1560, 1400, 1.0, (0.66, 0.62)),
@@ -43,7 +43,8 @@ def shoot(playwright, name: str, out: Path) -> None:
                 plot = page.locator(".liq-plot").first.bounding_box()
                 page.mouse.move(plot["x"] + plot["width"] * x, plot["y"] + plot["height"] * y)
                 page.locator(".liq-cell").first.wait_for(state="visible")
-                page.get_by_text("over resampled mixes").first.wait_for()  # comes once the hand rests
+                # The profile's band appears when input is idle.
+                page.wait_for_function("() => document.querySelector('.liq').liqwidget.chart.profile.band !== null")
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
                 widget.screenshot(path=str(out / f"{name}.png"))
         finally:

@@ -33,8 +33,9 @@ def _frame(heatmap):
     html = f'<iframe class="heatmap" title="Heatmap" srcdoc="{page}"></iframe>'
     display({"text/html": html, "text/plain": ""}, raw=True)
 
-get_ipython().display_formatter.ipython_display_formatter.for_type_by_name(
-    "liqwidget.widget.heatmap", "LiquidationHeatmap", _frame)
+from liqwidget import LiquidationHeatmap
+formatter = get_ipython().display_formatter.ipython_display_formatter
+formatter.for_type(LiquidationHeatmap, _frame)
 """
 
 

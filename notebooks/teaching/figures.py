@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import bokeh
 from bokeh.embed import json_item
-from bokeh.models import CustomJS, Div, LayoutDOM, NumeralTickFormatter, Slider
+from bokeh.models import CustomJS, Div, LayoutDOM, Legend, NumeralTickFormatter, Slider
 from bokeh.palettes import Plasma256
 from bokeh.plotting import figure
 from bokeh.util.paths import server_path
@@ -24,6 +24,9 @@ from IPython.display import display
 HEAT = list(Plasma256[20:252])  # deep purple (little) to yellow (much), as the widget has it
 LONG, SHORT = "#1b7fae", "#b8600c"  # blue and orange: told apart by colour-blind readers, too
 PRICE, DIM, GROUND = "#23212e", "#5d5a6c", "#0c0a1a"
+PAPER, LINE = "#ffffff", "#e6e3ee"
+# On a dark page the colours of ink and paper change; all others are readable on both.
+_DARK = {PRICE: "#f4f2fa", DIM: "#a9a6b8", PAPER: "#111111", LINE: "#343046"}
 
 # A figure waits for Bokeh, in whatever order a page runs its outputs.
 _PROMISE = """const course = (window.liqCourse ??= {});
@@ -41,12 +44,31 @@ _LOADER = """(() => {
     document.head.append(script);
   });
 })();"""
-_FIGURE = """(() => {
+_FIGURE = r"""(() => {
   %s
   course.bokeh.then(async (Bokeh) => {
     document.getElementById("PLACE").replaceChildren();
     const views = await Bokeh.embed.embed_item(ITEM);
     const { document: figure } = views.roots[0].model;
+    const place = document.getElementById("PLACE");
+    const dye = () => {
+      // The page's ink says whether it is dark, whatever shows it.
+      const [r, g, b] = getComputedStyle(place).color.match(/[\d.]+/g).map(Number);
+      const isDark = 0.299 * r + 0.587 * g + 0.114 * b > 128;
+      const pairs = Object.entries(INKS).map((pair) => (isDark ? pair : pair.reverse()));
+      const colours = Object.fromEntries(pairs);
+      for (const model of figure._all_models.values()) {
+        for (const { attr } of model) {
+          if (!attr.endsWith("_color")) continue;
+          const now = model[attr], to = colours[now?.value ?? now];
+          if (to) model[attr] = now.value ? { ...now, value: to } : to;
+        }
+      }
+      place.dataset.dark = isDark;
+    };
+    dye();
+    new MutationObserver(dye).observe(document.body, { attributes: true });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dye);
     await figure.get_model_by_name("react")?.execute(figure);
   });
 })();"""
@@ -64,11 +86,16 @@ def bring_bokeh() -> None:
 def show(what: LayoutDOM, words: str) -> None:
     """Draw a figure; `words` say what it shows, for readers who hear the page."""
     place = f"figure-{uuid4().hex[:12]}"
+    for legend in what.select({"type": Legend}):
+        legend.background_fill_color, legend.border_line_color = PAPER, LINE
+        legend.label_text_color = PRICE
     item = json.dumps(json_item(what, place)).replace("<", "\\u003c")
-    script = (_FIGURE % _PROMISE).replace("PLACE", place).replace("ITEM", item)
+    inks = json.dumps(_DARK)
+    script = (
+        (_FIGURE % _PROMISE).replace("PLACE", place).replace("INKS", inks).replace("ITEM", item)
+    )
     waiting = "This figure needs JavaScript, and the notebook's first code cell run."
-    paper = "background: #fff; color: #23212e; border-radius: 4px"  # in a dark page, too
-    about = f'id="{place}" role="figure" aria-label="{escape(words)}" style="{paper}"'
+    about = f'id="{place}" role="figure" aria-label="{escape(words)}"'
     _write(f"<div {about}>{waiting}</div><script>{script}</script>")
 
 
@@ -79,7 +106,13 @@ def plot(title: str, x: str, y: str, height: int = 340, **options: Any) -> figur
     made = figure(title=title, x_axis_label=x, y_axis_label=y, height=height, **look, **options)
     made.axis.axis_label_text_font_style = "normal"
     made.axis.minor_tick_line_color = None
-    made.grid.grid_line_color = "#e6e3ee"
+    made.grid.grid_line_color = LINE
+    made.title.text_color = made.axis.axis_label_text_color = PRICE
+    made.axis.major_label_text_color = made.axis.axis_line_color = DIM
+    made.axis.major_tick_line_color = DIM
+    made.border_fill_color = None
+    if "background_fill_color" not in options:
+        made.background_fill_color = None
     for axis in (*made.xaxis, *made.yaxis):
         if "USD" in (axis.axis_label or ""):
             axis.formatter = NumeralTickFormatter(format="0,0.[00]")
