@@ -31,7 +31,7 @@ def digest(data: bytes) -> str:
 def months(start: int, end: int) -> list[str]:
     """Return the months ("2026-01") that ``[start, end)`` touches."""
     first, last = (np.datetime64(ms, "ms").astype("datetime64[M]") for ms in (start, end - 1))
-    return [str(month) for month in np.arange(first, last + 1)] if start < end else []
+    return [str(month) for month in np.arange(first, last + np.timedelta64(1, "M"))] if start < end else []
 
 
 @cache
