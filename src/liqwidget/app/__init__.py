@@ -1,6 +1,6 @@
 """The whole application in one call: data controls, the heatmap, panels that share its state.
 
-It may import everything; nothing imports it. Bokeh is loaded here and nowhere else.
+It may import everything; nothing imports it. Bokeh is loaded here, and by ``plot()`` of results.
 """
 
 from importlib.util import find_spec

@@ -8,14 +8,16 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from ...drawing.report import Drawn, Report
 from ...model.grid import Floats
+from .report import report_of
 
 UNSEEN = 0.1  # the data must reduce a tier's prior variance by this share
 ALIKE = -0.5  # correlation of the weights of neighbours
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Calibration:
+class Calibration(Drawn):
     """Settings fitted to realised liquidations; `estimate`, or `build_ledger` and `replay`, turn them into an estimate.
 
     Attributes
@@ -72,6 +74,13 @@ class Calibration:
     draws: pd.DataFrame
     decay_draws: Floats
     notes: list[str]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `tiers` with ``leverage`` as a column."""
+        return self.tiers.rename_axis("leverage").reset_index()
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         first, last = self.fitted
