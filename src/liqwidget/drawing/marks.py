@@ -41,7 +41,7 @@ class Bars:
     @property
     def opacity(self) -> float:
         """Opacity of the bars, 0 to 1."""
-        return 0.4 if self.faint else 1.0
+        return 0.5 if self.faint else 1.0
 
 
 @dataclass(frozen=True, eq=False)

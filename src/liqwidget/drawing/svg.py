@@ -64,7 +64,7 @@ def _panel(panel: Panel, top: float) -> tuple[str, float]:
     y_low, y_high = panel.y_ends()
     rows = max(panel.height // 34, 3)
     y_ticks = [(at, cut(text, 30)) for at, text in panel.y.ticks(y_low, y_high, rows)]
-    left = min(20 + _LETTER * max((len(text) for _, text in y_ticks), default=0) + 8, _MOST_LEFT)
+    left = min(20 + 7.2 * max((len(text) for _, text in y_ticks), default=0) + 8, _MOST_LEFT)
     wide = WIDTH - left - _RIGHT
     x_ticks = panel.x.ticks(x_low, x_high)
     above, header = _header(panel, left)
@@ -169,7 +169,7 @@ def _drawn(mark: Mark, x: _Place, y: _Place) -> str:
         there = [f"{a:.1f} {b:.1f}" for a, b in zip(xs[known], high[known], strict=True)]
         back = [f"{a:.1f} {b:.1f}" for a, b in zip(xs[known][::-1], low[known][::-1], strict=True)]
         path = f"M{'L'.join(there + back)}Z" if there else ""
-        return f'<path d="{path}" fill="{mark.colour}" fill-opacity="0.35"/>'
+        return f'<path d="{path}" fill="{mark.colour}" fill-opacity="0.3" stroke="{mark.colour}"/>'
     if isinstance(mark, Line):
         return f'<path d="{_path(x(mark.x), y(mark.y), mark.steps)}" fill="none" {_stroke(mark)}/>'
     if isinstance(mark, Rule):

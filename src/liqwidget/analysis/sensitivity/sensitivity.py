@@ -16,12 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...checks import is_finite, usd_text
+from ...drawing.report import Drawn, Report
 from ...errors import InputError
 from ...model.estimate import resolve_decay_rate, shown_bin
 from ...model.grid import Floats, PriceGrid, bins_on_offer, check_bin_size
 from ...model.ledger import build_ledger
 from ...model.settings import check_decay_rate, check_mix, shares
 from .draws import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, span_of, with_ranges
+from .report import report_of
 
 if TYPE_CHECKING:
     from ...market.market import Market
@@ -31,7 +33,7 @@ NOT_THE_ERROR = "How the picture depends on these settings, not its error agains
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivity:
+class Sensitivity(Drawn):
     """The picture of one moment under settings drawn around the given ones.
 
     Attributes
@@ -63,6 +65,13 @@ class Sensitivity:
     clusters: pd.DataFrame
     matters: pd.DataFrame
     draws: pd.DataFrame = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `profile`: a line per bin with the estimate and its range."""
+        return self.profile.copy()
+
+    def _report(self) -> Report:
+        return report_of(self, NOT_THE_ERROR)
 
     def __repr__(self) -> str:
         rates, bins = self.draws["decay_rate"], sorted(set(self.draws["bin_size"]))

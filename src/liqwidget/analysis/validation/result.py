@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...drawing.report import Drawn, Report
 from ...model.grid import Floats
 from ..stats.bootstrap import percentile_interval
 from .baselines import BASELINES
+from .report import report_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ LEAST_DAYS = 5  # with fewer blocks an interval is meaningless
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Validation:
+class Validation(Drawn):
     """How an estimate compares with realised liquidations it was not fitted on.
 
     Attributes
@@ -175,6 +177,9 @@ class Validation:
         index = pd.MultiIndex.from_tuples(list(lines), names=names)
         spans = [spread(values, self.days) for values in lines.values()]
         return pd.DataFrame(spans, index, ["value", "low", "high"])
+
+    def _report(self) -> Report:
+        return report_of(self, self._label)
 
     def __repr__(self) -> str:
         table, skill = self.by_side(), self.skill()
