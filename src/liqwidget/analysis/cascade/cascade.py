@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...checks import is_finite, usd_text
+from ...drawing.report import Drawn, Report
 from ...errors import InputError
 from ...model.grid import Floats
 from .fixed_point import Ladder
 from .impact import Formula, Impact, SquareRoot, book_of, measured
+from .report import report_of_curve, report_of_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,7 @@ WHAT_IF = "Mechanical what-if on an estimate, not a forecast."
 
 
 @dataclass(frozen=True, eq=False)
-class Cascade:
+class Cascade(Drawn):
     """One push and what follows mechanically. Not a forecast.
 
     Attributes
@@ -62,6 +64,15 @@ class Cascade:
     out_of_range: bool
     impact: str
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return `steps` with ``round``, from 1, as a column."""
+        frame = self.steps.copy()
+        frame.insert(0, "round", range(1, len(frame) + 1))
+        return frame
+
+    def _report(self) -> Report:
+        return report_of_path(self, WHAT_IF)
+
     def __repr__(self) -> str:
         rounds = "1 round" if len(self.steps) == 1 else f"{len(self.steps)} rounds"
         rests = "leaves the known range at" if self.out_of_range else "comes to rest at"
@@ -74,7 +85,7 @@ class Cascade:
 
 
 @dataclass(frozen=True, eq=False)
-class CascadeCurve:
+class CascadeCurve(Drawn):
     """The outcome of each of many pushes. Not a forecast.
 
     Attributes
@@ -115,6 +126,9 @@ class CascadeCurve:
         columns = {"shock": self.shocks, "price": self.close * (1 + self.shocks)}
         names = ("final_price", "final_move", "amplification", "liquidated", "out_of_range")
         return pd.DataFrame(columns | {name: getattr(self, name) for name in names})
+
+    def _report(self) -> Report:
+        return report_of_curve(self, WHAT_IF)
 
     def __repr__(self) -> str:
         most = int(np.argmax(self.amplification))

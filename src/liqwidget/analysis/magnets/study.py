@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...checks import is_finite
+from ...drawing.report import Drawn, Report
 from ...errors import InputError
 from ...model.estimate import resolve_decay_rate
 from ...model.grid import Floats, nice_step
@@ -25,6 +26,7 @@ from ...model.turnover import resolve_turnover
 from ..stats.bootstrap import block_counts, percentile_interval
 from .classical_levels import swings, volume_nodes
 from .placebo import COINCIDE, largest_clusters, matched, nearest, others, shifted
+from .report import FACES, WORDS, report_of
 from .touches import MEASURES, Paths, decision_candles, volatility_of_a_day
 
 if TYPE_CHECKING:
@@ -40,26 +42,10 @@ MATCHES = 8
 FARTHEST = 0.2  # log distance: inside the grid of any earlier time, whatever price did since
 LEAST_LEVELS, LEAST_STRETCHES = 10, 8  # with fewer there is no interval
 SIDES = ("below", "above")
-_WORDS = {
-    "touched": ("share touched", "{:.1%}"),
-    "hours": ("hours to touch, the horizon if untouched", "{:.1f}"),
-    "range": ("range after touching, in volatilities", "{:.2f}"),
-    "speed": ("path after touching, in volatilities", "{:.2f}"),
-    "broke": ("share broken once touched", "{:.1%}"),
-    "break_hours": ("hours from touch to break, the watch if unbroken", "{:.2f}"),
-    "on_node": ("share at a node of the volume profile", "{:.1%}"),
-    "on_swing": ("share at a swing extreme", "{:.1%}"),
-}
-_FACES = {
-    "mirror": "the mirror level",
-    "shifted": "the shifted cluster",
-    "matched": "matched moments",
-    "classical": "classical levels",
-}
 
 
 @dataclass(frozen=True, eq=False)
-class MagnetStudy:
+class MagnetStudy(Drawn):
     """The behaviour of price at the largest clusters and at placebo levels.
 
     Attributes
@@ -98,6 +84,9 @@ class MagnetStudy:
         kept = self._table if by_side else self._table[self._table["clusters"] == "both"]
         return kept.reset_index(drop=True)
 
+    def _report(self) -> Report:
+        return report_of(self, self._name)
+
     def __repr__(self) -> str:
         table, s = self.to_frame(), self.settings
         time = self.decisions["time"]
@@ -112,8 +101,8 @@ class MagnetStudy:
             f"{s['horizon_hours']:g} h, then watched {s['after_hours']:g} h)",
         ]
         for row in table.to_dict("records"):
-            words, form = _WORDS[row["measure"]]
-            against, low, high = _FACES[row["against"]], row["low"], row["high"]
+            words, form = WORDS[row["measure"]]
+            against, low, high = FACES[row["against"]], row["low"], row["high"]
             if row["measure"] != measure:
                 lines.append(f"  {words}")
             measure = row["measure"]
@@ -268,8 +257,8 @@ def magnet_study(
             for name, mine in (("on_node", nodes), ("on_swing", extremes)):
                 here, there = (np.where(np.isnan(x), np.nan, nearest(x, mine) <= tied) for x in (level, places))
                 comparisons.append((name, against, here, there, places))
-    order = [*_WORDS]
-    faces = [*_FACES]
+    order = [*WORDS]
+    faces = [*FACES]
     comparisons.sort(key=lambda c: (order.index(c[0]), faces.index(c[1])))
 
     block = min(max(2 * (horizon_hours + after_hours) / every_hours, 1.0), len(at))
