@@ -10,22 +10,24 @@ import numpy as np
 import pandas as pd
 
 from ..checks import shown
+from ..drawing.report import Drawn, Report
 from ..errors import InputError, LiqError
 from ..market.market import Market
 from ..run.cluster import Cluster
 from .calibration.calibrate import calibrate
 from .markets import Markets, counting, named
+from .rolling_report import fitless, report_of
 from .validation.held_out import TICK
 from .validation.validate import validate
 
 MOST = 100_000  # windows
 _FITTED = ("decay_rate", "decay_low", "decay_high", "turnover", "bin_size", "scale")
-_SCORES = tuple(f"{name}_{when}" for when in ("in_sample", "following") for name in ("rank", "linear"))
+_SCORES = ("rank_in_sample", "linear_in_sample", "rank_following", "linear_following", "gain_following")
 _WEIGHTS = ["weight", "low", "high", "from_data"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rolling:
+class Rolling(Drawn):
     """The result of :func:`liqwidget.calibrate_rolling`.
 
     Attributes
@@ -35,7 +37,8 @@ class Rolling:
         (UTC, the end not included); ``decay_rate`` (per hour) with ``decay_low``, ``decay_high`` (90 % of resamples);
         ``turnover``; ``bin_size`` (USD); ``scale``; ``intervals`` (the number fitted on); ``rank_in_sample``,
         ``linear_in_sample``; ``rank_following``, ``linear_following`` (correlations with the liquidations from the
-        window's end to the next window's: never fitted on); ``note``: why a number is missing, else "".
+        window's end to the next window's: never fitted on) and ``gain_following`` (see
+        :class:`liqwidget.Validation`; NaN where too little followed); ``note``: why a number is missing, else "".
     weights : DataFrame
         Per window and tier: ``market``, ``start``, ``end``, ``leverage``, ``weight``, ``low``, ``high`` (percent;
         90 % of resamples), ``from_data`` (see :class:`liqwidget.Calibration`). Windows that failed have none.
@@ -47,6 +50,13 @@ class Rolling:
     def __len__(self) -> int:
         """Return the number of windows."""
         return len(self.table)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `table`: a line per window."""
+        return self.table.copy()
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         table = self.table
@@ -62,8 +72,7 @@ class Rolling:
                 f"{rate.max():.3g} per hour; median rank {inside.median():.3f} in sample, "
                 f"{'-' if after.isna().all() else f'{after.median():.3f}'} on what followed"
             )
-        notes = table.loc[table["decay_rate"].isna(), "note"].value_counts()
-        return "\n".join([*lines, *(f"{count:,} x {note}" for note, count in notes.head(_LINES).items())])
+        return "\n".join([*lines, *(f"{count:,} x {note}" for note, count in fitless(table).items())])
 
 
 _LINES = 6  # of each kind in the summary
@@ -184,7 +193,7 @@ def _calibrated(work: tuple[int, _Window]) -> tuple[dict[str, Any], pd.DataFrame
     )
     try:
         after = validate(one.market, fit, start=max(one.end, fit.fitted[1]), draws=1)
-        line |= {"rank_following": after.rank, "linear_following": after.linear}
+        line |= {f"{name}_following": getattr(after, name) for name in ("rank", "linear", "gain")}
     except LiqError as error:
         line["note"] = f"nothing to score after it: {error}"
     place: dict[str, Any] = {"market": one.name, "start": one.start, "end": one.end}

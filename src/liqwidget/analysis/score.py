@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import is_finite, usd_text
+from ..drawing.report import Drawn, Report
 from ..errors import InputError
 from ..model.density import Density
 from ..model.grid import Floats, half_bins
+from .score_report import report_of
 from .stats.measures import earth_mover, linear_correlation, rank_correlation
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score:
+class Score(Drawn):
     """How an estimated density compares with the true positions.
 
     Attributes
@@ -89,6 +91,9 @@ class Score:
         """Return one line per moment and side, as described above."""
         frame: pd.DataFrame = self.frame.copy()
         return frame
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *MEASURES})

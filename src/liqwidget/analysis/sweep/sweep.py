@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...checks import is_finite, shown, usd_text
+from ...drawing.report import Drawn, Report
 from ...errors import InputError
 from ...model.margin import level_factors
 from ...model.turnover import check_turnover
@@ -19,13 +20,14 @@ from ...run.cluster import Cluster
 from ..markets import Markets, counting, named
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .one_market import ESTIMATES, SCORES, Found, Task
+from .report import report_of
 
 MOST = 5_000_000  # lines
 _LINES = 6  # markets that a summary describes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep:
+class Sweep(Drawn):
     """The result of :func:`liqwidget.sweep`.
 
     Attributes
@@ -72,6 +74,13 @@ class Sweep:
         known = self.table[self.table[by].notna()]
         found: pd.DataFrame = known.loc[known.groupby("market", sort=False)[by].idxmax()].reset_index(drop=True)
         return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `table`: a line per setting and moment."""
+        return self.table.copy()
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         table = self.table
