@@ -17,14 +17,14 @@ from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.density import Density
 from ..model.estimate import decay_of
-from ..model.grid import Floats, PriceGrid, auto_bin_size
-from ..model.ledger import Ledger
+from ..model.grid import PriceGrid, auto_bin_size
 from ..model.opening import SPAN, check_settings
 from ..model.settings import check_decay_rate
 from ..run.cluster import Cluster
 from ..run.progress import Bar, Progress, Told
 from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan
 from .chunks import Chunk, candles_of, cut
+from .samples import Samples, bare_ledger
 from .source import find_source
 from .store import Folder
 from .tiles import STRIDE
@@ -270,7 +270,7 @@ class History:
                 f"density: wanted display columns from {shown(start)} to {shown(end)}; got none. The history has "
                 f"{stamp(self._chunks[0].first)} to {stamp(self._chunks[-1].last)} (UTC)."
             )
-        return _Samples(self._frame(time, close), self.decay_rate, values)
+        return Samples(bare_ledger(self._settings, time, close), self.decay_rate, values)
 
     def market(self, start: Any = None, end: Any = None) -> Market:
         """Return the candles of a span as a Market, in memory.
@@ -284,41 +284,6 @@ class History:
         if not frames:
             raise InputError(f"market: wanted candles from {shown(start)} to {shown(end)}; got none. Widen the range.")
         return Market.from_frame(pd.concat(frames), self.symbol, self.exchange, simulated=self.simulated, **IN_COINS)
-
-    def _frame(self, time: Any, close: Any) -> Ledger:
-        """Return a ledger without entries: the grid, tiers and times of a density."""
-        T, L = len(time), len(self.leverage)
-        nothing = np.zeros(0)
-        return Ledger(
-            grid=self.grid,
-            leverage=self.leverage,
-            time=time.view("datetime64[ns]"),
-            close=close,
-            hours=np.zeros(T),
-            opened=np.zeros(T),
-            start=np.zeros(T + 1, np.intp),
-            row=nothing.astype(np.uint16),
-            tier=nothing.astype(np.uint8),
-            side=nothing.astype(np.uint8),
-            notional=nothing,
-            sweep=np.zeros((T, 2), np.int64),
-            crossed=np.zeros((T, L, 2)),
-            out_of_range=np.zeros((T, L, 2)),
-            settings=self._settings.ledger,
-        )
-
-
-class _Samples(Density):
-    """The density at some columns; flows between them are not stored."""
-
-    def __init__(self, ledger: Ledger, rate: float, values: Any) -> None:
-        super().__init__(ledger, rate, None, np.arange(len(ledger)), values.transpose(1, 2, 0))
-
-    @property
-    def _flows(self) -> dict[str, Floats]:
-        raise InputError(
-            "density: wanted flows; got a history, which stores only what stands. Replay a market's ledger instead."
-        )
 
 
 def _opened(folder: Folder) -> History:
