@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..drawing.report import Drawn, Report
 from ..errors import InputError
 from .cells import BRIGHT, Cells, bright_runs
+from .density_report import report_of
 from .grid import Floats, PriceGrid
 from .replay import FLOWS, Entries, flows_of, split_rows, standing_columns
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 MAX_CELLS = 1_000_000_000  # 4 GB of float32
 
 
-class Density:
+class Density(Drawn):
     """The standing USD at each candle's close, and what happened to the rest of the opened USD.
 
     Made by :meth:`liqwidget.Ledger.replay`. The amounts below ``values`` are computed on first use.
@@ -76,6 +78,9 @@ class Density:
         self.leverage = ledger.leverage
         self.time = ledger.time[columns]
         self.close = ledger.close[columns]
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         kind = "mixed" if self.weights is not None else f"{len(self.leverage)} tiers"

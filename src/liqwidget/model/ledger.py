@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..drawing.report import Drawn, Report
 from ..errors import InputError
 from .density import MAX_CELLS, Density, check_columns, check_weights
 from .grid import Floats, Ints, PriceGrid, model_rows
+from .ledger_report import frame_of, report_of
 from .opening import SPAN, check_settings, open_and_sweep
 from .replay import standing_bins
 from .settings import check_decay_rate
@@ -25,11 +27,13 @@ from .sweeps import first_sweeps, order_of, outlives, swept_in
 from .turnover import AUTO, Opening
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..market.market import Market
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Drawn):
     """Opened entries and sweeps of a market on one price grid.
 
     Attributes
@@ -84,6 +88,13 @@ class Ledger:
     def __len__(self) -> int:
         """Return the number of columns, T."""
         return len(self.hours)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line per column: time (UTC), close, opened (USD), entries, swept_low, swept_high (USD, or NaN)."""
+        return frame_of(self)
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         return (

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..checks import moment, shown, stamp, whole
+from ..drawing.report import Drawn, Report
 from ..errors import DataError, InputError, ParseError
 from ..market.market import Market
 from ..market.units import IN_COINS
@@ -24,6 +25,8 @@ from ..run.cluster import Cluster
 from ..run.progress import Bar, Progress, Told
 from .build import JOINED, Job, Joint, Settings, coarsen, levels, make, sampled, scan
 from .chunks import Chunk, candles_of, cut
+from .history_report import COLUMNS as DRAWN
+from .history_report import columns_of, report_of
 from .samples import Samples, bare_ledger
 from .source import find_source
 from .store import Folder
@@ -183,7 +186,7 @@ def history(
     return History(folder, facts)
 
 
-class History:
+class History(Drawn):
     """Density of a long span of candles, in a store.
 
     Attributes
@@ -216,6 +219,22 @@ class History:
         self.missing = sum(chunk.missing for chunk in self._chunks)
         self.first, self.last = self._chunks[0].first, self._chunks[-1].last
         self.windows = Windows(folder, self._settings, self._chunks, facts["levels"])
+
+    def to_frame(self, most: int = DRAWN) -> pd.DataFrame:
+        """Return the whole history in at most ``most`` columns (a few more at its ends), a line each.
+
+        Columns are consecutive candles, joined: ``time`` (UTC), ``open``, ``high``, ``low``, ``close`` (USD),
+        ``opened`` (USD on each side), ``swept_low``, ``swept_high`` (USD; NaN where no row was swept).
+
+        Raises
+        ------
+        ParseError
+            A file of the store is damaged or missing.
+        """
+        return columns_of(self.windows.cut(self.first, self.last, whole("most", most, 1)))
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         first, last = (stamp(ns) for ns in (self._chunks[0].first, self._chunks[-1].last))

@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..drawing.report import Drawn, Report
 from ..market.market import Market
 from ..model.density import Density
 from ..model.grid import PriceGrid
 from ..model.ledger import Ledger
 from ..model.opening import SPAN
+from .report import report_of
 from .traders import CROWDS, LIQUIDATED, OUTCOMES, Traders
 from .true_density import TrueDensity, TrueStanding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Simulation:
+class Simulation(Drawn):
     """A simulated market with its true positions.
 
     Attributes
@@ -49,6 +51,16 @@ class Simulation:
     decay_rate: float
     turnover: float
     _standing: TrueStanding = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a line per candle: ``time`` (UTC), ``close`` (USD), `flows` and ``open_interest`` (coins)."""
+        candles = self.market.candles
+        frame = self.flows.rename_axis("time").reset_index()
+        frame.insert(1, "close", candles["close"].to_numpy())
+        return frame.assign(open_interest=candles["open_interest"].to_numpy())
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         counts = self.positions["outcome"].value_counts()

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..drawing.report import Report
 from ..errors import InputError
 from ..model.density import Density, check_columns
+from ..model.density_report import report_of
 from ..model.grid import Floats, Ints, PriceGrid, half_bins
 from ..model.replay import FLOWS
 from ..model.settings import shares
@@ -94,6 +96,9 @@ class TrueDensity(Density):
         # Column k holds what has since <= kept[k] < until.
         self._from, self._to = np.searchsorted(kept, standing.since), np.searchsorted(kept, standing.until)
         self.values = self._accumulate(self._row, grid.rows, self._inside).astype(np.float32).T
+
+    def _report(self) -> Report:
+        return report_of(self, "True positions, simulated,", "Simulated and known, not estimated.")
 
     def __repr__(self) -> str:
         rows, size = self.grid.rows, self.grid.bin_size

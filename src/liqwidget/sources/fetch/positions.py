@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...checks import shown, usd_text
+from ...drawing.report import Drawn, Report
 from ...errors import DataError, InputError, ParseError
 from ...model.grid import PriceGrid, half_bins
 from ...run.progress import Bar, Progress
@@ -23,6 +24,7 @@ from ..http.limits import Limits
 from ..venues.hyperliquid import VENUE, native
 from ..venues.venue import Request, number
 from .pager import together
+from .positions_report import report_of
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _NOTED = 5  # notes that a repr shows
@@ -31,7 +33,7 @@ _MOST = 5_000  # addresses: at 600 a minute, eight minutes and a half
 
 
 @dataclass(frozen=True, eq=False)
-class Positions:
+class Positions(Drawn):
     """Open positions of known addresses, as the exchange shows them.
 
     Attributes
@@ -116,6 +118,13 @@ class Positions:
         price = self.frame["liquidation_price"].to_numpy()
         near = np.abs(price - self.mark_price) <= span * self.mark_price
         return int((~near).sum())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `frame`: a line per position."""
+        return self.frame.copy()
+
+    def _report(self) -> Report:
+        return report_of(self)
 
     def __repr__(self) -> str:
         priced = int(self.frame["liquidation_price"].notna().sum())
