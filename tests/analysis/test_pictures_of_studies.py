@@ -135,6 +135,7 @@ def test_the_figure_of_a_sweep_has_the_numbers_of_its_frame(sweep: Any) -> None:
 
     table = sweep.to_frame().query("market == 'made'")
     (rects,) = (r for r in sweep.plot().children[0].renderers if isinstance(r.glyph, Rect))
+    assert sweep.plot().children[0].title.text == "made: ranks of realised liquidations"
     data = rects.data_source.data
     found = {(int(x), int(y)): value for x, y, value in zip(data["x"], data["y"], data["value"], strict=True)}
     wanted = table.set_index(["mix", "decay_rate"])["rank"]

@@ -42,10 +42,11 @@ def figure_of(picture: Picture) -> Any:
 def _figure(panel: Panel, twin: Any) -> figure:
     from bokeh.plotting import figure
 
+    titles = [panel.title, *(mark.name for mark in panel.marks if isinstance(mark, Heat))]
     plot: Any = figure(
         width=WIDTH,
         height=panel.height + 110,
-        title=_literal(panel.title) or None,
+        title=_literal(": ".join(filter(None, titles))) or None,
         x_axis_label=_literal(panel.x.label),
         y_axis_label=_literal(panel.y.label),
         x_axis_type=_kind(panel.x),
@@ -163,10 +164,7 @@ def _draw_heat(plot: Any, mark: Heat) -> None:
             "x", "y", "text", source=made.data_source, text_align="center", text_baseline="middle",
             text_font_size="11px", text_color="ink",
         )  # fmt: skip
-    bar = ColorBar(
-        color_mapper=colours, title=_literal(mark.name), title_text_color=TEXT, major_label_text_color=TEXT,
-        background_fill_alpha=0,
-    )  # fmt: skip
+    bar = ColorBar(color_mapper=colours, major_label_text_color=TEXT, background_fill_alpha=0)
     plot.add_layout(bar, "right")
     _tooltip(plot, made, [(mark.name, "@text")])
 
