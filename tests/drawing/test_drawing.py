@@ -107,6 +107,18 @@ def test_times_of_any_form_are_milliseconds() -> None:
     assert milliseconds(index).tolist() == wanted
     assert milliseconds(index.to_series()).tolist() == wanted
     assert milliseconds(np.array(["2026-01-01"], "datetime64[ns]")).tolist() == wanted
+    assert np.isnan(milliseconds(np.array(["NaT"], "datetime64[ns]"))).all()
+
+
+@pytest.mark.parametrize(("kind", "room"), [("time", 1_800_000.0), ("price", 640.0), ("usd", 32_000.0)])
+def test_a_single_number_has_its_surroundings(kind: str, room: float) -> None:
+    assert Axis("x", kind).ends(np.array([64_000.0])) == (64_000.0 - room, 64_000.0 + room)
+
+
+@given(st.floats(1.0, 1e12), st.floats(1e-4, 1.0))
+def test_ticks_of_money_differ_however_near_they_are(low: float, share: float) -> None:
+    ticks = Axis("x", "usd").ticks(low, low * (1 + share))
+    assert len({text for _, text in ticks}) == len(ticks)
 
 
 @pytest.mark.parametrize(

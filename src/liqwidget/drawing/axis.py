@@ -61,9 +61,13 @@ class Axis:
             room = (high / low) ** 0.04 if high > low else 2.0
             low, high = low / room, high * room
         else:
-            room = 0.04 * (high - low) if high > low else max(abs(high), 1.0) * 0.5
+            room = 0.04 * (high - low) if high > low else self._room(high)
             low, high = (0.0 if from_zero and low >= 0 else low - room), high + room
         return (low if self.low is None else self.low), (high if self.high is None else self.high)
+
+    def _room(self, value: float) -> float:
+        """Return what is shown on each side of a single number."""
+        return _HOUR / 2 if self.kind == "time" else max(abs(value), 1.0) * (0.01 if self.kind == "price" else 0.5)
 
     def ticks(self, low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
         """Return places and texts of the ticks between two ends, at most about ``most`` (names: 16)."""
@@ -78,7 +82,8 @@ class Axis:
     def text(self, value: float, step: float) -> str:
         """Return a number as its tick says it; ``step`` is the distance to the next."""
         if self.kind == "usd":
-            return usd_text(value)
+            figures = ceil(log10(abs(value) / step) - 1e-9) + 1 if step and value and not self.log else 3
+            return usd_text(value, min(max(figures, 3), 15))
         if self.log and self.kind == "number":
             return f"{value:,.6g}"
         scale, unit = (100.0, "%") if self.kind == "share" else (1.0, "")
@@ -87,11 +92,12 @@ class Axis:
 
 
 def milliseconds(times: Any) -> Floats:
-    """Return times (datetime64, or pandas' with a time zone) as milliseconds since 1970, UTC, float64."""
+    """Return times (datetime64, or pandas' with a time zone) as milliseconds since 1970, UTC, float64; NaT is NaN."""
     naive = times.tz_convert("UTC").tz_localize(None) if getattr(times, "tz", None) is not None else times
     if hasattr(naive, "dt") and naive.dt.tz is not None:
         naive = naive.dt.tz_convert("UTC").dt.tz_localize(None)
-    return np.atleast_1d(np.asarray(naive, dtype="datetime64[ms]")).astype(np.float64)
+    moments = np.atleast_1d(np.asarray(naive, dtype="datetime64[ms]"))
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.float64))
 
 
 def _even(low: float, high: float, most: int) -> tuple[list[float], float]:
