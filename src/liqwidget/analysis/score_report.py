@@ -56,7 +56,7 @@ def report_of(found: Score) -> Report:
     ]
     columns = (
         "side",
-        "ranks",
+        "rank",
         "linear",
         "earth mover, of price (of the way)",
         "hits (best)",
