@@ -16,7 +16,7 @@ from .thinning import thinned
 
 WIDTH = 640
 _SIZE = 12  # of the letters
-_LETTER = 6.4  # their mean width
+_LETTER, _WIDEST = 6.4, 7.7  # their mean width; that of digits in the widest fonts of systems
 _RIGHT, _MOST_LEFT = 14, 200
 _SPACE = "http://www.w3.org/2000/svg"  # the name of the format: nothing is loaded from there
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -136,7 +136,7 @@ def _grid(
             continue
         last = place + half + 6
         shown = cut(text, max(int(room), 6)) if panel.x.kind == "names" else text
-        anchor = "end" if place + half > wide + _RIGHT else "middle"
+        anchor = "end" if place + _WIDEST * len(shown) / 2 > wide + _RIGHT else "middle"
         at_x = wide + _RIGHT if anchor == "end" else place
         out.append(
             f'<text x="{at_x:.1f}" y="{high + 16}" text-anchor="{anchor}" fill="{TEXT}">{xml_text(shown)}</text>'
