@@ -1,7 +1,8 @@
 /** Overlays on the estimate, decoded as they arrive: realised liquidations and true positions. */
 
+import type { Grid } from "../base/grid";
 import { joinMarks, type Marks, marksOf, marksUntil } from "./marks";
-import { type Positions, positionsOf } from "./positions";
+import { type Positions, positionsIn, positionsOf } from "./positions";
 import { decodeFrame, type Frame, WireError } from "./wire";
 
 /** Callbacks of an overlay. */
@@ -31,6 +32,8 @@ export class Overlay {
   settled: Promise<void> = Promise.resolve();
   /** The marks of a replay, cached so that views can compare by identity. */
   #cut: { of: Marks; ms: number; shown: Marks } | null = null;
+  /** Positions in the bins of a grid, cached likewise. */
+  #summed: { of: Positions; grid: Grid; shown: Positions } | null = null;
   readonly #problems = new Map<string, string>();
 
   constructor(private readonly events: OverlayEvents) {}
@@ -41,6 +44,15 @@ export class Overlay {
     if (marks === null || ms === null) return marks;
     if (this.#cut?.of !== marks || this.#cut.ms !== ms) this.#cut = { of: marks, ms, shown: marksUntil(marks, ms) };
     return this.#cut.shown;
+  }
+
+  /** The positions in the bins of a grid; without one as they came. */
+  positionsIn(grid: Grid | undefined): Positions | null {
+    const of = this.positions;
+    if (of === null || grid === undefined) return of;
+    if (this.#summed?.of !== of || this.#summed.grid !== grid)
+      this.#summed = { of, grid, shown: positionsIn(of, grid) };
+    return this.#summed.shown;
   }
 
   /** Replace all marks by an `events` frame; anything without bytes removes them. */

@@ -161,18 +161,10 @@ export function readLink(text: string, accepts: Accepts): Linked | null {
       return a != null && b != null && more === undefined && a < b ? [a, b] : null;
     };
   const oneOf =
-    <T extends string>(names: readonly T[]) =>
-    (value: string): T | null =>
-      names.includes(value as T) ? (value as T) : null;
+    (names: readonly string[]) =>
+    (value: string): string | null =>
+      names.includes(value) ? value : null;
   const flag = (value: string): boolean | null => (value === "1" ? true : value === "0" ? false : null);
-  take(
-    "mix",
-    (value) => mixOf(value, accepts.leverage),
-    `shares of the tiers ${accepts.leverage.join(", ")}`,
-    (mix) => {
-      settings.leverageMix = mix;
-    },
-  );
   take(
     "decay",
     (value) => (value === "auto" ? accepts.autoDecayRate : number(0, FASTEST)(value)),
@@ -186,34 +178,34 @@ export function readLink(text: string, accepts: Accepts): Linked | null {
     `auto or one of ${accepts.binSizes.join(", ")}`,
     (size) => Object.assign(settings, size === "auto" ? { binAuto: true } : { binSize: size, binAuto: false }),
   );
-  take(
+  const set = <T>(name: string, read: (value: string) => T | null, wanted: string, setting = name): void =>
+    take(name, read, wanted, (value) => Object.assign(settings, { [setting]: value }));
+  const choose = (name: string, names: readonly string[], setting = name): void =>
+    set(name, oneOf(names), names.join(", "), setting);
+  set(
+    "mix",
+    (value) => mixOf(value, accepts.leverage),
+    `shares of the tiers ${accepts.leverage.join(", ")}`,
+    "leverageMix",
+  );
+  set(
     "turnover",
     (value) => (value === "auto" ? value : number(Number.MIN_VALUE, 1)(value)),
     "auto, or a share of volume",
-    (turnover) => Object.assign(settings, { turnover }),
   );
-  take("palette", oneOf(PALETTES), PALETTES.join(", "), (palette) => Object.assign(settings, { palette }));
-  take("scale", oneOf(SCALES), SCALES.join(", "), (scale) => Object.assign(settings, { scale }));
-  take("layer", oneOf(LAYERS), LAYERS.join(", "), (layer) => Object.assign(settings, { layer }));
-  take("contrast", oneOf(CONTRASTS), CONTRASTS.join(", "), (contrast) => Object.assign(settings, { contrast }));
-  take("axis", oneOf(PRICE_AXES), PRICE_AXES.join(", "), (priceAxis) => Object.assign(settings, { priceAxis }));
-  take("threshold", pair(0, 1), "two shares 0 <= low < high <= 1", (threshold) =>
-    Object.assign(settings, { threshold }),
-  );
-  take("opacity", number(0, 1), "a share from 0 to 1", (opacity) => Object.assign(settings, { opacity }));
-  take("swept", flag, "0 or 1", (swept) => Object.assign(settings, { swept }));
-  take("bubbles", flag, "0 or 1", (bubbles) => Object.assign(settings, { bubbles }));
-  take("theme", oneOf(["auto", "light", "dark"]), "auto, light or dark", (theme) => Object.assign(settings, { theme }));
-  take("shock", number(-0.99, 10), "a move from -0.99 to 10", (shock) => Object.assign(settings, { shock }));
+  choose("palette", PALETTES);
+  choose("scale", SCALES);
+  choose("layer", LAYERS);
+  choose("contrast", CONTRASTS);
+  choose("axis", PRICE_AXES, "priceAxis");
+  set("threshold", pair(0, 1), "two shares 0 <= low < high <= 1");
+  set("opacity", number(0, 1), "a share from 0 to 1");
+  set("swept", flag, "0 or 1");
+  set("bubbles", flag, "0 or 1");
+  choose("theme", ["auto", "light", "dark"]);
+  set("shock", number(-0.99, 10), "a move from -0.99 to 10");
   const { time } = accepts;
-  take(
-    "asof",
-    (value) => timeOf(value, time[0]!),
-    "a time after the first candle",
-    (asOf) => {
-      settings.asOf = asOf;
-    },
-  );
+  set("asof", (value) => timeOf(value, time[0]!), "a time after the first candle", "asOf");
   let visible: Linked["visible"];
   take("range", oneOf([...RANGES, "all"]), `${RANGES.join(", ")} or all`, (range) => {
     visible = range === "all" ? null : { ...accepts.timesOf(range as Range), range: range as Range };

@@ -3,16 +3,17 @@
 import { type Bars, barsOf, spliceBars } from "../frames/bars_and_ledger";
 import type { Marks } from "../frames/marks";
 import { Overlay } from "../frames/overlays";
-import { type Positions, positionsIn } from "../frames/positions";
+import type { Positions } from "../frames/positions";
 import { decodeFrame } from "../frames/wire";
 import { CandleField } from "../model/candle_field";
 import type { Field } from "../model/field";
+import { Announcer } from "./announcer";
 import { Asking, NO_ANSWER } from "./file_request";
 import { type KernelState, KernelWatch } from "./kernel";
 import { type Near, NOTHING_NEAR, readNear } from "./near";
 import { readPicture } from "./picture";
 import { readScore, type Score } from "./score";
-import type { SourceEvent, Status, TableName, Visible } from "./settings";
+import type { Status, TableName, Visible } from "./settings";
 import { type Live, readSettings, type Selection, type Settings, type Source } from "./settings";
 
 /** The model that anywidget passes in; anywidget's own types would pull in the whole Jupyter front end. */
@@ -56,7 +57,7 @@ type Frames = Partial<Record<"bars" | "model" | "ledger", DataView>>;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
-export class JupyterSource implements Source {
+export class JupyterSource extends Announcer implements Source {
   field: Field | null = null;
   /** The decoded bars trait, including live candles. */
   #bars: Bars | null = null;
@@ -64,8 +65,6 @@ export class JupyterSource implements Source {
   #decoding = 0;
   /** The trait values decoded last. */
   #read: Frames = {};
-  /** Positions in the current bins, cached until either changes, so that views can compare by identity. */
-  #positions: { of: Positions; grid: unknown; shown: Positions } | null = null;
   #tails: Promise<void> = Promise.resolve();
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   /** The values written last; any other value was set elsewhere. */
@@ -76,29 +75,29 @@ export class JupyterSource implements Source {
   #last: unknown = null;
   #heard: number | null = null;
   #asOf: number | null = null;
-  readonly #listeners = new Map<SourceEvent, Set<() => void>>();
 
   constructor(
     private readonly model: AnyModel,
     signal: AbortSignal,
   ) {
+    super();
     this.#overlay = new Overlay({
-      changed: (what) => this.#emit(what),
-      troubled: () => this.#emit("status"),
+      changed: (what) => this.emit(what),
+      troubled: () => this.emit("status"),
       lost: () => this.#resync(),
     });
     this.#watch = new KernelWatch(
       () => this.model.widget_manager,
-      () => this.#emit("kernel"),
+      () => this.emit("kernel"),
       signal,
     );
     this.#asking = new Asking(signal);
     this.#last = this.live.last;
     this.#listen("change:_live", () => this.#listenToFeed(), signal);
     for (const trait of ["near", "_near_rules"]) {
-      this.#listen(`change:${trait}`, () => queueMicrotask(() => this.#emit("near")), signal);
+      this.#listen(`change:${trait}`, () => queueMicrotask(() => this.emit("near")), signal);
     }
-    this.#listen("change:score", () => this.#emit("score"), signal);
+    this.#listen("change:score", () => this.emit("score"), signal);
     this.#listen("change:_events", () => this.#overlay.takeMarks(this.model.get("_events")), signal);
     this.#listen("change:_positions", () => this.#overlay.takePositions(this.model.get("_positions")), signal);
     this.#overlay.takeMarks(this.model.get("_events"));
@@ -107,16 +106,16 @@ export class JupyterSource implements Source {
     for (const frame of ["_bars", "_model", "_ledger"]) {
       this.#listen(`change:${frame}`, () => queueMicrotask(() => void this.#load()), signal);
     }
-    this.#listen("change:_status", () => this.#emit("status"), signal);
-    this.#listen("change:_presets", () => this.#emit("settings"), signal);
-    this.#listen("change:selection", () => this.#emit("selection"), signal);
+    this.#listen("change:_status", () => this.emit("status"), signal);
+    this.#listen("change:_presets", () => this.emit("settings"), signal);
+    this.#listen("change:selection", () => this.emit("selection"), signal);
     this.#listen("change:visible", () => this.#seen(), signal);
     for (const trait of Object.values(TRAITS)) this.#listen(`change:${trait}`, () => this.#tune(), signal);
     this.#listen("msg:custom", (content: unknown, buffers: unknown) => this.#message(content, buffers), signal);
     signal.addEventListener("abort", () => {
       for (const timer of this.#timers.values()) clearTimeout(timer);
       this.#timers.clear();
-      this.#listeners.clear();
+      this.silence();
       this.field = null;
     });
     void this.#load();
@@ -156,13 +155,7 @@ export class JupyterSource implements Source {
   }
 
   get positions(): Positions | null {
-    const of = this.settings.asOf === null ? this.#overlay.positions : null; // they are of one time
-    const grid = this.field?.grid;
-    if (of === null || grid === undefined) return of;
-    if (this.#positions?.of !== of || this.#positions.grid !== grid) {
-      this.#positions = { of, grid, shown: positionsIn(of, grid) };
-    }
-    return this.#positions.shown;
+    return this.settings.asOf === null ? this.#overlay.positionsIn(this.field?.grid) : null; // they are of one time
   }
 
   get live(): Live {
@@ -230,25 +223,15 @@ export class JupyterSource implements Source {
     this.#trailing("visible", visible);
   }
 
-  on(event: SourceEvent, callback: () => void, signal: AbortSignal): void {
-    const callbacks = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, callbacks.add(callback));
-    signal.addEventListener("abort", () => callbacks.delete(callback));
-  }
-
   #listen(event: string, callback: (...args: never[]) => void, signal: AbortSignal): void {
     this.model.on(event, callback);
     signal.addEventListener("abort", () => this.model.off(event, callback));
   }
 
-  #emit(event: SourceEvent): void {
-    for (const callback of [...(this.#listeners.get(event) ?? [])]) callback();
-  }
-
   #seen(): void {
     if (this.model.get("visible") === this.#written.get("visible")) return;
     clearTimeout(this.#timers.get("visible"));
-    this.#emit("visible");
+    this.emit("visible");
   }
 
   /** Set a small trait that only the kernel reads, once input is idle. */
@@ -267,8 +250,8 @@ export class JupyterSource implements Source {
   #tune(): void {
     const { asOf } = this.settings;
     this.field?.tune(this.settings);
-    this.#emit("settings");
-    if (asOf !== this.#asOf) for (const what of ["marks", "positions", "near"] as const) this.#emit(what);
+    this.emit("settings");
+    if (asOf !== this.#asOf) for (const what of ["marks", "positions", "near"] as const) this.emit(what);
     this.#asOf = asOf;
   }
 
@@ -305,8 +288,8 @@ export class JupyterSource implements Source {
     this.field = field;
     if (first) this.#resync();
     this.#problem = "";
-    this.#emit("picture");
-    this.#emit("status");
+    this.emit("picture");
+    this.emit("status");
   }
 
   /** Report the revisions present here; Python sends whatever is newer. */
@@ -342,17 +325,17 @@ export class JupyterSource implements Source {
     const { last } = this.live;
     if (last !== this.#last) this.#hear();
     this.#last = last;
-    this.#emit("live");
+    this.emit("live");
   }
 
   #hear(): void {
     this.#heard = Date.now();
-    if (this.live.state !== "off") this.#emit("live");
+    if (this.live.state !== "off") this.emit("live");
   }
 
   #fail(problem: string): void {
     this.#problem = problem;
-    this.#emit("status");
+    this.emit("status");
   }
 
   async #append(data: DataView | undefined): Promise<void> {
@@ -369,7 +352,7 @@ export class JupyterSource implements Source {
       field.splice(bars, from, frame.meta.revision as number);
       this.#bars = bars;
       this.tailFrom = from;
-      this.#emit("tail");
+      this.emit("tail");
     } catch (error) {
       this.#fail(`A live candle could not be read; the last good picture stays. ${(error as Error).message}`);
     }

@@ -2,23 +2,15 @@
 
 import type { Marks } from "../frames/marks";
 import { Overlay } from "../frames/overlays";
-import { type Positions, positionsIn } from "../frames/positions";
+import type { Positions } from "../frames/positions";
 import { WireError } from "../frames/wire";
 import type { Field } from "../model/field";
+import { Announcer } from "./announcer";
 import { NOTHING_NEAR } from "./near";
 import { readPicture } from "./picture";
 import { readScore, type Score } from "./score";
 import type { Status } from "./settings";
-import {
-  inUse,
-  type Live,
-  readSettings,
-  type Selection,
-  type Settings,
-  type Source,
-  type SourceEvent,
-  type Visible,
-} from "./settings";
+import { inUse, type Live, readSettings, type Selection, type Settings, type Source, type Visible } from "./settings";
 
 /** Contents of a page besides its frames. */
 export interface Facts {
@@ -63,7 +55,7 @@ export function bytesOf(base64: string): Uint8Array {
 const OFF: Live = { state: "off", since: null, last: null, message: "", everyMs: 1, heard: null };
 
 /** The picture of a page and its settings, which never receive updates. */
-export class PageSource implements Source {
+export class PageSource extends Announcer implements Source {
   field: Field | null = null;
   readonly saved = true;
   readonly tailFrom = 0;
@@ -78,19 +70,17 @@ export class PageSource implements Source {
   selection: Selection | null;
   visible: Visible | null;
   binSizes: number[] = [];
-  /** Positions in the current bins, cached until either changes, so that views can compare by identity. */
-  #positions: { of: Positions; grid: unknown; shown: Positions } | null = null;
   readonly #overlay: Overlay;
-  readonly #listeners = new Map<SourceEvent, Set<() => void>>();
 
   constructor(facts: Facts) {
+    super();
     this.settings = facts.settings;
     this.presets = facts.presets;
     this.score = facts.score;
     this.selection = facts.selection;
     this.visible = facts.visible;
     this.#overlay = new Overlay({
-      changed: (what) => this.#emit(what),
+      changed: (what) => this.emit(what),
       troubled: () => this.#fail(this.#overlay.problem),
       lost: () => undefined, // there are no live marks to lose
     });
@@ -104,8 +94,8 @@ export class PageSource implements Source {
       this.binSizes = this.field.binSizes;
       this.settings = { ...this.settings, binSize: this.field.grid.binSize };
       this.status = { state: "idle", message: "" };
-      this.#emit("picture");
-      this.#emit("status");
+      this.emit("picture");
+      this.emit("status");
       this.#overlay.takeMarks(frames.events);
       this.#overlay.takePositions(frames.positions);
       await this.#overlay.settled;
@@ -119,20 +109,14 @@ export class PageSource implements Source {
   }
 
   get positions(): Positions | null {
-    const of = this.settings.asOf === null ? this.#overlay.positions : null; // they are of one time
-    const grid = this.field?.grid;
-    if (of === null || grid === undefined) return of;
-    if (this.#positions?.of !== of || this.#positions.grid !== grid) {
-      this.#positions = { of, grid, shown: positionsIn(of, grid) };
-    }
-    return this.#positions.shown;
+    return this.settings.asOf === null ? this.#overlay.positionsIn(this.field?.grid) : null; // they are of one time
   }
 
   set(changes: Partial<Settings>): void {
     this.settings = inUse({ ...this.settings, ...changes });
     this.field?.tune(this.settings);
-    this.#emit("settings");
-    if ("asOf" in changes) for (const what of ["marks", "positions"] as const) this.#emit(what);
+    this.emit("settings");
+    if ("asOf" in changes) for (const what of ["marks", "positions"] as const) this.emit(what);
   }
 
   select(selection: Selection | null): void {
@@ -147,18 +131,8 @@ export class PageSource implements Source {
 
   gone(): void {}
 
-  on(event: SourceEvent, callback: () => void, signal: AbortSignal): void {
-    const callbacks = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, callbacks.add(callback));
-    signal.addEventListener("abort", () => callbacks.delete(callback));
-  }
-
   #fail(message: string): void {
     this.status = message === "" ? { state: "idle", message } : { state: "error", message };
-    this.#emit("status");
-  }
-
-  #emit(event: SourceEvent): void {
-    for (const callback of [...(this.#listeners.get(event) ?? [])]) callback();
+    this.emit("status");
   }
 }

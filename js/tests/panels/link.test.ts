@@ -84,7 +84,7 @@ describe("a link", () => {
     ["#view=1&bin=30", "bin: wanted auto or one of 20, 40, 100; got 30"],
     ["#view=1&palette=jet", "palette: wanted plasma, viridis, cividis, inferno; got jet"],
     ["#view=1&threshold=0.5,0.2", "threshold: wanted two shares 0 <= low < high <= 1; got 0.5,0.2"],
-    ["#view=1&theme=<img src=x>", "theme: wanted auto, light or dark; got <img src=x>"],
+    ["#view=1&theme=<img src=x>", "theme: wanted auto, light, dark; got <img src=x>"],
     ["#view=1&asof=1999-01-01T00:00Z", "asof: wanted a time after the first candle; got 1999-01-01T00:00Z"],
     [
       "#view=1&from=2026-01-02T00:00Z",
