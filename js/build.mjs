@@ -58,7 +58,7 @@ async function smaller(text) {
     module: true,
     ecma: 2020,
     // Reading a property has no side effect, here or in lightweight-charts; these inlining options compress best.
-    compress: { passes: 2, inline: 1, lhs_constants: false, pure_getters: true },
+    compress: { passes: 2, inline: 1, lhs_constants: false, pure_getters: true, booleans: false },
     format: { comments: /^!|@license/, preamble: `/* liqwidget sources ${digest} */` },
   });
   return code;

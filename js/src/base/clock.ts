@@ -1,6 +1,6 @@
 /** Times as text: in UTC, or in the reader's time zone with its UTC offset. */
 
-import { h, setText } from "./dom";
+import { button, setText } from "./dom";
 import { utc } from "./units";
 
 const MINUTE = 60_000;
@@ -29,13 +29,16 @@ export class Clock {
   /**
    * Label of a tick on the time axis; null for the chart's default label, which is UTC.
    *
-   * @param day - whether the tick begins a UTC day, whatever the local hour
+   * @param type - kind of tick in UTC, as the chart counts them: year, month, day, time, time with seconds
    */
-  tick(ms: number, day: boolean): string | null {
-    if (!this.local) return null;
-    const [date, hour] = this.text(ms).slice(5).split(" ") as [string, string];
+  tick(ms: number, type: number): string | null {
+    if (!this.local && type !== 2) return null;
+    // The chart itself would give a day's number alone.
+    const date = new Date(ms + this.#ahead(ms) * MINUTE).toUTCString().slice(5, 11).replace(/^0/, "");
+    if (!this.local) return date;
+    const hour = this.text(ms).slice(11);
     if (hour === "00:00") return date;
-    return day ? `${date} ${hour}` : hour;
+    return type < 3 ? `${date} ${hour}` : hour;
   }
 
   /** Minutes by which the displayed time is ahead of UTC. */
@@ -46,13 +49,13 @@ export class Clock {
 
 /** The switch between UTC and local time; it stands at the end of the time axis and names the axis's zone. */
 export function clockSwitch(clock: Clock, changed: () => void, signal: AbortSignal): HTMLButtonElement {
-  const button = h("button", { type: "button", class: "liq-clock" });
+  const element = button("", { class: "liq-clock" });
   const show = (): void => {
     const zone = clock.zone(Date.now());
-    setText(button, zone);
-    button.title = `Times are ${zone}: switch to ${clock.local ? "UTC" : "local time"}`;
+    setText(element, zone);
+    element.title = `Times are ${zone}: switch to ${clock.local ? "UTC" : "local time"}`;
   };
-  button.addEventListener(
+  element.addEventListener(
     "click",
     () => {
       clock.local = !clock.local;
@@ -62,5 +65,5 @@ export function clockSwitch(clock: Clock, changed: () => void, signal: AbortSign
     { signal },
   );
   show();
-  return button;
+  return element;
 }

@@ -23,6 +23,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Make a button with a text. */
+export function button(text: string, props: Props = {}): HTMLButtonElement {
+  return h("button", { type: "button", class: "liq-button", ...props }, text);
+}
+
 /** A unique id by which one element refers to another; never parsed. */
 export const unique = (): string => `liq-${Math.random().toString(36).slice(2, 12)}`;
 

@@ -36,22 +36,22 @@ export class Fit {
 
   /** Show all columns, with prices scaled to the candles and room for nearby levels. */
   candles(): void {
-    this.#follow("all", false);
+    this.follow("all", false);
   }
 
   /** Show all columns and all rows. */
   levels(): void {
-    this.#follow("all", true);
+    this.follow("all", true);
   }
 
   /** Show a range up to the last candle, with prices scaled to its candles. */
   range(range: Range): void {
-    this.#follow(range, false);
+    this.follow(range, false);
   }
 
   /** Show exactly the columns that contain these times, with prices scaled to their candles. */
   times(first: number, last: number): void {
-    this.#follow(null, false);
+    this.follow(null, false);
     this.#show(first, last);
   }
 
@@ -90,7 +90,8 @@ export class Fit {
     return { priceRange: { minValue: edgeOf(grid, lowest), maxValue: edgeOf(grid, grid.rows) } };
   }
 
-  #follow(what: Range | "all" | null, spansLevels: boolean): void {
+  /** Show something, and again whenever the candles or the size of the chart change; null: nothing. */
+  follow(what: Range | "all" | null, spansLevels: boolean): void {
     this.follows = what;
     this.#held = null;
     this.spansLevels = spansLevels;

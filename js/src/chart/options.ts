@@ -61,9 +61,8 @@ export function timed(clock: Clock, ticks: EdgeTicks): DeepPartial<TimeChartOpti
   return {
     localization: { timeFormatter: (time: Time) => clock.stamp(ms(time)) },
     timeScale: {
-      tickMarkFormatter: (time: Time, type: TickMarkType) =>
-        ticks.textAt(ms(time), clock.tick(ms(time), type < 3), type),
-      tickMarkMaxCharacterLength: clock.local ? 11 : 8,
+      tickMarkFormatter: (time: Time, type: TickMarkType) => ticks.textAt(ms(time), clock.tick(ms(time), type), type),
+      tickMarkMaxCharacterLength: clock.local ? 12 : 8,
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The selection: its outline on the chart, the sums of its levels, and the button that lets any drag select. */
 
-import { h, setText } from "../base/dom";
+import { button, h, setText } from "../base/dom";
 import { settled } from "../base/live_region";
 import { usd } from "../base/units";
 import { columnAt } from "../frames/bars_and_ledger";
@@ -26,15 +26,14 @@ function sumText(levels: Level[], currency: string): string {
 
 export class Outline {
   readonly #sum = h("span");
-  readonly #clear = h("button", { type: "button", class: "liq-clear", "aria-label": "Clear the selection" }, "×");
+  readonly #clear = button("×", { class: "liq-clear", "aria-label": "Clear the selection" });
   readonly element = h(
     "div",
     { class: "liq-outline", hidden: true, role: "group", "aria-label": "Selection" },
     h("div", { class: "liq-sum" }, this.#sum, this.#clear),
   );
   /** Pressed: the next drag selects, by finger too, and so do the arrow keys. */
-  readonly button = h("button", {
-    type: "button",
+  readonly button = button("", {
     class: "liq-button liq-dashed",
     title: "select a box",
     "aria-label": "select a box",

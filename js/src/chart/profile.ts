@@ -92,7 +92,7 @@ export class Profile {
     const [long, short] = [longs, shorts].map((side) => side.reduce((a, b) => a + b, 0)) as [number, number];
     context.font = `${text}px system-ui, sans-serif`;
     context.textAlign = "right";
-    if (time !== undefined) label(context, `standing ${this.clock.stamp(time).slice(5)}`, size.height, 1, this.ink);
+    if (time !== undefined) label(context, `levels at ${this.clock.stamp(time).slice(5)}`, size.height, 1, this.ink);
     context.save();
     context.beginPath();
     context.rect(0, 0, width, size.height);
@@ -111,8 +111,8 @@ export class Profile {
       curve(context, shorts, split, lastRow, 1, SHORT, cap);
     }
     const peak = positions === null ? 0 : outline(context, positions);
-    label(context, `short Σ ${usd(short, currency)}`, 0, 1, SHORT);
-    label(context, `long Σ ${usd(long, currency)}`, size.height, -1, LONG);
+    label(context, `all shorts ${usd(short, currency)}`, 0, 1, SHORT);
+    label(context, `all longs ${usd(long, currency)}`, size.height, -1, LONG);
     context.restore();
     return peak > 0 ? (most > 0 ? most / peak : 1) : null;
 

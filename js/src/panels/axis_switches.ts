@@ -1,16 +1,12 @@
 /** The switches at the ends of the axes: logarithmic prices, and UTC or local time. */
 
 import { type Clock, clockSwitch } from "../base/clock";
-import { h } from "../base/dom";
+import { button } from "../base/dom";
 import type { Chart } from "../chart/chart";
 import type { Source } from "../source/settings";
 
 export class AxisSwitches {
-  readonly #log = h(
-    "button",
-    { type: "button", class: "liq-log", title: "Logarithmic price axis", "aria-label": "log price axis" },
-    "log",
-  );
+  readonly #log = button("log", { class: "liq-log", title: "Logarithmic price axis", "aria-label": "log price axis" });
   readonly #zone: HTMLElement;
   readonly elements: HTMLElement[];
 

@@ -1,7 +1,7 @@
 /** Controls for the heat's appearance: contrast, scale, palette, opacity, swept levels, what is drawn. */
 
 import { PALETTES, SCALES, type ScaleName } from "../base/colour";
-import { h, setText } from "../base/dom";
+import { button, h, setText } from "../base/dom";
 import { usd } from "../base/units";
 import { LAYERS, type Layer } from "../model/realised_cells";
 import type { Settings, Source } from "../source/settings";
@@ -36,16 +36,10 @@ export class LookBar {
     class: "liq-slider",
     "aria-label": "Opacity",
   });
-  readonly #contrast = h(
-    "button",
-    {
-      type: "button",
-      class: "liq-button",
-      "aria-label": "auto contrast",
-      title: "Scale the colours to what is in view; off: to everything",
-    },
-    "auto",
-  );
+  readonly #contrast = button("auto", {
+    "aria-label": "auto contrast",
+    title: "Scale the colours to what is in view; off: to everything",
+  });
 
   /** @param brightest - returns the brightest cell that the colours are scaled to, USD */
   constructor(

@@ -3,7 +3,7 @@
  * shares of the tiers among it.
  */
 
-import { h, setText, unique } from "../base/dom";
+import { button, h, setText, unique } from "../base/dom";
 import { decimalsOf, halfLife, inCurrency, price } from "../base/units";
 import { captionOf } from "../model/turnover";
 import type { Source } from "../source/settings";
@@ -83,21 +83,11 @@ export class Controls {
   readonly #rows = new Map<string, Tier>();
   readonly #decay = h("input", { type: "range", min: 0, max: DECAY_STEPS, step: 1, class: "liq-slider" });
   readonly #decayText = h("output", { class: "liq-value" });
-  readonly #auto = h(
-    "button",
-    { type: "button", class: "liq-button", title: "Use the rate that open interest and volume imply" },
-    "auto",
-  );
-  readonly #binAuto = h(
-    "button",
-    {
-      type: "button",
-      class: "liq-button",
-      "aria-label": "auto bin size",
-      title: "Choose the size whose rows are 4 to 8 pixels high",
-    },
-    "auto",
-  );
+  readonly #auto = button("auto", { title: "Use the rate that open interest and volume imply" });
+  readonly #binAuto = button("auto", {
+    "aria-label": "auto bin size",
+    title: "Choose the size whose rows are 4 to 8 pixels high",
+  });
   /** What the decay rate does, in full. */
   readonly #caption = h("div", { class: "liq-dim" });
   readonly #bin = h("input", { type: "range", min: 0, step: 1, class: "liq-slider" });
@@ -120,11 +110,7 @@ export class Controls {
     this.#decay.id = decay;
     this.#bin.id = bin;
     const title = "Shares of the leverage tiers, and colours";
-    const more = h(
-      "button",
-      { type: "button", class: "liq-button liq-more-button", title, "aria-controls": id },
-      "more",
-    );
+    const more = button("more", { class: "liq-button liq-more-button", title, "aria-controls": id });
     const mix = h(
       "fieldset",
       { class: "liq-group liq-mix" },
@@ -225,11 +211,16 @@ export class Controls {
 
   /** One button per preset; Python may add presets. */
   #showPresets(): void {
-    const names = Object.keys(this.source.presets);
-    const shown = Array.from(this.#presets.children, (button) => (button as HTMLElement).dataset.preset);
+    const { presets } = this.source;
+    const names = Object.keys(presets);
+    const shown = Array.from(this.#presets.children, (chip) => (chip as HTMLElement).dataset.preset);
     if (names.join() === shown.join()) return;
-    const button = (name: string) => h("button", { type: "button", class: "liq-button", "data-preset": name }, name);
-    this.#presets.replaceChildren(...names.map(button));
+    const chip = (name: string) => {
+      const mix = percentOf(presets[name]!);
+      const shares = sorted(mix).map((tier) => `${tier}x ${Math.round(mix[tier]!)} %`);
+      return button(name, { "data-preset": name, title: `Leverage mix: ${shares.join(", ")}` });
+    };
+    this.#presets.replaceChildren(...names.map(chip));
   }
 
   #showMix(mix: Record<string, number>): void {

@@ -1,6 +1,6 @@
 /** The line above the chart: the market's title, a badge that says what the numbers are, and the buttons. */
 
-import { h, setText } from "../base/dom";
+import { button, h, setText } from "../base/dom";
 import type { Outline } from "../chart/outline";
 import { closeTime } from "../frames/bars_and_ledger";
 import type { Source } from "../source/settings";
@@ -66,7 +66,7 @@ export class Header {
   }
 
   #button(text: string, act: () => void): HTMLElement {
-    const element = h("button", { type: "button", class: "liq-button" }, text);
+    const element = button(text);
     element.addEventListener("click", act, { signal: this.signal });
     return element;
   }
@@ -74,7 +74,10 @@ export class Header {
   /** Update the title for a new picture. */
   showTitle(): void {
     const about = this.source.field?.bars.about;
-    if (about) setText(this.#title, [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · "));
+    if (about === undefined) return;
+    const { symbol, exchange, interval, simulated } = about;
+    const venue = simulated && exchange === "simulated" ? "" : exchange; // the badge says it
+    setText(this.#title, [symbol, venue, interval].filter(Boolean).join(" · "));
   }
 
   /** Show what the numbers are, which depends on the mix, too. */

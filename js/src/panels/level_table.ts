@@ -6,8 +6,12 @@ import { edgeOf, type Grid } from "../base/grid";
 import { settled } from "../base/live_region";
 import { decimalsOf, percent, price, usd } from "../base/units";
 import type { Rows } from "../chart/pooling";
+import { cellsOf } from "../model/cells";
+import { clustersOf } from "../model/clusters";
 import { type Field, sidesOf, tiersOf } from "../model/field";
+import { levelText } from "./near_line";
 
+const NAME = "Levels as a table";
 /** Maximum rows per side. */
 const MOST = 20;
 
@@ -104,14 +108,28 @@ export function levelsOf(
   return { levels: levels.sort((a, b) => b.row - a.row || isShort(b) - isShort(a)), of };
 }
 
-const HEADS = ["price", "side", "estimate", "sum from the close", "distance", "most at"];
+/** The cluster on each side whose peak is nearest to the last close, as text; "" without any. */
+export function nearestText(field: Field): string {
+  const column = field.columns - 1;
+  const { close, about } = field.bars;
+  const clusters = clustersOf(cellsOf(field, column), close[column]!, Infinity);
+  clusters.sort((a, b) => Math.abs(a.distance) - Math.abs(b.distance));
+  const texts = (["short", "long"] as const).flatMap((side) => {
+    const cluster = clusters.find((one) => one.side === side);
+    return cluster ? `${levelText(cluster, about.currency)}, at ${price(cluster.peak, about.decimals)}` : [];
+  });
+  return texts.length > 0 ? `nearest estimated clusters: ${texts.join("; ")}` : "";
+}
+
+const HEADS = ["price", "side", "estimate", "distance", "sum from the close", "most at"];
 
 export class LevelTable {
   readonly element: HTMLDetailsElement;
+  readonly #summary = h("summary", {}, NAME);
   readonly #caption = h("caption");
   readonly #body = h("tbody");
   readonly #here = h("tr", { class: "liq-here" });
-  /** Update the table soon; does nothing while it is closed. */
+  /** Update the table soon; while it is closed, what is nearest. */
   readonly update: () => void;
 
   /**
@@ -122,13 +140,11 @@ export class LevelTable {
     private readonly clock: Clock,
     signal: AbortSignal,
   ) {
-    const update = settled(() => this.#show(), signal);
-    this.update = () => this.element.open && update();
+    this.update = settled(() => this.#show(), signal);
     const head = h("tr", {}, ...HEADS.map((text) => h("th", { scope: "col" }, text)));
     const table = h("table", {}, this.#caption, h("thead", {}, head), this.#body);
-    const name = "Levels as a table";
-    const rows = h("div", { class: "liq-rows", tabindex: 0, role: "region", "aria-label": name }, table);
-    this.element = h("details", { class: "liq-levels" }, h("summary", {}, name), rows);
+    const rows = h("div", { class: "liq-rows", tabindex: 0, role: "region", "aria-label": NAME }, table);
+    this.element = h("details", { class: "liq-levels" }, this.#summary, rows);
     const opened = (): void => {
       this.#show();
       // Scroll the close to the middle.
@@ -140,6 +156,8 @@ export class LevelTable {
   #show(): void {
     const { field, column, rows } = this.shown();
     if (field === null || rows === null || column < 0) return;
+    setText(this.#summary, [NAME, nearestText(field)].filter(Boolean).join(" · "));
+    if (!this.element.open) return;
     const { grid, bars } = field;
     const close = price(bars.close[column]!, bars.about.decimals);
     const { levels, of } = levelsOf(field, column, rows);
@@ -165,7 +183,7 @@ export class LevelTable {
 }
 
 function lineOf(grid: Grid, { row, side, usd: value, sum, distance, tier }: Level, currency: string): HTMLElement {
-  const cells = [usd(value, currency), usd(sum, currency), percent(distance), `${tier}x`].map((text) =>
+  const cells = [usd(value, currency), percent(distance), usd(sum, currency), `${tier}x`].map((text) =>
     h("td", {}, text),
   );
   const sign = h("span", { class: `liq-sign liq-sign-${side}`, "aria-hidden": "true" });

@@ -1,7 +1,8 @@
 /** The line that names the clusters near the last price, and the button for notices of the browser. */
 
-import { h, setText } from "../base/dom";
+import { button, h, setText } from "../base/dom";
 import { usd } from "../base/units";
+import type { Cluster } from "../model/clusters";
 import type { Near, NearLevel, NearRule } from "../source/near";
 import type { Source } from "../source/settings";
 
@@ -14,7 +15,7 @@ const share = (fraction: number): string => `${(Math.abs(fraction) * 100).toFixe
 const MOST = 4;
 
 /** A cluster as text: longs $61.3M, 0.42 % below, that is, below the price. */
-export const levelText = ({ side, usd: amount, distance }: NearLevel, currency = ""): string =>
+export const levelText = ({ side, usd: amount, distance }: Omit<Cluster, "toReach">, currency = ""): string =>
   `${side}s ${usd(amount, currency)}, ${share(distance)} ${distance < 0 ? "below" : "above"}`;
 
 /** What is watched for, as text. */
@@ -39,7 +40,7 @@ export function noticeOf(levels: readonly NearLevel[], symbol: string, currency 
 
 export class NearLine {
   readonly #text = h("span");
-  readonly #button = h("button", { type: "button", class: "liq-button", "aria-pressed": "false" }, "notify me");
+  readonly #button = button("notify me", { "aria-pressed": "false" });
   readonly #why = h("span", { class: "liq-dim" });
   /** Only what enters is announced, not every change of a distance. */
   readonly #spoken = h("span", { class: "liq-spoken", role: "status" });

@@ -1,6 +1,6 @@
 /** Buttons that show the last day, days, week or month, or everything. */
 
-import { h } from "../base/dom";
+import { button, h } from "../base/dom";
 import { extentOf, RANGES, rangesIn } from "../chart/ranges";
 import type { Range, Source } from "../source/settings";
 
@@ -16,9 +16,9 @@ export class RangeButtons {
   ) {
     for (const range of [...(Object.keys(RANGES) as Range[]), null]) {
       const title = range === null ? "Show all candles" : `Show the last ${WORDS[range]}`;
-      const button = h("button", { type: "button", class: "liq-button", title }, range ?? "all");
-      button.addEventListener("click", () => show(range), { signal });
-      this.#buttons.set(range, button);
+      const one = button(range ?? "all", { title });
+      one.addEventListener("click", () => show(range), { signal });
+      this.#buttons.set(range, one);
     }
     this.element.append(...this.#buttons.values());
   }
@@ -27,9 +27,9 @@ export class RangeButtons {
   update(follows: Range | "all" | null): void {
     const bars = this.source.field?.bars;
     const offered = bars === undefined ? [] : rangesIn(extentOf(bars));
-    for (const [range, button] of this.#buttons) {
-      button.hidden = range !== null && !offered.includes(range);
-      button.setAttribute("aria-pressed", String(follows === (range ?? "all")));
+    for (const [range, one] of this.#buttons) {
+      one.hidden = range !== null && !offered.includes(range);
+      one.setAttribute("aria-pressed", String(follows === (range ?? "all")));
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Replay: the chart as it was at an earlier close, stepped by hand or played. Nothing later is shown or said. */
 
 import type { Clock } from "../base/clock";
-import { h, setText, unique } from "../base/dom";
+import { button, h, setText, unique } from "../base/dom";
 import { price } from "../base/units";
 import type { Chart, Hover } from "../chart/chart";
 import { type Bars, closeTime } from "../frames/bars_and_ledger";
@@ -31,11 +31,11 @@ interface Guess {
 }
 
 export class ReplayBar {
-  readonly button = h("button", { type: "button", class: "liq-button", "aria-pressed": "false" }, "replay");
+  readonly button = button("replay", { "aria-pressed": "false" });
   readonly element: HTMLElement;
-  readonly #play = button("play", "Play (space)");
-  readonly #back = button("◀", "One candle back (,)");
-  readonly #next = button("▶", "One candle on (.)");
+  readonly #play = button("play", { title: "Play (space)" });
+  readonly #back = button("◀", { title: "One candle back (,)" });
+  readonly #next = button("▶", { title: "One candle on (.)" });
   readonly #speed = h("select", { class: "liq-select", "aria-label": "Candles per second" });
   readonly #scrub = h("input", {
     type: "range",
@@ -45,17 +45,19 @@ export class ReplayBar {
     "aria-label": "Time of the replay",
   });
   readonly #time = h("output", { class: "liq-value" });
-  readonly #ask = button("what happens next?", "Mark where you expect the close, then reveal it");
-  readonly #now = button("now", "End the replay");
+  readonly #ask = button("what happens next?", { title: "Mark where you expect the close, then reveal it" });
+  readonly #now = button("now", { title: "End the replay" });
   readonly #price = h("input", { type: "number", step: "any", class: "liq-box liq-guess-price" });
   readonly #ahead = h("input", { type: "number", min: 1, max: 1000, step: 1, value: AHEAD, class: "liq-box" });
-  readonly #mark = button("mark", "Draw a line at your guess");
-  readonly #reveal = button("reveal", "Play to the answer");
+  readonly #mark = button("mark", { title: "Draw a line at your guess" });
+  readonly #reveal = button("reveal", { title: "Play to the answer" });
   readonly #words = h("span", { role: "status", class: "liq-dim" });
   readonly #form: HTMLElement;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #timer = 0;
   #guess: Guess | null = null;
+  /** Shows again what the view followed when the replay was started. */
+  #resume = (): void => {};
 
   constructor(
     private readonly source: Source,
@@ -81,8 +83,12 @@ export class ReplayBar {
     this.element = h(
       "div",
       { class: "liq-replay", role: "group", "aria-label": "Replay", hidden: true },
-      h("div", { class: "liq-replay-line" }, this.#back, this.#play, this.#next, this.#speed, this.#scrub, this.#time),
-      h("div", { class: "liq-replay-line" }, this.#ask, this.#now, this.#form),
+      h(
+        "div",
+        { class: "liq-replay-line" },
+        ...[this.#back, this.#play, this.#next, this.#speed, this.#scrub, this.#time, this.#ask, this.#now],
+      ),
+      this.#form,
     );
     const on = (element: HTMLElement, event: string, act: () => void): void =>
       element.addEventListener(event, act, { signal });
@@ -114,6 +120,8 @@ export class ReplayBar {
     if (!isOn) {
       this.pause();
       if (!this.#form.hidden) this.#open(false);
+      this.#resume();
+      this.#resume = () => {};
       return;
     }
     const at = this.#at;
@@ -177,8 +185,11 @@ export class ReplayBar {
   #start(): void {
     const bars = this.#bars;
     if (bars === null) return;
-    const [first, last] = this.view.chart?.columnsInView ?? [0, bars.time.length - 1];
+    const { chart } = this.view;
+    const [first, last] = chart?.columnsInView ?? [0, bars.time.length - 1];
+    const { follows, spansLevels } = chart?.fit ?? { follows: null, spansLevels: false };
     this.source.set({ shock: null }); // it starts from the last close
+    if (follows !== null) this.#resume = () => chart!.fit.follow(follows, spansLevels);
     this.#go(Math.round(first + (last - first) * START));
     this.#play.focus({ preventScroll: true });
   }
@@ -257,8 +268,4 @@ export class ReplayBar {
   #exact(at: number): string {
     return at.toFixed(this.#bars?.about.decimals ?? 2);
   }
-}
-
-function button(text: string, title: string): HTMLButtonElement {
-  return h("button", { type: "button", class: "liq-button", title }, text);
 }

@@ -1,7 +1,7 @@
 /** The save button: a menu of the available files, and their download. */
 
 import type { Clock } from "../base/clock";
-import { h, setText, unique } from "../base/dom";
+import { button, h, setText, unique } from "../base/dom";
 import type { Theme } from "../base/theme";
 import type { Chart } from "../chart/chart";
 import type { Outline } from "../chart/outline";
@@ -131,7 +131,7 @@ export class SaveMenu {
   }
 
   #button(text: string, make: (field: Field) => void | Promise<void>): HTMLButtonElement {
-    const element = h("button", { type: "button", class: "liq-button" }, text);
+    const element = button(text);
     element.addEventListener(
       "click",
       async () => {

@@ -1,17 +1,17 @@
 /** A sheet of text over the page and the button that opens it; the browser closes it on Esc or a click outside. */
 
-import { h } from "../base/dom";
+import { button, h } from "../base/dom";
 
 export class Sheet {
   readonly button: HTMLButtonElement;
   readonly element: HTMLElement;
   /** What is below the heading. */
   readonly content = h("div");
-  readonly #close = h("button", { type: "button", class: "liq-button" }, "close");
+  readonly #close = button("close");
 
   constructor(name: string, sign: string, heading: string, signal: AbortSignal) {
     const close = this.#close;
-    this.button = h("button", { type: "button", class: "liq-button", "aria-label": name, title: name }, sign);
+    this.button = button(sign, { "aria-label": name, title: name });
     this.element = h(
       "div",
       { class: "liq-help", popover: "auto", role: "dialog", "aria-label": name },

@@ -1,6 +1,6 @@
 /** Buttons and keys for undo, redo and the settings that the view started with. */
 
-import { h } from "../base/dom";
+import { button, h } from "../base/dom";
 import type { Settings, Source } from "../source/settings";
 import { changesTo, History } from "./undo";
 
@@ -8,9 +8,9 @@ import { changesTo, History } from "./undo";
 const TEXT = "textarea, input:not([type=range], [type=checkbox])";
 
 export class UndoButtons {
-  readonly #undo = button("undo", "↶", "Take back the last change of a setting (Ctrl+Z)");
-  readonly #redo = button("redo", "↷", "Change it again (Ctrl+Shift+Z)");
-  readonly #reset = button("reset to defaults", "reset", "Go back to the settings that this view started with");
+  readonly #undo = named("undo", "↶", "Take back the last change of a setting (Ctrl+Z)");
+  readonly #redo = named("redo", "↷", "Change it again (Ctrl+Shift+Z)");
+  readonly #reset = named("reset to defaults", "reset", "Go back to the settings that this view started with");
   readonly element = h(
     "div",
     { class: "liq-history", role: "group", "aria-label": "Changes of the settings" },
@@ -89,6 +89,4 @@ export class UndoButtons {
   }
 }
 
-function button(name: string, text: string, title: string): HTMLButtonElement {
-  return h("button", { type: "button", class: "liq-button", "aria-label": name, title }, text);
-}
+const named = (name: string, text: string, title: string): HTMLElement => button(text, { "aria-label": name, title });

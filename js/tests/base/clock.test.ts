@@ -17,7 +17,8 @@ describe("a clock", () => {
 
   test("shows UTC by default, in any time zone", () => {
     expect(new Clock().stamp(NOON)).toBe("2026-02-05 12:00 UTC");
-    expect(new Clock().tick(NOON, false)).toBeNull();
+    expect(new Clock().tick(NOON, 3)).toBeNull();
+    expect(new Clock().tick(DAY, 2)).toBe("5 Feb");
   });
 
   test.each([
@@ -38,9 +39,9 @@ describe("a clock", () => {
 
   test("labels days at local midnight, and shows the hour at UTC midnight", () => {
     setZone("Europe/Berlin");
-    expect(local().tick(DAY, true)).toBe("02-05 01:00");
-    expect(local().tick(DAY - 3_600_000, false)).toBe("02-05");
-    expect(local().tick(NOON, false)).toBe("13:00");
+    expect(local().tick(DAY, 2)).toBe("5 Feb 01:00");
+    expect(local().tick(DAY - 3_600_000, 3)).toBe("5 Feb");
+    expect(local().tick(NOON, 3)).toBe("13:00");
   });
 
   test("formats the pill's times, too", () => {
