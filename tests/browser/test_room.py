@@ -152,8 +152,8 @@ def test_the_labels_of_the_profile_are_whole(page: Any, width: int) -> None:
     resize(page, width)
     written, column = page.evaluate(WRITTEN)
     words = " ".join(text for text, *_ in written)
-    assert words.startswith("standing 01-13 23:55 UTC short Σ $")
-    assert " long Σ $" in words
+    assert words.startswith("levels at 01-13 23:55 UTC all shorts $")
+    assert " all longs $" in words
     for text, wide, room, right in written:
         assert wide <= room + 2, text  # hardly condensed
         assert 0 <= right - min(wide, room) < right <= column, text

@@ -25,7 +25,7 @@ import { Heatmap, type HeatmapInput, layoutOf, type PaneSize } from "./heatmap";
 import { Margin } from "./margin";
 import { NearMarks } from "./near_marks";
 import { coloured, optionsOf, timed } from "./options";
-import { Panes, seconds } from "./panes";
+import { type PaneName, Panes, seconds } from "./panes";
 import type { Rows } from "./pooling";
 import { PriceAxis } from "./price_axis";
 import { Profile, profileWidth } from "./profile";
@@ -307,7 +307,7 @@ export class Chart {
   }
 
   /** All layers on one canvas, in device pixels; null until the chart is laid out. */
-  layers(): { canvas: HTMLCanvasElement; ratio: number; brightest: number } | null {
+  layers(): { canvas: HTMLCanvasElement; ratio: number; brightest: number; names: PaneName[] } | null {
     if (this.#size === null) return null;
     const chart = this.api.takeScreenshot(false, false);
     const profile = this.profile.canvas;
@@ -319,7 +319,7 @@ export class Chart {
     const { ratioX } = this.#size;
     for (const layer of [this.heatmap.canvas, this.#bubbles.canvas, chart]) context.drawImage(layer, 0, 0);
     context.drawImage(profile, chart.width, 0);
-    return { canvas, ratio: ratioX, brightest: this.brightest };
+    return { canvas, ratio: ratioX, brightest: this.brightest, names: this.panes.names(this.#text) };
   }
 
   /** The brightest cell that the colours are scaled to, USD. */

@@ -19,6 +19,16 @@ const DENSITY = 1.5;
 /** Room below a series for half the label of its lowest tick, CSS pixels. */
 const FOOT = 7;
 
+/** What the panes below the price show. */
+export const PANE_NAMES = ["volume, coins", "open interest, coins"];
+
+/** A name and the top of its pane, CSS pixels; `fits`: it would not cover the series. */
+export interface PaneName {
+  name: string;
+  top: number;
+  fits: boolean;
+}
+
 export const seconds = (ms: number): UTCTimestamp => (ms / 1000) as UTCTimestamp;
 
 export class Panes {
@@ -80,6 +90,18 @@ export class Panes {
     panes[0]?.setStretchFactor(8);
     panes[1]?.setStretchFactor(1.1);
     panes[2]?.setStretchFactor(1.1);
+  }
+
+  /** Where the names of the panes go; `letters`: font size, CSS pixels. */
+  names(letters: number): PaneName[] {
+    const heights = this.chart.panes().map((pane) => pane.getHeight());
+    let top = heights[0] ?? 0;
+    return PANE_NAMES.map((name, i) => {
+      const height = heights[i + 1] ?? 0;
+      const place = { name, top, fits: height >= 2 * letters };
+      top += height + 1;
+      return place;
+    });
   }
 
   /** Keep the series below the names of their panes, `name` CSS pixels high. */

@@ -176,6 +176,8 @@ export interface Shown {
   brightest: number;
   /** What is said of the numbers, and the legend. */
   words: string[];
+  /** Names of the panes below the price. */
+  names: readonly { name: string; top: number; fits: boolean }[];
   /** The selected box, CSS pixels of the chart; null: none, or out of view. */
   selected: { x: number; y: number; width: number; height: number } | null;
 }
@@ -211,9 +213,15 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
   const title = [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · ");
   write(title || "Liquidation levels", MARGIN, 24, 16, ink);
   write(`Estimated liquidation levels: ${WORDS}${about.simulated ? " · simulated market" : ""}`, MARGIN, 43, 12, ink);
-  const said = [`candles from ${from} to ${to}`, mixText(settings), ...about.notices].join(" · ");
+  const said = [
+    `candles from ${from} to ${to}`,
+    mixText(settings.leverageMix),
+    halfLife(settings.decayRate),
+    ...about.notices,
+  ].join(" · ");
   write(said, MARGIN, 61, 11, dim);
   context.drawImage(chart, MARGIN, TOP, chart.width / ratio, height);
+  for (const { name, top, fits } of shown.names) if (fits) write(name, MARGIN + 8, TOP + top + 14, 10.5, dim);
   if (shown.selected !== null) {
     const box = shown.selected;
     const place = [MARGIN + box.x, TOP + box.y, box.width, box.height] as const;
@@ -269,11 +277,12 @@ function wrapped(context: CanvasRenderingContext2D, words: string[], width: numb
   return lines;
 }
 
-function mixText({ leverageMix, decayRate }: Settings): string {
-  const sum = Object.values(leverageMix).reduce((a, b) => a + b, 0);
-  const tiers = Object.entries(leverageMix)
+/** A leverage mix as text: 5x 60 %, 10x 40 %. */
+export function mixText(mix: Settings["leverageMix"]): string {
+  const sum = Object.values(mix).reduce((a, b) => a + b, 0);
+  return Object.entries(mix)
     .filter(([, weight]) => weight > 0)
     .sort(([a], [b]) => Number(a) - Number(b))
-    .map(([tier, weight]) => `${tier}x ${Math.round((weight / sum) * 100)} %`);
-  return `${tiers.join(", ")} · ${halfLife(decayRate)}`;
+    .map(([tier, weight]) => `${tier}x ${Math.round((weight / sum) * 100)} %`)
+    .join(", ");
 }

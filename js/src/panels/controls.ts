@@ -5,6 +5,7 @@
 
 import { button, h, setText, unique } from "../base/dom";
 import { decimalsOf, halfLife, inCurrency, price } from "../base/units";
+import { mixText } from "../export/files";
 import { captionOf } from "../model/turnover";
 import type { Source } from "../source/settings";
 
@@ -215,11 +216,8 @@ export class Controls {
     const names = Object.keys(presets);
     const shown = Array.from(this.#presets.children, (chip) => (chip as HTMLElement).dataset.preset);
     if (names.join() === shown.join()) return;
-    const chip = (name: string) => {
-      const mix = percentOf(presets[name]!);
-      const shares = sorted(mix).map((tier) => `${tier}x ${Math.round(mix[tier]!)} %`);
-      return button(name, { "data-preset": name, title: `Leverage mix: ${shares.join(", ")}` });
-    };
+    const chip = (name: string) =>
+      button(name, { "data-preset": name, title: `Leverage mix: ${mixText(presets[name]!)}` });
     this.#presets.replaceChildren(...names.map(chip));
   }
 

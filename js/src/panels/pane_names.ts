@@ -2,19 +2,17 @@
 
 import { h } from "../base/dom";
 import type { Chart } from "../chart/chart";
+import { PANE_NAMES } from "../chart/panes";
 
 export class PaneNames {
-  readonly elements = ["volume, coins", "open interest, coins"].map((name) => h("div", { class: "liq-label" }, name));
+  readonly elements = PANE_NAMES.map((name) => h("div", { class: "liq-label" }, name));
 
   /** Place the names at the tops of their panes, and keep the series below them; `letters`: font size, CSS pixels. */
   place(chart: Chart, letters: number): void {
-    const heights = chart.api.panes().map((pane) => pane.getHeight());
-    let top = heights[0] ?? 0;
-    for (const [i, label] of this.elements.entries()) {
-      const height = heights[i + 1] ?? 0;
-      label.hidden = height < 2 * letters; // it would cover the series
+    for (const [i, { top, fits }] of chart.panes.names(letters).entries()) {
+      const label = this.elements[i]!;
+      label.hidden = !fits;
       label.style.top = `${top + 3}px`;
-      top += height + 1;
     }
     chart.panes.leaveRoom(1.5 * letters);
     const { width, height } = chart.api.paneSize(0);
