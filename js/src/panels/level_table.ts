@@ -108,10 +108,11 @@ export function levelsOf(
   return { levels: levels.sort((a, b) => b.row - a.row || isShort(b) - isShort(a)), of };
 }
 
-/** The cluster on each side whose peak is nearest to the last close, as text; "" without any. */
+/** The cluster on each side whose peak is nearest to the last close, as text; "" without any, or in a window. */
 export function nearestText(field: Field): string {
   const column = field.columns - 1;
   const { close, about } = field.bars;
+  if (about.part) return ""; // the last close is elsewhere
   const clusters = clustersOf(cellsOf(field, column), close[column]!, Infinity);
   clusters.sort((a, b) => Math.abs(a.distance) - Math.abs(b.distance));
   const texts = (["short", "long"] as const).flatMap((side) => {

@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import { edgeOf } from "../../src/base/grid";
 import { barsOf, ledgerOf } from "../../src/frames/bars_and_ledger";
 import { decodeFrame } from "../../src/frames/wire";
+import { cellsOf } from "../../src/model/cells";
+import { clustersOf } from "../../src/model/clusters";
 import { sidesOf } from "../../src/model/field";
 import { LedgerField } from "../../src/model/ledger_field";
-import { gapsOf, gapText, levelsOf, rangeText } from "../../src/panels/level_table";
+import { gapsOf, gapText, levelsOf, nearestText, rangeText } from "../../src/panels/level_table";
 import { bytesOf } from "../golden";
 
 const field = new LedgerField(
@@ -111,4 +113,20 @@ test("what is left out is said", () => {
   expect(gapText({ rows: 1200, usd: 0 })).toBe("1,200 empty rows");
   expect(gapText({ rows: 1, usd: 3.2e6 })).toBe("1 row left out: $3.2M");
   expect(gapText({ rows: 12, usd: 3.2e6 }, "BTC")).toBe("12 rows left out: 3.2M BTC in all");
+});
+
+test("the nearest cluster of each side is named, but not in a window, whose last close is not the market's", () => {
+  const column = field.columns - 1;
+  const clusters = clustersOf(cellsOf(field, column), bars.close[column]!, Infinity);
+  const away = (side: string): number =>
+    Math.min(...clusters.filter((one) => one.side === side).map(({ distance }) => Math.abs(distance)));
+  const sides = ["short", "long"].filter((side) => away(side) < Infinity);
+  expect(sides.length).toBeGreaterThan(0);
+  const words = nearestText(field);
+  for (const side of sides) {
+    const share = (100 * away(side)).toFixed(2);
+    expect(words).toMatch(new RegExp(`${side}s \\S+, ${share} % ${side === "short" ? "above" : "below"}, at `));
+  }
+  const part = Object.create(field, { bars: { value: { ...bars, about: { ...bars.about, part: true } } } });
+  expect(nearestText(part)).toBe("");
 });
