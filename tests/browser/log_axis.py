@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import numpy as np
-from render import Bitmap
+from render import BITMAP, Bitmap
 from saved_page import TWO_FRAMES, VIEW
 
 GROUND = (0x0C, 0x0A, 0x1A)
@@ -59,9 +59,15 @@ def check_map(page) -> None:
     assert found["back"] < 1e-9
 
 
-def check_lines(page, bitmap: Bitmap, column: int) -> int:
-    """Every device pixel of a column in view has the colour of the row there; returns the number of rows in view."""
-    data, edges, height = page.evaluate(LINE, [view(page), column])
+def check_lines(page) -> tuple[int, Bitmap]:
+    """Every device pixel of the middle column has its row's colour; returns the number of rows, and the bitmap."""
+    # Read at once: automatic bins and colours may change the picture between two questions.
+    told, column, (data, edges, height) = page.evaluate(
+        f"""(view) => {{ const [first, last] = view.chart.columnsInView, column = (first + last) >> 1;
+        return [{BITMAP}(view), column, ({LINE})([view, column])]; }}""",
+        view(page),
+    )
+    bitmap = Bitmap.of(told)
     edges = np.array(edges).astype(int)
     pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(-1, 4)
     wanted = np.full((height, 4), (*GROUND, 255), np.uint8)
@@ -72,4 +78,4 @@ def check_lines(page, bitmap: Bitmap, column: int) -> int:
             wanted[max(edges[row + 1], 0) : max(edges[row], 0)] = colour
     assert (pixels == wanted).all(axis=1).all()
     heights = -np.diff(edges)
-    return int(((edges[1:] < height) & (edges[:-1] > 0) & (heights > 0)).sum())
+    return int(((edges[1:] < height) & (edges[:-1] > 0) & (heights > 0)).sum()), bitmap

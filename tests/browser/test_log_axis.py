@@ -9,7 +9,7 @@ import pytest
 from chart import says
 from lab import chromium
 from log_axis import AT, LINE, PRICES, check_lines, check_map, look, settle, view
-from render import BITMAP, Bitmap, differences
+from render import differences
 from saved_page import VIEW
 
 import liqwidget as lw
@@ -22,14 +22,14 @@ KEYS = {"all": [], "levels": ["9"], "close": ["+"] * 5, "closer": ["+"] * 9, "fa
 
 def check_rows(page, hm) -> int:
     """The picture is Python's, its rows lie where the axis puts them; returns the number of rows in view."""
-    size, (first, last) = page.evaluate(f"[{VIEW}.source.field.grid.binSize, {VIEW}.chart.columnsInView]")
+    size = page.evaluate(f"{VIEW}.source.field.grid.binSize")
     values = hm.ledger.replay(hm.decay_rate, hm.shown.weights, bin_size=size).values
-    bitmap = Bitmap.of(page.evaluate(f"{BITMAP}({VIEW})"))
+    rows, bitmap = check_lines(page)
     assert bitmap.block == 1
     off, cells, worst = differences(bitmap, values)
     assert worst <= 1
     assert off <= cells / 1000
-    return check_lines(page, bitmap, (first + last) // 2)
+    return rows
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5])
