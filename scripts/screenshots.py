@@ -43,7 +43,8 @@ def shoot(playwright, name: str, out: Path) -> None:
                 plot = page.locator(".liq-plot").first.bounding_box()
                 page.mouse.move(plot["x"] + plot["width"] * x, plot["y"] + plot["height"] * y)
                 page.locator(".liq-cell").first.wait_for(state="visible")
-                # The profile's band appears when input is idle.
+                # The score is computed once a view is open; the profile's band appears when input is idle.
+                page.locator(".liq-score summary", has_text="rank").wait_for(timeout=120_000)
                 page.wait_for_function("() => document.querySelector('.liq').liqwidget.chart.profile.band !== null")
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
                 widget.screenshot(path=str(out / f"{name}.png"))
