@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def prepare(source: Path = SOURCE, target: Path = TARGET) -> str:
     nbformat.write(notebook, part)
     part.replace(target)
     Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # where the key lies; older versions expect it
-    NotebookNotary().sign(nbformat.read(target, 4))  # as `jupyter trust` does
+    notary = NotebookNotary()
+    with closing(notary.store):
+        notary.sign(nbformat.read(target, 4))  # as `jupyter trust` does
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def source(tmp_path) -> Path:
 
 
 def is_trusted(path: Path) -> bool:
-    with_outputs = nbformat.read(path, 4)
-    return NotebookNotary().check_signature(with_outputs)
+    notary = NotebookNotary()
+    with closing(notary.store):
+        return notary.check_signature(nbformat.read(path, 4))
 
 
 def test_it_is_made_once_and_trusted(demo, source, tmp_path) -> None:

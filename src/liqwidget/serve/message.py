@@ -24,6 +24,8 @@ TARGETS = frozenset({"jupyter.widget.control"})
 MOST_PARTS = 5 + 64
 #: Most bytes of header, parent header and metadata; those of a page have 200.
 LONGEST_HEADER = 2_048
+#: Most levels of lists and objects in each other.
+DEEPEST = 64
 #: Most bytes of content. The explorer's page sends 200; only Bokeh's copies of what the kernel has sent are longer.
 LONGEST_CONTENT = 8_192
 HEADER = frozenset({"date", "msg_id", "msg_type", "session", "username", "version"})
@@ -104,9 +106,22 @@ def _object(part: memoryview, name: str, longest: int = LONGEST_HEADER) -> dict[
         value = json.loads(str(part, "utf-8"), object_pairs_hook=_distinct, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise MessageRefusedError(name) from None
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_deep(value):
         raise MessageRefusedError(name)
     return value
+
+
+def _is_deep(value: object) -> bool:
+    """Whether it is nested deeper than any page does; `json` itself stops at a depth that depends on Python."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            part
+            for whole in level
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+    return bool(level)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

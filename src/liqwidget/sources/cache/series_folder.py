@@ -141,13 +141,21 @@ class SeriesFolder:
                 path.unlink()
 
     def _check_inside(self) -> None:
-        with suppress(OSError, RuntimeError):  # a loop of links
-            if self._path.resolve().is_relative_to(self._root.resolve()):
+        with suppress(OSError, RuntimeError):  # a loop of links, before Python 3.13
+            if self._path.resolve().is_relative_to(self._root.resolve()) and not _is_loop(self._path):
                 return
         raise InputError(
             f"cache: wanted a folder for {self.name} inside the cache folder; got a link that leads out of it. "
             "Remove the link, or take another folder (cache=...)."
         )
+
+
+def _is_loop(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def check_name(what: str, name: object) -> str:
