@@ -155,7 +155,7 @@ def test_a_large_sweep_is_drawn_in_part(sweep: Any) -> None:
     rates = np.linspace(0.001, 0.5, 400)
     rows = [sweep.table.iloc[:1].assign(decay_rate=rate, mix=mix) for rate in rates[::8] for mix in range(40)]
     table = pd.concat(rows, ignore_index=True)
-    markets = pd.concat([table.assign(market=f"{HOSTILE} {i}") for i in range(20)], ignore_index=True)
+    markets = pd.concat([table.assign(market=f"{i} {HOSTILE}") for i in range(20)], ignore_index=True)
     drawn = shown(replace(sweep, table=markets))
     assert len(drawn.table) == 1 + 6
     assert {"0", "39", "0.001"} <= set(drawn.labels)
