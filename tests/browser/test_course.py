@@ -264,6 +264,9 @@ def test_one_position(course, opened):
     assert f"{-100 * (lw.liquidation_price(1, 20, 'long') - 1):.2f} %" in text
     assert f"{lw.liquidation_price(60_000, 60_000 / 9_000, 'long'):,.2f}" in text
     assert f"After {-100 * (lw.liquidation_price(1, 100, 'long') - 1):.2f} %" in text
+    hidden = re.findall(r"(\d+,\d{3})\.\d\d", " ".join(re.findall(r"<details>(.*?)</details>", text, re.S)))
+    assert len(hidden) == 2
+    assert not any(answer.replace(",", "") in out.replace(",", "") for answer in hidden)  # 57,228 and 51,204
     close = lw.load_sample().candles.loc["2026-01-12":"2026-01-13 11:55", "close"].to_numpy()
     with opened("01_one_position") as page:
         for leverage, hour in ((2, 0), (10, 6), (15, 6), (16, 6), (50, 10.5), (100, 30)):
@@ -274,7 +277,7 @@ def test_one_position(course, opened):
         assert "Ada (long)" in words(page, leverage=15, hour=6)
         assert "liquidated" not in words(page, leverage=15, hour=6)
         assert "liquidated at 15:10" in words(page, leverage=16, hour=6)
-        for hour in (1, 11, 15):  # in the first hours, around 11, at the bottom of the fall
+        for hour in (1, 11, 15, 18.5, 28):  # in the first hours, around 11, in the fall and after it, at the second low
             assert re.search(r"Ben.*liquidated at", words(page, leverage=50, hour=hour))
 
 

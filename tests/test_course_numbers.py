@@ -1,0 +1,85 @@
+"""The numbers in the course's text are those that the library computes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import liqwidget as lw
+
+TEACHING = Path(__file__).resolve().parents[1] / "notebooks" / "teaching"
+LESSONS = sorted(TEACHING.glob("0*.ipynb"))
+
+
+def cells_of(lesson: int) -> dict[str, dict[str, Any]]:
+    """The cells of a lesson by id."""
+    book = json.loads(LESSONS[lesson - 1].read_text("utf-8"))
+    return {cell["id"]: cell for cell in book["cells"]}
+
+
+def text_of(lesson: int, cell: str) -> str:
+    return " ".join("".join(cells_of(lesson)[cell]["source"]).split())
+
+
+def numbers_in(text: str, pattern: str) -> list[float]:
+    """The numbers at each # of a pattern, which must be found once; all else is taken literally."""
+    found = re.findall(re.escape(pattern).replace(r"\#", r"(−?[\d,]*\.?\d+)"), text)
+    assert len(found) == 1, f"{pattern!r} is found {len(found)} times in {text!r}"
+    values = found[0] if isinstance(found[0], tuple) else (found[0],)
+    return [float(value.replace(",", "").replace("−", "-")) for value in values]
+
+
+def far(leverage: float, side: str = "long") -> float:
+    """Distance from entry to the liquidation price in percent."""
+    return abs(100 * (float(lw.liquidation_price(1.0, leverage, side)) - 1))
+
+
+def test_one_position_says_when_ada_and_ben_are_liquidated() -> None:
+    question = text_of(1, "question-1")
+    assert numbers_in(question, "By # %, to # USD, instead of # %") == [
+        round(far(20), 2),
+        round(float(lw.liquidation_price(60_000, 20, "long")), 2),
+        round(far(10), 2),
+    ]
+    candles = lw.load_sample().candles.loc["2026-01-12":"2026-01-13 11:55"]
+    close, low, high = (candles[name].to_numpy() for name in ("close", "low", "high"))
+
+    def is_hit(hour: float, leverage: int, side: str) -> bool:
+        at = round(hour * 12)
+        level = float(lw.liquidation_price(close[at], leverage, side))
+        return bool((low[at + 1 :] <= level).any() if side == "long" else (high[at + 1 :] >= level).any())
+
+    answers = text_of(1, "question-2")
+    (first, spared) = numbers_in(answers, "From #x on; with #x she survives")
+    caught = [leverage for leverage in range(2, 101) if is_hit(6, leverage, "long")]
+    assert caught == list(range(int(first), 101))
+    assert spared == first - 1
+    assert not any(is_hit(6, leverage, "short") for leverage in range(2, 101))
+    assert numbers_in(answers, "Before a rise of about # %") == [round(far(50, "short"), 1)]
+    (until,) = numbers_in(answers, "(up to hour #)")
+    near = numbers_in(answers, "(# to #)")
+    bottom, start, end = numbers_in(answers, "lowest price at hour # (from hour # to hour #)")
+    (second,) = numbers_in(answers, "the second low, hour #")
+    assert bottom == low.argmin() / 12
+    assert end - bottom > 3
+    hours = [hour for hour in np.arange(0, 30.5, 0.5) if is_hit(hour, 50, "short")]
+    spans = ((0, until), near, (start, end), (second, second))
+    assert [h for h in hours if not any(a <= h <= b for a, b in spans)] == []
+    for a, b in spans:
+        assert {a, b} <= set(hours)
+    assert all(hour in hours for hour in np.arange(start, end + 0.5, 0.5))
+
+
+def test_one_position_says_what_reserve_and_margin_do() -> None:
+    answers = text_of(1, "question-3")
+    assert numbers_in(answers, "After # %. The reserve") == [round(far(100), 2)]
+    assert numbers_in(answers, "# % too far away (1 ÷ #)") == [round(100 / far(100) - 100), round(far(100), 3)]
+    leverage, level = numbers_in(answers, "it is a #x position: # USD")
+    assert (leverage, level) == (
+        round(60_000 / 9_000, 2),
+        round(float(lw.liquidation_price(60_000, 60_000 / 9_000, "long")), 2),
+    )
