@@ -83,3 +83,13 @@ def test_one_position_says_what_reserve_and_margin_do() -> None:
         round(60_000 / 9_000, 2),
         round(float(lw.liquidation_price(60_000, 60_000 / 9_000, "long")), 2),
     )
+
+
+def test_levels_stack_says_the_distances_of_leverages() -> None:
+    answers = text_of(2, "question-1")
+    assert numbers_in(answers, "20x, 50x and 100x are # %, # % and # % away, 3x is # % away") == [
+        *(round(far(leverage), 1) for leverage in (20, 50, 100)),
+        round(far(3)),
+    ]
+    source = "".join(cells_of(2)["stack"]["source"])
+    assert 'slider("traders", 1, count, 1, 1, "traders")' in source  # the reader adds the traders

@@ -286,6 +286,7 @@ def test_levels_stack(course, opened):
     for leverage, side in ((10, "long"), (5, "long"), (10, "short"), (5, "short")):
         assert f"{lw.liquidation_price(60_000, leverage, side):,.0f}" in text
     with opened("02_levels_stack") as page:
+        page.wait_for_function(f"() => ({WORDS})([0, 'words']).startsWith('1 trader, ')")  # the reader adds the others
         all_of_them = number(words(page, traders=1000, rows=250), "traders, # million")
         assert f"{all_of_them:.1f} million USD" in printed(course[1]["02_levels_stack"])
         menu = number(words(page, traders=1000, habit=0), ": # % of all")
