@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import liqwidget as lw
 
@@ -93,3 +95,34 @@ def test_levels_stack_says_the_distances_of_leverages() -> None:
     ]
     source = "".join(cells_of(2)["stack"]["source"])
     assert 'slider("traders", 1, count, 1, 1, "traders")' in source  # the reader adds the traders
+
+
+def test_decay_tells_the_continuous_rate_from_what_leaves_within_an_hour() -> None:
+    words, answers = text_of(4, "fit-words"), text_of(4, "question-1")
+
+    def rate(half_life: float) -> float:
+        return math.log(2) / half_life
+
+    def leaves(rate: float) -> float:
+        return 100 * (1 - math.exp(-rate))
+
+    half_life, per_hour, percent = numbers_in(words, "half-life of # hours gives 0.693 ÷ 6 = # per hour, written # %")
+    assert (per_hour, percent) == (round(rate(half_life), 4), round(100 * rate(half_life), 2))
+    assert numbers_in(words, "less than # % have left: 1 − exp(−#), or # %") == [
+        percent,
+        per_hour,
+        round(leaves(rate(half_life)), 2),
+    ]
+    half_life, percent, gone = numbers_in(answers, "About # hours: a decay rate of # % per hour, so # % leave")
+    assert (percent, gone) == (round(100 * rate(half_life), 2), round(leaves(rate(half_life)), 2))
+    made = lw.simulate(candles=300, traders=1_000, seed=2)
+    stay, percent, half_life = numbers_in(
+        answers, "holding time of # hours: a decay rate of 1 ÷ 30 = # % per hour and a half-life of # hours"
+    )
+    assert stay == pytest.approx(1 / made.decay_rate)
+    assert (percent, half_life) == (round(100 * made.decay_rate, 2), round(math.log(2) / made.decay_rate, 1))
+    hours, lives, left = numbers_in(answers, "# hours are about # half-lives, so about # % are left")
+    assert lives == pytest.approx(hours / half_life, abs=0.05)
+    assert left == round(100 * math.exp(-made.decay_rate * hours))
+    notes = " ".join((TEACHING / "teachers_notes.md").read_text("utf-8").split())
+    assert numbers_in(notes, "The rate is continuous: # % have left") == [round(leaves(rate(6)), 2)]
