@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import liqwidget as lw
 
 TEACHING = Path(__file__).resolve().parents[1] / "notebooks" / "teaching"
 LESSONS = sorted(TEACHING.glob("0*.ipynb"))
+FALL = "2026-01-12 13:30"  # UTC; the last candle before it closes at 13:30
 
 
 def cells_of(lesson: int) -> dict[str, dict[str, Any]]:
@@ -97,6 +99,14 @@ def test_levels_stack_says_the_distances_of_leverages() -> None:
     assert 'slider("traders", 1, count, 1, 1, "traders")' in source  # the reader adds the traders
 
 
+def test_trend_and_crowd_says_the_distances_of_leverages() -> None:
+    text = text_of(3, "question-2")
+    assert numbers_in(text, "At 20x about # % below, at 10x about # % below, at 5x about # % below") == [
+        round(far(leverage), 1) for leverage in (20, 10, 5)
+    ]
+    assert numbers_in(text_of(3, "question-1"), "from the morning was # % away") == [round(far(10, "short"), 1)]
+
+
 def test_decay_tells_the_continuous_rate_from_what_leaves_within_an_hour() -> None:
     words, answers = text_of(4, "fit-words"), text_of(4, "question-1")
 
@@ -126,3 +136,41 @@ def test_decay_tells_the_continuous_rate_from_what_leaves_within_an_hour() -> No
     assert left == round(100 * math.exp(-made.decay_rate * hours))
     notes = " ".join((TEACHING / "teachers_notes.md").read_text("utf-8").split())
     assert numbers_in(notes, "The rate is continuous: # % have left") == [round(leaves(rate(6)), 2)]
+
+
+def test_a_real_day_tells_of_the_bands_of_its_table() -> None:
+    market = lw.load_sample()
+    day, noon = pd.Timestamp("2026-01-12", tz="UTC"), pd.Timestamp("2026-01-12 12:00", tz="UTC")
+    shown = market.between(day - pd.Timedelta("4D"), day + pd.Timedelta("23h59min"))
+    text = text_of(7, "paragraph")
+
+    def bands(mix: str) -> tuple[pd.DataFrame, float]:
+        density = lw.LiquidationHeatmap(shown, leverage_mix=mix).density
+        at = int(np.searchsorted(density.time, noon.tz_localize(None).to_datetime64())) - 1
+        found = density.clusters(at, top=100, bright=0.1).query("abs(distance) < 0.08").head(8)
+        return found.assign(usd=(found["notional"] / 1e6).round()), float(density.close[at])
+
+    found, close = bands("balanced")
+    longs, shorts = (found[found["side"] == side] for side in ("long", "short"))
+    part = ["price_low", "price_high", "usd"]
+    *band, near, away = numbers_in(text, "was at # to # USD, with # million USD, # to # % below the price")
+    assert band == longs.iloc[0][part].tolist()
+    assert (near, away) == (round(100 * (1 - band[1] / close)), round(100 * (1 - band[0] / close)))
+    usd, low, high = numbers_in(text, "a smaller one, # million USD, was at # to # USD")
+    assert [low, high, usd] == longs.iloc[1][part].tolist()
+    usd, *above = numbers_in(text, "the largest band of shorts, # million USD at # to # USD")
+    assert [*above, usd] == shorts.iloc[0][part].tolist()
+    hot = bands("hot")[0].query("side == 'long'").iloc[0]
+    assert numbers_in(text, "become one band from # to # USD with # million USD") == hot[part].tolist()
+    assert hot["price_low"] < band[1] < low < hot["price_high"]
+
+    candles = market.candles.loc["2026-01-12"]
+    fall = candles.loc[FALL:"2026-01-12 15:15"]
+    start, end = numbers_in(text, "fell from about # USD at 13:30 UTC to # USD at 15:15")
+    assert start == round(fall["open"].iloc[0], -2)
+    assert end == round(candles["low"].min()) == round(fall["low"].iloc[-1])
+    (times,) = numbers_in(text, "on up to # times the usual volume")
+    assert times == round(fall["volume"].max() / candles["volume"].median())
+    (lost,) = numbers_in(text, "open interest fell by # %")
+    interest = candles["open_interest"].loc[FALL:"2026-01-12 15:30"]
+    assert lost == round(100 * (1 - interest.iloc[-1] / interest.iloc[0]))
