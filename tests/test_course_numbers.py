@@ -42,6 +42,18 @@ def far(leverage: float, side: str = "long") -> float:
     return abs(100 * (float(lw.liquidation_price(1.0, leverage, side)) - 1))
 
 
+def test_a_page_asks_nobody_to_run_a_cell_and_prints_no_answer() -> None:
+    for path in LESSONS:
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown":
+                for sentence in re.split(r"(?<=[.!?:])\s", source):
+                    if re.search(r"\b(re)?run\b.*\bcells?\b|\bcells? above\b", sentence, re.IGNORECASE):
+                        assert "In a notebook" in sentence, f"{path.name}: {sentence}"
+            else:
+                assert "answer to" not in source, f"{path.name}: {cell['id']}"
+
+
 def test_one_position_says_when_ada_and_ben_are_liquidated() -> None:
     question = text_of(1, "question-1")
     assert numbers_in(question, "By # %, to # USD, instead of # %") == [
@@ -174,3 +186,72 @@ def test_a_real_day_tells_of_the_bands_of_its_table() -> None:
     (lost,) = numbers_in(text, "open interest fell by # %")
     interest = candles["open_interest"].loc[FALL:"2026-01-12 15:30"]
     assert lost == round(100 * (1 - interest.iloc[-1] / interest.iloc[0]))
+
+
+def test_estimate_against_truth_says_what_its_picture_and_its_table_say() -> None:
+    made = lw.simulate(candles=2016, traders=20_000, seed=6)
+    tiers = np.array(list(made.leverage_mix))
+    scores = {}
+    for rows in (500, 100):
+        ledger = lw.build_ledger(made.market, tuple(tiers), bin_size=rows)
+        for heat in np.linspace(-1, 1, 9):
+            mix = np.array(list(made.leverage_mix.values())) * (tiers / 8.0) ** heat
+            scores[rows, heat] = lw.score(ledger.replay(made.decay_rate, mix / mix.sum()), made)
+    false = {key: round(100 * score.false_alarm) for key, score in scores.items()}
+    text = text_of(6, "question-1")
+    assert numbers_in(text, "in the middle, with # %; the hot guess has # %") == [false[500, 0], false[500, 1]]
+    assert numbers_in(text, "right of it is close, with # %") == [false[500, 0.25]]
+    assert numbers_in(text, "that step even has fewer, # % against # %") == [false[100, 0.25], false[100, 0]]
+    assert min((key for key in scores if key[0] == 500), key=lambda key: scores[key].false_alarm) == (500, 0)
+
+    text = text_of(6, "question-2")
+    hits, chance, times = numbers_in(text, "The true mix: # % against # %, # times as much")
+    cells = scores[500, 0].frame["cells"].iloc[2]
+    assert chance == round(100 * math.ceil(0.1 * cells) / cells)
+    assert (hits, times) == (
+        round(100 * scores[500, 0].hit_rate),
+        round(scores[500, 0].hit_rate / (math.ceil(0.1 * cells) / cells), 1),
+    )
+    assert numbers_in(text, '"# % of the money was in our bright rows"') == [hits]
+    hits, times = numbers_in(text, "The hot guess: # %, still # times as much")
+    assert hits == round(100 * scores[500, 1].hit_rate)
+    assert times == round(scores[500, 1].hit_rate / (math.ceil(0.1 * cells) / cells), 1)
+
+    known: dict[str, dict[str, Any]] = {
+        "none": {},
+        "churn": {"churn": 1.0},
+        "few": {"size_tail": 1.2},
+        "patience": {"patience": 1.0},
+    }
+    worlds = {name: lw.simulate(candles=2016, traders=20_000, seed=6, **kind) for name, kind in known.items()}
+    found = {
+        name: lw.score(lw.estimate(world.market, world.leverage_mix, bin_size=100), world)
+        for name, world in worlds.items()
+    }
+    hot = lw.score(lw.estimate(made.market, "hot", bin_size=100), made)
+    alarms = {name: round(100 * score.false_alarm) for name, score in found.items()}
+    text = text_of(6, "question-3")
+    assert numbers_in(text, "The mix, with # % false alarms") == [round(100 * hot.false_alarm)]
+    assert numbers_in(text, "opens nothing (# %) and a few large traders (# %)") == [alarms["churn"], alarms["few"]]
+    assert numbers_in(text, "A dollar is # % of the price away from its place, not # %") == [
+        round(100 * found["patience"].emd, 1),
+        round(100 * found["none"].emd, 1),
+    ]
+    assert alarms["patience"] < alarms["none"]
+    assert numbers_in(text_of(6, "broken-words"), "makes more false alarms: # %") == [alarms["none"]]
+    notes = " ".join((TEACHING / "teachers_notes.md").read_text("utf-8").split())
+    assert numbers_in(
+        notes, "With the hot guess # % of what the bright rows show is not there; with the true mix # %"
+    ) == [
+        false[500, 1],
+        false[500, 0],
+    ]
+    assert numbers_in(notes, 'it is # % for the preset "hot" and # %') == [round(100 * hot.false_alarm), alarms["none"]]
+
+
+def test_estimate_against_truth_names_no_earth_mover_in_its_first_half() -> None:
+    cells = [cell for cell in cells_of(6).values() if cell["cell_type"] == "markdown"]
+    text = " ".join("".join(cell["source"]) for cell in cells)
+    assert len(text[: text.index("earth mover")].split()) > len(text.split()) / 2
+    code = ["".join(cells_of(6)[cell]["source"]) for cell in ("start", "picture")]  # what comes before the table
+    assert not any(word in source for source in code for word in ("earth mover", "emd", "lw.score"))

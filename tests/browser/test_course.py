@@ -349,15 +349,29 @@ def test_sweep_and_cascade(course, opened):
 
 
 def test_estimate_against_truth(course, opened):
+    made = lw.simulate(candles=2016, traders=20_000, seed=6)
+    ledger = lw.build_ledger(made.market, tuple(made.leverage_mix), bin_size=500)
+    tiers, shares = (np.array(list(part)) for part in (made.leverage_mix, made.leverage_mix.values()))
     with opened("06_estimate_against_truth") as page:
-        false = {heat: number(words(page, heat=heat), r"; # % of what it shows") for heat in (-1, -0.5, 0, 0.5, 1)}
-        assert min(false, key=false.get) == 0
-        assert false[0] > 0
-        said = words(page, 1, "flag-words", flags=100)
-        assert "0 of" in said
-        assert number(said, "# are false") / number(said, "# rows flagged") == pytest.approx(0.9, abs=0.01)
-        said = words(page, 1, "flag-words", flags=10)
-        assert number(said, ": # deserve") > 2 * number(said, "find about #")
+        false = {}
+        for heat in (-1, -0.5, 0, 0.25, 0.5, 1):
+            parts = shares * (tiers / 8) ** heat
+            guess = ledger.replay(made.decay_rate, parts / parts.sum())
+            for bright in (10, 37, 100) if heat in (0, 1) else (10,):
+                said, score = words(page, heat=heat, bright=bright), lw.score(guess, made, bright=bright / 100)
+                false[heat, bright] = number(said, "shown there # % is a false alarm")
+                assert false[heat, bright] == pytest.approx(100 * score.false_alarm, abs=0.51)
+                assert number(said, "rows hold # % of the true") == pytest.approx(100 * score.hit_rate, abs=0.51)
+                assert number(said, "best possible: # %") == pytest.approx(100 * score.hit_best, abs=0.51)
+                assert number(said, "of # rows hold") == score.frame["cells"].iloc[2]
+        assert min(false, key=false.get) == (0, 10)
+        assert false[0, 10] > 0
+        for bright, most in ((10, 39), (100, 100)):
+            said = words(page, heat=1, bright=bright)
+            assert number(said, "best possible: # %") == most
+            chance = number(said, "chosen at random: # %")
+            assert number(said, "rows hold # % of the true") >= (2 if bright == 10 else 1) * chance
+        assert chance == 100
     table = rows_of(course[1]["06_estimate_against_truth"], "broken")
     off = {habit.split(" ")[0]: float(cells[0]) for habit, cells in table.items()}
     alarms = {habit: float(cells[3]) for habit, cells in table.items()}
@@ -367,9 +381,15 @@ def test_estimate_against_truth(course, opened):
     assert churn > few > 1.3 * none
     assert off["low"] > 3 * off["none"]
     assert margin == pytest.approx(none, abs=2)
-    people = lw.simulate(candles=2016, traders=20_000, seed=6).positions
-    assert not ((people["leverage"] == 3) & (people["outcome"] == "liquidated")).any()
-    assert "false alarms, fitted:" in printed(course[1]["06_estimate_against_truth"])
+    people = made.positions
+    assert people.loc[people["outcome"] == "liquidated", "leverage"].min() == 20
+    out, text = printed(course[1]["06_estimate_against_truth"]), told("06_estimate_against_truth")
+    alarms = {label: number(out, f"false alarms, {label}: #%") for label in ("fitted, 13 leverages", "'hot'")}
+    assert alarms["fitted, 13 leverages"] > alarms["'hot'"]
+    assert f"the false alarms fall to {number(out, 'fitted, 6 leverages: #%'):.0f} %" in text
+    fitted = rows_of(course[1]["06_estimate_against_truth"], "fitted")
+    unused = sum(float(cells[1]) for cells in fitted.values() if float(cells[0]) == 0)
+    assert f"So {unused:.0f} % of its mix" in text
 
 
 def test_a_day_of_the_sample(course, opened):
