@@ -3,15 +3,19 @@
     python notebooks/teaching/export.py                       # the course, to dist/course
     python notebooks/teaching/export.py mine.ipynb --to site  # any notebook of heatmaps and figures
 
-A heatmap becomes the page of its own `to_html`, in a frame; Bokeh figures answer by themselves.
+A heatmap becomes the page of its own `to_html`, in a frame; Bokeh figures answer by themselves. The
+index shows of each notebook its title, its first paragraph and the picture beside it, `mine.svg`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
+from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,6 +67,13 @@ def title_of(notebook: NotebookNode) -> str:
     return next((line.lstrip("# ") for line in lines if line.startswith("# ")), "Notebook")
 
 
+def about(notebook: NotebookNode) -> str:
+    """Return the first paragraph below the first heading, without Markdown's marks."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    parts = "\n\n".join(texts).partition("# ")[2].split("\n\n")[1:]
+    return re.sub(r"[*_`]", "", parts[0]) if parts else ""
+
+
 def page(notebook: NotebookNode, before: Path | None = None, after: Path | None = None) -> str:
     """Return a notebook that ran as one HTML file, with links to the pages of its neighbours."""
     course = {
@@ -77,11 +88,19 @@ def page(notebook: NotebookNode, before: Path | None = None, after: Path | None 
     return exporter.from_notebook_node(notebook, {"course": course})[0]
 
 
-def index(titles: dict[str, str]) -> str:
-    """Return the page that lists the others: file name -> title."""
-    about = "Lessons that work without a network. All numbers are estimates or simulated."
-    items = [f"- [{title}]({quote(name)})" for name, title in titles.items()]
-    text = "\n".join(["# Why leverage clusters", "", about, "", *items])
+def index(lessons: dict[str, NotebookNode], pictures: dict[str, Path]) -> str:
+    """Return the page that lists the others, by file name; `pictures` are SVG files, if there."""
+    intro = "Lessons that work without a network. All numbers are estimates or simulated."
+    items = []
+    for name, notebook in lessons.items():
+        picture = ""
+        if pictures[name].is_file():
+            data = b64encode(pictures[name].read_bytes()).decode("ascii")
+            picture = f'<img alt="" src="data:image/svg+xml;base64,{data}">'
+        link = f'<a href="{quote(name)}">{escape(title_of(notebook))}</a>'
+        items.append(f"<li>{picture}<div>{link}<p>{escape(about(notebook))}</p></div></li>")
+    shown = "".join(items).replace("\n", " ")  # a blank line would end the list
+    text = f'# Why leverage clusters\n\n{intro}\n\n<ul class="lessons">{shown}</ul>'
     return page(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
 
 
@@ -93,16 +112,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=HERE.parents[1] / "dist" / "course")
     asked = parser.parse_args(arguments)
     asked.to.mkdir(parents=True, exist_ok=True)
-    paths, titles = list(asked.notebooks), {}
+    paths, lessons, pictures = list(asked.notebooks), {}, {}
     with ThreadPoolExecutor(2) as pool:
         ran = pool.map(run, paths)
         for path, before, after in zip(paths, [None, *paths], [*paths[1:], None], strict=False):
             notebook, target = next(ran), asked.to / f"{path.stem}.html"
             target.write_text(page(notebook, before, after), encoding="utf-8", newline="\n")
-            titles[target.name] = title_of(notebook)
+            lessons[target.name], pictures[target.name] = notebook, path.with_suffix(".svg")
             print(target)
     if len(paths) > 1:
-        (asked.to / "index.html").write_text(index(titles), encoding="utf-8", newline="\n")
+        text = index(lessons, pictures)
+        (asked.to / "index.html").write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

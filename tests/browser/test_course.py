@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import time
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -254,6 +255,22 @@ def test_the_pages_lead_to_one_another(course):
         beside = NAMES[max(i - 1, 0) : i] + NAMES[i + 1 : i + 2]
         found = {link for link in links[f"{name}.html"] if "://" not in link}
         assert found == {"index.html", *(f"{other}.html" for other in beside)}
+
+
+def test_the_index_shows_a_picture_and_the_first_words_of_each_lesson(opened):
+    with opened("index", width=390) as page:
+        lessons = page.locator(".lessons > li")
+        assert lessons.count() == len(NAMES)
+        for name, lesson in zip(NAMES, lessons.all(), strict=True):
+            picture = lesson.locator("img")
+            page.wait_for_function("(img) => img.complete", arg=picture.element_handle())
+            assert picture.evaluate("(img) => img.naturalWidth") > 0
+            data = picture.get_attribute("src").partition("base64,")[2]
+            assert b64decode(data) == (TEACHING / f"{name}.svg").read_bytes()
+            said = lesson.locator("p").inner_text()
+            assert len(said.split()) > 15
+            assert said.split(". ")[0] in re.sub(r"[*_`]", "", told(name))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_one_position(course, opened):
