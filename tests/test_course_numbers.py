@@ -150,6 +150,18 @@ def test_decay_tells_the_continuous_rate_from_what_leaves_within_an_hour() -> No
     assert numbers_in(notes, "The rate is continuous: # % have left") == [round(leaves(rate(6)), 2)]
 
 
+def test_sweep_and_cascade_says_how_far_the_price_falls_and_how_little_liquidations_add() -> None:
+    market, notes = lw.load_sample(), " ".join((TEACHING / "teachers_notes.md").read_text("utf-8").split())
+    fall = market.candles.loc[FALL:"2026-01-12 15:30"]
+    (percent,) = numbers_in("".join(cells_of(5)["start"]["source"]), "a fall of # % in two hours")
+    assert percent == round(100 * (1 - fall["low"].min() / fall["open"].iloc[0]))
+    start = market.candles.index.get_loc(pd.Timestamp(FALL, tz="UTC"))
+    density = lw.estimate(market, bin_size=100)
+    curve = lw.cascade_curve(density, start, np.linspace(-0.08, -0.002, 120), impact=1, market=market)
+    (most,) = numbers_in(notes, "the amplification of this market stays below #;")
+    assert most - 0.01 < curve.amplification.max() < most
+
+
 def test_a_real_day_tells_of_the_bands_of_its_table() -> None:
     market = lw.load_sample()
     day, noon = pd.Timestamp("2026-01-12", tz="UTC"), pd.Timestamp("2026-01-12 12:00", tz="UTC")

@@ -321,6 +321,9 @@ def test_trend_and_crowd(course, opened):
             assert number(said, f"# % of the {fewer}s") < number(said, f"# % of the {more}s")
             away = [number(said, f"of the {side}s, on average # % away") for side in (fewer, more)]
             assert away[0] < away[1]
+        said, notes = words(page, trend=6), " ".join((TEACHING / "teachers_notes.md").read_text("utf-8").split())
+        left = [f"{number(said, f'# % of the {side}s'):.0f} % of the {side}s" for side in ("long", "short")]
+        assert f"{left[0]} are left, and {left[1]};" in notes
         steady, once, twice = (number(words(page, 1, "step-words", shape=k), "estimated # million") for k in range(3))
         assert once > twice > 2 * steady
     change = 1.06
