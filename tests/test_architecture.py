@@ -26,6 +26,7 @@ ORDER = [
     ["sources", "analysis"],
     ["scale", "widget"],
     ["app"],
+    ["__main__"],
     ["serve"],
 ]
 RANK = {name: line for line, names in enumerate(ORDER) for name in names}

@@ -205,6 +205,16 @@ print(liqwidget.estimate(liqwidget.load_sample()))
     assert "Density(mixed" in said(python(code, installed, at=installed, PYTHONPATH=str(installed)))
 
 
+def test_the_installed_wheel_says_what_it_has(installed: Path) -> None:
+    code = "import runpy; runpy.run_module('liqwidget', run_name='__main__', alter_sys=True)"
+    run = python(code, at=installed, PYTHONPATH=str(installed))
+    assert run.stdout.startswith(f"liqwidget {liqwidget.__version__}, Python "), run.stderr
+    assert run.stdout.splitlines()[0].endswith(str(installed / "liqwidget"))
+    assert "  data   installed\n" in run.stdout
+    assert "make " not in run.stdout
+    assert said(run) == "  The demo, the course and further documentation are in a checkout of the sources only."
+
+
 def test_importing_is_quick_and_pulls_in_nothing_heavy(installed: Path) -> None:
     code = """
 import sys, time
@@ -317,6 +327,22 @@ def test_every_public_name_is_there() -> None:
     assert set(liqwidget.__all__) <= set(dir(liqwidget))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         liqwidget.nonsense  # noqa: B018
+
+
+def test_completion_shows_public_names_alone() -> None:
+    code = """
+import liqwidget
+liqwidget.estimate(liqwidget.load_sample())
+print(sorted(name for name in dir(liqwidget) if not name.startswith("__")))
+"""
+    shown = ast.literal_eval(said(python(code, at=ROOT)))
+    assert shown == sorted(set(liqwidget.__all__) - {"__version__"})
+
+
+def test_the_docstring_names_each_public_name_once() -> None:
+    groups = re.findall(r"^    (.+)$", liqwidget.__doc__ or "", re.MULTILINE)
+    named = [name for line in groups for name in re.findall(r"\w+", line)]
+    assert sorted(named) == sorted(set(liqwidget.__all__) - {"__version__"})
 
 
 def test_type_checkers_see_the_names_that_run_time_has() -> None:

@@ -2,6 +2,26 @@
 
 Every number is an estimate of vulnerability; none is a forecast of direction.
 Names are loaded on first use, so that ``import liqwidget`` is fast.
+
+Market data
+    Market, Origin, fetch, fetch_async, follow, read_archive, load_sample, hyperliquid_positions, venues, cache
+Estimate
+    estimate, Density, build_ledger, Ledger, auto_decay_rate, PRESETS, liquidation_price,
+    liquidation_price_in_brackets, load_brackets, find_bracket
+Show
+    LiquidationHeatmap, link, explore, compare, Comparison
+Long histories
+    history, History, HistoryHeatmap
+Fit and validate
+    calibrate, Calibration, calibrate_rolling, Rolling, validate, Validation, sensitivity, Sensitivity, sweep, Sweep
+Compare with known positions
+    simulate, Simulation, score, Score
+What-ifs and studies
+    cascade, Cascade, cascade_curve, CascadeCurve, magnet_study, MagnetStudy
+Errors
+    LiqError, InputError, DataError, FetchError, ParseError, WireError
+
+``python -m liqwidget`` prints what this installation has, and how to start.
 """
 
 from __future__ import annotations
@@ -173,4 +193,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """Return the public names, without the modules and types that this file itself uses."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

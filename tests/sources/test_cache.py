@@ -25,7 +25,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from liqwidget import DataError, InputError, ParseError
 from liqwidget.sources.cache import series_folder, series_store
-from liqwidget.sources.cache.cache import Cache, Store, folder
+from liqwidget.sources.cache.cache import Cache, Store
+from liqwidget.sources.cache.cache_folder import folder
 from liqwidget.sources.cache.month_file import bounds, encode_part, months
 from liqwidget.sources.cache.series_folder import SeriesFolder
 from liqwidget.sources.rows import Rows, covered

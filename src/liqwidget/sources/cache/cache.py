@@ -5,43 +5,19 @@ One series is a `Store`. In the cache folder, only ``v1`` belongs to it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 import pandas as pd
-from platformdirs import user_cache_path
 
-from ...checks import shown
-from ...errors import InputError
+from .cache_folder import folder
 from .series_folder import SeriesFolder, check_name, series_below
 from .series_store import Look, Store, stored_columns
 
-__all__ = ["Cache", "Look", "Store", "cache", "folder"]
+__all__ = ["Cache", "Look", "Store", "cache"]
 
-ENVIRONMENT = "LIQWIDGET_CACHE"
 _TIMES = ("first", "last", "fetched")
-
-
-def folder(given: str | Path | None) -> Path:
-    """Return the cache folder: the one given, else ``LIQWIDGET_CACHE``, else the user's. It is not created.
-
-    Raises
-    ------
-    InputError
-        `given` is not a path.
-    """
-    if given is None:
-        given = os.environ.get(ENVIRONMENT) or None
-    if given is None:
-        return Path(user_cache_path("liqwidget"))
-    if not isinstance(given, str | Path) or not str(given).strip() or "\0" in str(given):
-        raise InputError(f"cache: wanted the path of a folder; got {shown(given)}.")
-    try:
-        return Path(given).expanduser().absolute()
-    except RuntimeError:
-        raise InputError(f"cache: wanted the path of a folder; got {shown(given)}, an unknown home.") from None
 
 
 class Cache:
@@ -50,7 +26,7 @@ class Cache:
     Parameters
     ----------
     given
-        Its folder; None: the result of :func:`folder` at each use.
+        Its folder; None: the result of `cache_folder.folder` at each use.
     """
 
     def __init__(self, given: str | Path | None = None) -> None:

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...market.market import Market
 from ...run.progress import Bar, Told
 from ...run.thread import in_thread
-from ..cache.cache import folder
+from ..cache.cache_folder import folder
 from ..http.clock import CLOCK
 from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval

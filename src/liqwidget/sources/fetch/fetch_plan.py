@@ -12,7 +12,8 @@ from ...market.market import Market
 from ...market.origin import Origin
 from ...market.units import IN_COINS
 from ...run.progress import Progress
-from ..cache.cache import Look, Store, folder
+from ..cache.cache import Look, Store
+from ..cache.cache_folder import folder
 from ..http.client import Client
 from ..http.clock import CLOCK, clock_note
 from ..http.limits import Limits

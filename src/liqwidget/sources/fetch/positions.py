@@ -17,7 +17,7 @@ from ...errors import DataError, InputError, ParseError
 from ...model.grid import PriceGrid, half_bins
 from ...run.progress import Bar, Progress
 from ...run.thread import in_thread
-from ..cache.cache import folder
+from ..cache.cache_folder import folder
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits

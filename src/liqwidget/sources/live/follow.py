@@ -20,7 +20,7 @@ import pandas as pd
 from ...checks import shown
 from ...errors import FetchError, InputError, LiqError
 from ...market.units import IN_COINS
-from ..cache.cache import folder
+from ..cache.cache_folder import folder
 from ..fetch.contract import coins_per_contract
 from ..fetch.fetch_plan import FetchPlan
 from ..fetch.wanted import Wanted
