@@ -40,6 +40,8 @@ def _frame(heatmap):
 from liqwidget import LiquidationHeatmap
 formatter = get_ipython().display_formatter.ipython_display_formatter
 formatter.for_type(LiquidationHeatmap, _frame)
+# A progress bar that has ended would stay in the page as text.
+formatter.for_type_by_name("tqdm.notebook", "TqdmHBox", lambda _: None)
 """
 
 

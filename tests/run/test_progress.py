@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from liqwidget.errors import InputError
-from liqwidget.run.progress import Bar, Progress
+from liqwidget.run.progress import Bar, Progress, counting
 
 
 def test_nothing_is_loaded_before_a_bar_is_shown() -> None:
@@ -40,3 +43,38 @@ def test_the_bar_is_where_the_work_is() -> None:
         bar.show()
         assert (bar._bar.n, bar._bar.total) == (3, 4)
         assert bar._bar.postfix == "1,500 rows"
+
+
+def test_a_bar_counts_units_and_rows_and_learns_its_total() -> None:
+    told: list[tuple[int, int, int]] = []
+    with counting("work", "parts", 0, lambda *counts: told.append(counts)) as count:
+        count(total=5)
+        count(7)
+        count(rows=1, done=3)
+    assert told == [(0, 0, 0), (1, 5, 0), (2, 5, 7), (5, 5, 8)]
+
+
+def test_rows_are_shown_where_there_are_any() -> None:
+    progress = Progress("work", "parts", total=2)
+    with Bar(progress, True) as bar:
+        progress.done = 1
+        bar.show()
+        assert bar._bar.postfix is None
+
+
+def test_exported_notebooks_have_no_bars() -> None:
+    """Where a bar is displayed, nothing is."""
+    export = Path(__file__).resolve().parents[2] / "notebooks" / "teaching" / "export.py"
+    (setup,) = re.findall(r'^_SETUP = """\n(.+?)"""', export.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance(history_length=0)\n"
+        "get_ipython, shown = InteractiveShell.instance, shell.display_formatter.format\n"
+        "from tqdm.notebook import TqdmHBox\n"
+        "before = shown(TqdmHBox())[0]\n"
+        f"{setup}\n"
+        "print(sorted(before), shown(TqdmHBox())[0])"
+    )
+    environment = {**os.environ, "IPYTHONDIR": os.devnull}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert run.stdout.splitlines()[-1:] == ["['application/vnd.jupyter.widget-view+json', 'text/plain'] {}"], run.stderr

@@ -1,15 +1,12 @@
-"""Runs over many markets: the names of the markets, and progress."""
+"""Runs over many markets: the names of the markets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ..checks import shown
 from ..errors import InputError
 from ..market.market import Market
-from ..run.progress import Bar, Progress
 
 Markets = Market | Sequence[Market] | Mapping[str, Market]
 
@@ -37,18 +34,3 @@ def named(markets: Markets) -> dict[str, Market]:
         if len(set(names)) == len(names):
             return dict(zip(names, every, strict=True))
     return {f"{name} #{i}": market for i, (name, market) in enumerate(zip(names, every, strict=True))}
-
-
-@contextmanager
-def counting(what: str, unit: str, total: int, wanted: Any) -> Iterator[Callable[[int], None]]:
-    """Show a bar; yields a function to report a finished unit and its rows; ``wanted`` as for `run.progress.Bar`."""
-    state = Progress(what, unit, total=total)
-    with Bar(state, wanted) as bar:
-        bar.show()
-
-        def count(rows: int) -> None:
-            state.done += 1
-            state.rows += rows
-            bar.show()
-
-        yield count

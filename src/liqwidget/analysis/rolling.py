@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from ..drawing.report import Drawn, Report
 from ..errors import InputError, LiqError
 from ..market.market import Market
 from ..run.cluster import Cluster
+from ..run.progress import Told, counting
 from .calibration.calibrate import calibrate
-from .markets import Markets, counting, named
+from .markets import Markets, named
 from .rolling_report import fitless, report_of
 from .validation.held_out import TICK
 from .validation.validate import validate
@@ -94,7 +95,7 @@ def calibrate_rolling(
     *,
     workers: int | None = None,
     client: Any = None,
-    progress: bool | Callable[[int, int, int], object] | None = None,
+    progress: bool | Told | None = None,
     **options: Any,
 ) -> Rolling:
     """Calibrate each market on a moving window, and score each fit on the data that follow.
@@ -173,7 +174,7 @@ def _calibrated(work: tuple[int, _Window]) -> tuple[dict[str, Any], pd.DataFrame
     """Return the line of a window, and the weights of its tiers."""
     one = work[1]
     try:
-        fit = calibrate(one.market.between(None, one.end - TICK), **one.options)
+        fit = calibrate(one.market.between(None, one.end - TICK), **one.options, progress=False)
     except LiqError as error:
         return _line(one.name, one.start, one.end, note=str(error)), None
     inside = fit.scores.to_dict("index")["in_sample"]
@@ -192,7 +193,7 @@ def _calibrated(work: tuple[int, _Window]) -> tuple[dict[str, Any], pd.DataFrame
         linear_in_sample=inside["linear"],
     )
     try:
-        after = validate(one.market, fit, start=max(one.end, fit.fitted[1]), draws=1)
+        after = validate(one.market, fit, start=max(one.end, fit.fitted[1]), draws=1, progress=False)
         line |= {f"{name}_following": getattr(after, name) for name in ("rank", "linear", "gain")}
     except LiqError as error:
         line["note"] = f"nothing to score after it: {error}"
@@ -237,7 +238,7 @@ def _check(markets: dict[str, Market], options: dict[str, Any]) -> None:
     """Refuse options that no market could be calibrated with, before any work."""
     bare = Market.from_frame(next(iter(markets.values())).candles.iloc[:2])
     try:
-        calibrate(bare, **options)
+        calibrate(bare, **options, progress=False)
     except TypeError as error:
         raise InputError(f"options: wanted those of liqwidget.calibrate; {error}") from error
     except InputError as error:

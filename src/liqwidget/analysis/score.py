@@ -13,6 +13,7 @@ from ..drawing.report import Drawn, Report
 from ..errors import InputError
 from ..model.density import Density
 from ..model.grid import Floats, half_bins
+from ..run.progress import Told, counting
 from .score_report import report_of
 from .stats.measures import earth_mover, linear_correlation, rank_correlation
 
@@ -124,6 +125,8 @@ def score(
     truth: Density | Simulation | pd.DataFrame | Any,
     at: int | Sequence[int] | None = -1,
     bright: float = 0.1,
+    *,
+    progress: bool | Told | None = None,
 ) -> Score:
     """Compare the standing profile of a mixed density with known positions.
 
@@ -140,6 +143,8 @@ def score(
         Moment, as an index into ``density.time``; several; or None for all.
     bright
         Share of the cells that counts as brightest, in (0, 1].
+    progress
+        As for :func:`liqwidget.fetch`: True, False, None, or a function called with moments done, moments, and 0.
 
     Returns
     -------
@@ -168,14 +173,17 @@ def score(
     moments = _moments(at, len(density.time))
     pairs = _profiles(density, truth, moments)
     lines, outside, unpriced = [], 0.0, 0.0
-    for k, true, beyond, unknown in pairs:
-        profile = density.profile(k)
-        price, close = profile["price"].to_numpy(), float(density.close[k])
-        estimate = [profile["long"].to_numpy(), profile["short"].to_numpy()]
-        outside, unpriced = outside + beyond / len(moments), unpriced + unknown / len(moments)
-        for side, e, t in zip(SIDES, [*estimate, sum(estimate)], [*true, true[0] + true[1]], strict=True):
-            measured = _measure(e, t, price, close, density.bin_size, bright)
-            lines.append({"time": pd.Timestamp(density.time[k], tz="UTC"), "side": side, **measured})
+    wanted = False if progress is None and len(moments) == 1 else progress  # a bar costs as much as a moment
+    with counting("score", "moments", len(moments), wanted) as told:
+        for k, true, beyond, unknown in pairs:
+            profile = density.profile(k)
+            price, close = profile["price"].to_numpy(), float(density.close[k])
+            estimate = [profile["long"].to_numpy(), profile["short"].to_numpy()]
+            outside, unpriced = outside + beyond / len(moments), unpriced + unknown / len(moments)
+            for side, e, t in zip(SIDES, [*estimate, sum(estimate)], [*true, true[0] + true[1]], strict=True):
+                measured = _measure(e, t, price, close, density.bin_size, bright)
+                lines.append({"time": pd.Timestamp(density.time[k], tz="UTC"), "side": side, **measured})
+            told()
     return Score(pd.DataFrame(lines), float(bright), outside, unpriced)
 
 

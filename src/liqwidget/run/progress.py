@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ..errors import InputError
 
 Told = Callable[[int, int, int], object]
+Count = Callable[..., object]
 
 
 @dataclass
@@ -65,7 +67,8 @@ class Bar:
         if bar is None:
             return
         bar.total = state.total or None
-        bar.set_postfix_str(f"{state.rows:,} rows", refresh=False)
+        if state.rows:
+            bar.set_postfix_str(f"{state.rows:,} rows", refresh=False)
         bar.update(state.done - bar.n)
 
     def __enter__(self) -> Bar:
@@ -74,6 +77,32 @@ class Bar:
     def __exit__(self, *_error: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+@contextmanager
+def counting(what: str, unit: str, total: int, wanted: bool | Told | None) -> Iterator[Count]:
+    """Show a bar; ``wanted`` as for `Bar`.
+
+    Yields
+    ------
+    function
+        ``count(rows=0, done=1, total=None)`` reports finished units and their rows, and a total that is known later.
+    """
+    state = Progress(what, unit, total=total)
+    with Bar(state, wanted) as bar:
+        bar.show()
+
+        def count(rows: int = 0, done: int = 1, total: int | None = None) -> None:
+            state.done += done
+            state.rows += rows
+            state.total = state.total if total is None else total
+            bar.show()
+
+        yield count
+
+
+def uncounted(rows: int = 0, done: int = 1, total: int | None = None) -> None:
+    """Report to nobody."""
 
 
 def _in_notebook() -> bool:

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.settings import check_mix, shares
+from ..run.progress import Count, Told, counting
 from .funding import funding_rates, interval_hours
 from .prices import STEPS, Walk, arrivals_of, walk_of
 from .result import Simulation, liquidations_of, positions_of
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 
 WARM_UP = 4.0  # holding times before the first candle
 MOST = 50_000_000  # traders
+TOLD = 100  # candles from one report of progress to the next
 ROUNDS = 30  # of liquidations that trigger others within a candle, at most
 _FLOWS = [f"{what}_{side}" for what in ("opened", "closed", "stopped", "liquidated") for side in ("long", "short")]
 
@@ -56,6 +58,7 @@ def simulate(
     take_over: float = 0.5,
     impact: float = 0.0,
     impact_hours: float = 1.0,
+    progress: bool | Told | None = None,
 ) -> Simulation:
     """Simulate leveraged traders one by one, so that an estimate can be compared with the truth.
 
@@ -128,6 +131,9 @@ def simulate(
         liquidated. Breaks no assumption, but makes levels a cause of price moves; about 1 is usual.
     impact_hours : float
         Mean hours until liquidated volume no longer moves the price.
+    progress : bool or function, optional
+        As for `liqwidget.fetch`: True, False, None, or a function called with candles done, candles (those of the
+        warm-up included), and 0.
 
     Returns
     -------
@@ -206,12 +212,13 @@ def simulate(
             f"traders: wanted at most {MOST:,}, warm-up included; got {arrivals:,} in {count:,} candles, and as many a "
             f"candle in {WARM_UP:g} holding times before. Use fewer traders, more candles or a shorter holding_hours."
         )
-    prices = walk_of(rng, warm, count, hours, price, volatility)
-    arriving = arrivals_of(rng, prices, warm, arrivals)
-    coins_an_hour = 2 * open_interest / holding_hours
-    book = Traders(rng, arriving, coins_an_hour * hours * count / arrivals, habits, STEPS)
-    push = _Push(impact * volatility, coins_an_hour * 24, math.exp(-hours / impact_hours))
-    rows = _trade(book, prices, hours, push, take_over, entries == "path")
+    with counting("simulate", "candles", warm + count, progress) as told:
+        prices = walk_of(rng, warm, count, hours, price, volatility)
+        arriving = arrivals_of(rng, prices, warm, arrivals)
+        coins_an_hour = 2 * open_interest / holding_hours
+        book = Traders(rng, arriving, coins_an_hour * hours * count / arrivals, habits, STEPS)
+        push = _Push(impact * volatility, coins_an_hour * 24, math.exp(-hours / impact_hours))
+        rows = _trade(book, prices, hours, push, take_over, entries == "path", told)
 
     times = pd.date_range(first, periods=count, freq=pd.Timedelta(hours=hours), name="time", unit="us")
     frame = _publish(rng, rows[warm:], times, hours, churn)
@@ -238,7 +245,9 @@ class _Push(NamedTuple):
         return -math.copysign(self.strength * math.sqrt(abs(volume) / self.day), volume)
 
 
-def _trade(book: Traders, prices: Walk, hours: float, push: _Push, take_over: float, on_the_way: bool) -> Floats:
+def _trade(
+    book: Traders, prices: Walk, hours: float, push: _Push, take_over: float, on_the_way: bool, told: Count
+) -> Floats:
     """Run the candles; return (T, 14): open, high, low, close, open interest, accounts' ratio, then `_FLOWS`."""
     total = len(prices.path)
     rows = np.empty((total, 6 + len(_FLOWS)))
@@ -285,6 +294,8 @@ def _trade(book: Traders, prices: Walk, hours: float, push: _Push, take_over: fl
             opening, high, low, close, standing, longs / shorts, *opened, *closed,
             out[0] + stopped[0], out[1] + stopped[1], out[2] + lost[0], out[3] + lost[1],
         )  # fmt: skip
+        if (t + 1) % TOLD == 0 or t + 1 == total:
+            told(done=t % TOLD + 1)
     closed_itself = book.outcome == CLOSED
     book.exit_price[closed_itself] = rows[book.ended[closed_itself], 3]
     return rows

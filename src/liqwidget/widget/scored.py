@@ -83,7 +83,7 @@ class Question:
         if start is None:
             return _hidden("the leverage mix was fitted on these days; later ones will be scored")
         try:
-            found = validate(market, **self.settings, start=start, draws=DRAWS)
+            found = validate(market, **self.settings, start=start, draws=DRAWS, progress=False)
         except LiqError as error:
             return _hidden(str(error)[:300])
         some = int((found.frame["realised"] > 0).sum())

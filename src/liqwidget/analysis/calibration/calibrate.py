@@ -21,6 +21,7 @@ from ...model.margin import SIDES, level_factors
 from ...model.opening import SPAN
 from ...model.settings import check_decay_rate, check_mix, shares
 from ...model.turnover import AUTO
+from ...run.progress import Told, counting
 from ..stats.bootstrap import block_counts, percentile_interval
 from ..stats.flows import Flows, natural_every, realised
 from ..stats.intervals import interval_length
@@ -55,6 +56,7 @@ def calibrate(
     fee_rate: float = 0.0,
     draws: int = 200,
     seed: int = 0,
+    progress: bool | Told | None = None,
 ) -> Calibration:
     """Fit leverage mix, decay rate and turnover to the realised liquidations of a market.
 
@@ -81,6 +83,8 @@ def calibrate(
         As for :func:`liqwidget.build_ledger`: rows of that size; None: the model's rows.
     draws, seed
         Resamples of days (stationary block bootstrap), and the seed of their generator.
+    progress
+        As for :func:`liqwidget.fetch`: True, False, None, or a function called with steps done, steps, and 0.
 
     Returns
     -------
@@ -122,34 +126,38 @@ def calibrate(
     every = every or natural_every(market)
     length = interval_length(market, every)
     size = rows_for(market, len(shape)) if bin_size is None else bin_size
-    flows = Flows.of(market, list(shape), every, size, maintenance_rate, fee_rate)
-    known = realised(market, flows.time, every)
-    used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
-    used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too few positions are open yet
-    sides = np.flatnonzero(known[used].any(axis=0))  # a side without any liquidation was not recorded
-    search = Search(flows, used, sides, known[used][:, sides], list(shape), shares(shape), float(prior_spread))
-    if (
-        len(search.y) < LEAST
-        or np.count_nonzero(search.y) < LEAST // 2
-        or not search.y[: search.parts[2]].any(axis=0).all()
-    ):
-        raise InputError(
-            f"market: realised liquidations are known of {len(search.y):,} intervals of {every} after the first "
-            f"tenth, {np.count_nonzero(search.y):,} amounts are above 0; wanted at least {LEAST} and {LEAST // 2}, "
-            "some of them in the first two fifths. Use a longer market."
+    with counting("calibrate", "steps", 0, progress) as told:
+        flows = Flows.of(market, list(shape), every, size, maintenance_rate, fee_rate)
+        known = realised(market, flows.time, every)
+        used: npt.NDArray[np.bool_] = np.array(np.isfinite(known).all(axis=1))
+        used[: min(len(used) // 10, int(pd.Timedelta(WARM_UP) / length))] = False  # too few positions are open yet
+        sides = np.flatnonzero(known[used].any(axis=0))  # a side without any liquidation was not recorded
+        search = Search(flows, used, sides, known[used][:, sides], list(shape), shares(shape), float(prior_spread))
+        if (
+            len(search.y) < LEAST
+            or np.count_nonzero(search.y) < LEAST // 2
+            or not search.y[: search.parts[2]].any(axis=0).all()
+        ):
+            raise InputError(
+                f"market: realised liquidations are known of {len(search.y):,} intervals of {every} after the first "
+                f"tenth, {np.count_nonzero(search.y):,} amounts are above 0; wanted at least {LEAST} and {LEAST // 2}, "
+                "some of them in the first two fifths. Use a longer market."
+            )
+        if not search.flows_at(rates[0], 1.0)[: search.parts[2]].any():
+            named = ", ".join(f"{tier:g}x" for tier in shape)
+            raise InputError(
+                f"market: in the first two fifths no candle reaches a level of {named}. "
+                "Add tiers of higher leverage, or use a longer market."
+            )
+        block = float(min(max(1.0, pd.Timedelta("24h") / length), len(search.y)))
+        count = block_counts(len(search.y), block, draws, seed)
+        told(total=1 + len(rates) + 2 * len(count))
+        chosen, tried, best = search.best(
+            rates, [one if isinstance(one, str) else float(one) for one in given], count, told
         )
-    if not search.flows_at(rates[0], 1.0)[: search.parts[2]].any():
-        named = ", ".join(f"{tier:g}x" for tier in shape)
-        raise InputError(
-            f"market: in the first two fifths no candle reaches a level of {named}. "
-            "Add tiers of higher leverage, or use a longer market."
-        )
-    block = float(min(max(1.0, pd.Timedelta("24h") / length), len(search.y)))
-    count = block_counts(len(search.y), block, draws, seed)
-    chosen, tried, best = search.best(rates, [one if isinstance(one, str) else float(one) for one in given], count)
-    x = search.flows_at(chosen.decay_rate, chosen.candidate)
-    fit = search.fit(x, search.y)
-    percent = search.resampled(fit, best, chosen.candidate, count, seed)
+        x = search.flows_at(chosen.decay_rate, chosen.candidate)
+        fit = search.fit(x, search.y)
+        percent = search.resampled(fit, best, chosen.candidate, count, seed, told)
     tiers = _tiers(fit, x, search, percent)
     interval = percentile_interval(chosen.decay_rate, best, 0.9)
     return Calibration(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...model.grid import Floats, Ints
+from ...run.progress import Count, uncounted
 from ..stats.flows import Flows
 from ..stats.measures import linear_correlation, rank_correlation
 from .fit_mix import Fit, fit_mixture
@@ -94,15 +95,20 @@ class Search:
         return Tried(decay_rate, turnover, found, predicted, *correlations(predicted, self.y[self.parts[2] :]))
 
     def best(
-        self, rates: list[float], turnovers: Sequence[float | str], count: Floats
+        self, rates: list[float], turnovers: Sequence[float | str], count: Floats, told: Count = uncounted
     ) -> tuple[Tried, list[Tried], Floats]:
         """Return the settings to use, all that were tried, and the best rate on each resample, (draws,).
 
         Turnovers after the first are tried at its best rate; one that is better on 19 of 20 resamples is tried at all
         rates. The rate to use is the geometric mean of the best ones (0 counts as a tenth of the slowest one above it).
+        ``told`` is called once a rate and once a resample.
         """
         count = count[:, self.parts[2] :]
-        tried = row = [self.tried(rate, turnovers[0]) for rate in rates]
+        row = []
+        for rate in rates:
+            row.append(self.tried(rate, turnovers[0]))
+            told()
+        tried = row
         top = max(row, key=lambda one: one.merit)
         others = [self.tried(top.decay_rate, turnover) for turnover in turnovers[1:]]
         compared = self._merits([top, *others], count)
@@ -112,33 +118,34 @@ class Search:
         turnover = max(better, key=lambda one: one.merit).candidate if better else turnovers[0]
         if better:
             row = [self.tried(rate, turnover) for rate in rates]
-        merits = self._merits(row, count)
+        merits = self._merits(row, count, told)
         best = np.array(rates)[merits.argmax(axis=1)]
         least = 0.1 * min((rate for rate in rates if rate > 0), default=0.0)
         middle = float(np.exp(np.log(np.maximum(best, least)).mean())) if least else 0.0
         chosen = self.tried(middle, turnover)
         return chosen, [*tried, *others, *(row if better else []), chosen], best
 
-    def _merits(self, row: list[Tried], count: Floats) -> Floats:
+    def _merits(self, row: list[Tried], count: Floats, told: Count = uncounted) -> Floats:
         """Return the criterion of each setting on each resample of the predicted intervals, (draws, settings)."""
         known = self.y[self.parts[2] :]
         merits = np.empty((len(count), len(row)))
         for i, times in enumerate(count.astype(np.intp)):
             rows = np.repeat(np.arange(len(known)), times)
             merits[i] = [sum(correlations(one.predicted[rows], known[rows])) for one in row]
+            told()
         return np.nan_to_num(merits, nan=-2.0)
 
-    def resampled(self, fit: Fit, decay: Floats, turnover: float | str, count: Floats, seed: int) -> pd.DataFrame:
+    def resampled(
+        self, fit: Fit, decay: Floats, turnover: float | str, count: Floats, seed: int, told: Count = uncounted
+    ) -> pd.DataFrame:
         """Return mixes in percent, (draws, L): resampled days, a prior drawn from its spread, the draw's decay."""
         rng = np.random.default_rng(seed)
         centres = np.maximum(rng.normal(1.0, self.prior_spread, (len(count), len(self.prior))), 0.0)
         x = {rate: self.flows_at(rate, turnover) for rate in np.unique(decay)}
-        weights = np.array(
-            [
-                self.fit(x[rate], self.y, np.repeat(times, len(self.sides)), fit, centre).weights
-                for rate, times, centre in zip(decay, count, centres, strict=True)
-            ]
-        )
+        weights = np.empty((len(count), len(self.prior)))
+        for i, (rate, times, centre) in enumerate(zip(decay, count, centres, strict=True)):
+            weights[i] = self.fit(x[rate], self.y, np.repeat(times, len(self.sides)), fit, centre).weights
+            told()
         return pd.DataFrame(100 * weights / weights.sum(axis=1, keepdims=True), columns=self.tiers)
 
 

@@ -17,7 +17,8 @@ from ...errors import InputError
 from ...model.margin import level_factors
 from ...model.turnover import check_turnover
 from ...run.cluster import Cluster
-from ..markets import Markets, counting, named
+from ...run.progress import Told, counting
+from ..markets import Markets, named
 from .axes import candles_at, check_mixes, check_rates, check_sizes
 from .one_market import ESTIMATES, SCORES, Found, Task
 from .report import report_of
@@ -129,7 +130,7 @@ def sweep(
     start: Any = None,
     workers: int | None = None,
     client: Any = None,
-    progress: bool | Callable[[int, int, int], object] | None = None,
+    progress: bool | Told | None = None,
 ) -> Sweep:
     """Estimate every market with every bin size, leverage mix and decay rate.
 

@@ -14,6 +14,7 @@ from ...model.grid import Floats, Ints, PriceGrid
 from ...model.ledger import Ledger, ledger_on
 from ...model.opening import SPAN
 from ...model.replay import flows_of
+from ...run.progress import Count, uncounted
 from ..stats.intervals import Intervals
 
 BASELINES = {
@@ -25,6 +26,7 @@ BASELINES = {
 }
 DAY = np.timedelta64(24, "h")
 EVEN = 1 / np.linspace(1 / 150, 1 / 3, 32)  # leverages, as many tiers as a ledger may have
+EVEN_PARTS = len(EVEN) // 8
 
 
 def range_volume(intervals: Intervals) -> Floats:
@@ -78,19 +80,23 @@ def uniform(ledger: Ledger, decay_rate: float, intervals: Intervals) -> tuple[np
     return standing.T, swept
 
 
-def even(market: Market, ledger: Ledger, decay_rate: float, intervals: Intervals) -> Floats:
+def even(market: Market, ledger: Ledger, decay_rate: float, intervals: Intervals, told: Count = uncounted) -> Floats:
     """Return what each interval sweeps if opened USD go to levels spread evenly in 1/leverage, 3x to 150x, (H, 2).
 
     The model itself with another mix, 32 tiers of equal weight: it knows leverage, but not how much it is used.
+    ``told`` reports `EVEN_PARTS` parts.
     """
     least = 1.05 * (ledger.settings["maintenance_rate"] + ledger.settings["fee_rate"])
     tiers = EVEN[least < 1 / EVEN]
     swept = np.zeros((len(intervals), 2))
-    for part in np.array_split(tiers, max(len(tiers) // 8, 1)):  # so that not all entries are in memory at once
+    parts = np.array_split(tiers, max(len(tiers) // 8, 1))  # so that not all entries are in memory at once
+    told(done=EVEN_PARTS - len(parts))
+    for part in parts:
         of_part = ledger_on(market, 0, ledger.grid, part, ledger.settings)
         flows = flows_of(of_part, decay_rate, np.full(len(part), 1 / len(tiers)))
         for side, name in enumerate(("liquidated_long", "liquidated_short")):
             swept[:, side] += np.add.reduceat(flows[name], intervals.first)
+        told()
     return swept
 
 

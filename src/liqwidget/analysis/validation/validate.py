@@ -13,8 +13,9 @@ from ...errors import InputError
 from ...market.market import Market
 from ...model.ledger import build_ledger
 from ...model.settings import shares
+from ...run.progress import Told, counting
 from ..stats.day_resamples import day_counts
-from .baselines import BASELINES, a_day_before, even, fresh_range, range_volume, uniform, yesterday
+from .baselines import BASELINES, EVEN_PARTS, a_day_before, even, fresh_range, range_volume, uniform, yesterday
 from .gain import squared_errors
 from .held_out import SETTINGS, TICK, given_settings, held_out, settings_before
 from .price_rows import RowCells, brightest_unreached
@@ -41,6 +42,7 @@ def validate(
     block_days: float = 1.0,
     draws: int = 500,
     seed: int = 0,
+    progress: bool | Told | None = None,
 ) -> Validation:
     """Compare the estimate with realised liquidations it has not seen, and with rules that know no leverage mix.
 
@@ -81,6 +83,8 @@ def validate(
         few blocks, or effects longer than a block, understate it. With fewer than five days there is none.
     draws, seed
         Resamples, and their seed. With more than about 40,000 price rows fewer are ranked, at least 100.
+    progress
+        As for :func:`liqwidget.fetch`: True, False, None, or a function called with steps done, steps, and 0.
 
     Returns
     -------
@@ -123,42 +127,47 @@ def validate(
 
     mix, rate = settings["leverage_mix"], settings["decay_rate"]
     rates = {name: settings[name] for name in ("bin_size", "maintenance_rate", "fee_rate", "turnover")}
-    ledger = build_ledger(market, list(mix), **rates)
-    density = ledger.replay(rate, shares(mix), intervals.last)
-    grid, standing = ledger.grid, density.values
-    evenly, evenly_swept = uniform(ledger, rate, intervals)
-    amounts = {
-        "estimated": np.stack([density.liquidated_long, density.liquidated_short], axis=1),
-        "range_volume": range_volume(intervals),
-        "fresh_range": fresh_range(intervals),
-        "uniform": evenly_swept,
-        "even": even(market, ledger, rate, intervals),
-        "yesterday": yesterday(standing, grid, intervals),
-    }
-
-    days = np.unique(intervals.day[scored])
-    counts = day_counts(len(days), draws, block_days, seed)
-    day = np.minimum(np.searchsorted(days, intervals.day), len(days) - 1)  # only valid where scored
-    found = of_sums(amounts, true, intervals, scored, counts, day[scored], bright)
-    if errors := squared_errors(amounts, true, intervals, scored, day, len(days)):
-        found |= of_gain(*errors, counts)
-    found |= of_reach(*brightest_unreached(standing, grid, intervals, scored, bright), counts, day)
-    events, priced, covered = cast("pd.DataFrame", market.liquidations), 0.0, np.nan  # held_out refuses None
-    when = events["time"].dt.tz_localize(None).to_numpy()
-    events = events[(when >= intervals.time[scored][0]) & (when < intervals.end[scored][-1])]
-    with_price = events[events["price"].notna()]
-    if with_price["notional"].sum() > 0:
-        priced = float(with_price["notional"].sum() / events["notional"].sum())
-        cells = RowCells.of(with_price, intervals, scored, grid)
-        covered, last = cells.covered, np.arange(len(intervals)) - 1
-        stood = {
-            "estimated": cells.standing(standing, last),
-            "range_volume": cells.spread(amounts["range_volume"]),
-            "fresh_range": cells.spread(amounts["fresh_range"]),
-            "uniform": cells.standing(evenly, last),
-            "yesterday": cells.standing(standing, a_day_before(intervals)),
+    with counting("validate", "steps", 4 + EVEN_PARTS, progress) as told:
+        ledger = build_ledger(market, list(mix), **rates)
+        density = ledger.replay(rate, shares(mix), intervals.last)
+        grid, standing = ledger.grid, density.values
+        told()
+        evenly, evenly_swept = uniform(ledger, rate, intervals)
+        told()
+        amounts = {
+            "estimated": np.stack([density.liquidated_long, density.liquidated_short], axis=1),
+            "range_volume": range_volume(intervals),
+            "fresh_range": fresh_range(intervals),
+            "uniform": evenly_swept,
+            "even": even(market, ledger, rate, intervals, told),
+            "yesterday": yesterday(standing, grid, intervals),
         }
-        found |= of_rows(cells, stood, grid.bin_size / intervals.before, counts, day, bright)
+
+        days = np.unique(intervals.day[scored])
+        counts = day_counts(len(days), draws, block_days, seed)
+        day = np.minimum(np.searchsorted(days, intervals.day), len(days) - 1)  # only valid where scored
+        found = of_sums(amounts, true, intervals, scored, counts, day[scored], bright)
+        if errors := squared_errors(amounts, true, intervals, scored, day, len(days)):
+            found |= of_gain(*errors, counts)
+        told()
+        found |= of_reach(*brightest_unreached(standing, grid, intervals, scored, bright), counts, day)
+        events, priced, covered = cast("pd.DataFrame", market.liquidations), 0.0, np.nan  # held_out refuses None
+        when = events["time"].dt.tz_localize(None).to_numpy()
+        events = events[(when >= intervals.time[scored][0]) & (when < intervals.end[scored][-1])]
+        with_price = events[events["price"].notna()]
+        if with_price["notional"].sum() > 0:
+            priced = float(with_price["notional"].sum() / events["notional"].sum())
+            cells = RowCells.of(with_price, intervals, scored, grid)
+            covered, last = cells.covered, np.arange(len(intervals)) - 1
+            stood = {
+                "estimated": cells.standing(standing, last),
+                "range_volume": cells.spread(amounts["range_volume"]),
+                "fresh_range": cells.spread(amounts["fresh_range"]),
+                "uniform": cells.standing(evenly, last),
+                "yesterday": cells.standing(standing, a_day_before(intervals)),
+            }
+            found |= of_rows(cells, stood, grid.bin_size / intervals.before, counts, day, bright)
+        told()
 
     columns = {"estimated": amounts["estimated"], "realised": true} | {name: amounts[name] for name in BASELINES}
     frame = pd.DataFrame({

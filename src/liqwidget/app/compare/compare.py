@@ -25,6 +25,7 @@ from ...checks import is_finite, shown, usd_text, whole
 from ...errors import InputError
 from ...market.market import Market
 from ...model.settings import check_decay_rate, check_mix
+from ...run.progress import Told, counting
 from ...widget.html_page import NOTEBOOK_CSS, display_with_picture
 from ...widget.still_image import heat_png
 from ..guard import guard
@@ -51,6 +52,7 @@ def compare(
     distance: float = 0.15,
     columns: int = 300,
     large: float = 0.05,
+    progress: bool | Told | None = None,
 ) -> Comparison:
     """Return a page of small heatmaps, one per market, sorted by the distance of their nearest large cluster.
 
@@ -74,6 +76,8 @@ def compare(
     large
         Share of all USD that stand within ``distance`` at the last close from which on a cluster (a run of bright
         rows, :meth:`liqwidget.Density.clusters`) counts as large, in (0, 1].
+    progress
+        As for :func:`liqwidget.fetch`: True, False, None, or a function called with markets done, markets, and 0.
 
     Returns
     -------
@@ -100,7 +104,11 @@ def compare(
     if not is_finite(large) or not 0 < large <= 1:
         raise InputError(f"large: wanted a share in (0, 1]; got {shown(large)}.")
     axes = Axes.over([market for _, market in named], float(distance), columns)
-    found = [distances(name, market, axes, mix, rate, float(large)) for name, market in named]
+    found = []
+    with counting("compare", "markets", len(named), progress) as told:
+        for name, market in named:
+            found.append(distances(name, market, axes, mix, rate, float(large)))
+            told()
     return Comparison(sorted(found, key=_nearest_first), axes, float(large))
 
 
