@@ -17,13 +17,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run browser tests last: Playwright holds the main thread's event loop from its first use.
 
-    What talks to a browser or a server is tried a second time when it fails: on two busy cores a process can stand
-    still for seconds, whatever a test waits for. The summary lists such tests as ``RERUN``; each of them is a fault of
-    the test or of the code until it is explained.
+    What talks to a browser, a server or the imitated venues is tried a second time when it fails: on two busy cores a
+    process can stand still for seconds, whatever a test waits for. The summary lists such tests as ``RERUN``; each of
+    them is a fault of the test or of the code until it is explained.
     """
     items.sort(key=lambda item: "browser" in item.path.parts)
     for item in items:
-        if {"browser", "serve"} & set(item.path.parts):
+        if {"browser", "serve", "sources"} & set(item.path.parts):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
