@@ -84,6 +84,7 @@ class Exchange:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
         self._wires: dict[asyncio.Task[None], Wire] = {}
+        self._ending = False
 
     def __enter__(self) -> Exchange:
         self._thread.start()
@@ -234,14 +235,16 @@ class Exchange:
         await self._streams.open()
 
     async def _shut(self) -> None:
+        self._ending = True
         self._server.close()
         self._trap.close()
         await self._streams.close()
-        tasks = list(self._wires)
-        for task, wire in self._wires.items():
-            wire.writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # A connection that was accepted just now has no wire yet: its task ends it.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task, wire in self._wires.items():
+                wire.writer.transport.abort()
+                task.cancel()
+            await asyncio.wait(others)
         await self._loop.shutdown_asyncgens()
 
     def _keep(self, step: Callable[[Wire], Coroutine[Any, Any, bool]]) -> Callable[..., Coroutine[Any, Any, None]]:
@@ -253,6 +256,8 @@ class Exchange:
             task = asyncio.current_task()
             assert task is not None
             self._wires[task] = wire
+            if self._ending:
+                writer.transport.abort()
             try:
                 while await step(wire):
                     pass
