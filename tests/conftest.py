@@ -14,7 +14,7 @@ settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run browser tests last: Playwright holds the main thread's event loop from its first use.
 
     What talks to a browser, a server or the imitated venues is tried a second time when it fails: on two busy cores a
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     them is a fault of the test or of the code until it is explained.
     """
     items.sort(key=lambda item: "browser" in item.path.parts)
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("rerunfailures") else ():
         if {"browser", "serve", "sources"} & set(item.path.parts):
             item.add_marker(pytest.mark.flaky(reruns=1))
 

@@ -172,12 +172,12 @@ class Limits:
 
     def _block(self, db: sqlite3.Connection, venue: str, bucket: str) -> _Block | None:
         now = self._clock.now()
-        which = "venue = ?1 AND bucket IN ('', ?2)"
+        which, named = "venue = :venue AND bucket IN ('', :bucket)", {"venue": venue, "bucket": bucket, "now": now}
         # Setting the clock back does not make a block longer.
-        shifted = f"UPDATE blocks SET until = until - (since - ?3), since = ?3 WHERE {which} AND since > ?3"
-        db.execute(shifted, (venue, bucket, now))
-        latest = f"SELECT until, why FROM blocks WHERE {which} AND until > ?3 ORDER BY until DESC LIMIT 1"
-        row = db.execute(latest, (venue, bucket, now)).fetchone()
+        shifted = f"UPDATE blocks SET until = until - (since - :now), since = :now WHERE {which} AND since > :now"
+        db.execute(shifted, named)
+        latest = f"SELECT until, why FROM blocks WHERE {which} AND until > :now ORDER BY until DESC LIMIT 1"
+        row = db.execute(latest, named).fetchone()
         return _Block(row[0], row[0] - now, row[1]) if row else None
 
 
@@ -241,8 +241,10 @@ class _Uses:
         with self.store.change() as db:
             if (db.execute("SELECT MAX(sent) FROM uses WHERE bucket = ?", (name,)).fetchone()[0] or 0) > now:
                 # The machine was restarted, and its clock with it.
-                shifted = "UPDATE uses SET last = last - (sent - ?2), sent = ?2 WHERE bucket = ?1 AND sent > ?2"
-                db.execute(shifted, (name, now))
+                shifted = (
+                    "UPDATE uses SET last = last - (sent - :now), sent = :now WHERE bucket = :bucket AND sent > :now"
+                )
+                db.execute(shifted, {"bucket": name, "now": now})
             renewed = "UPDATE uses SET last = ? WHERE bucket = ? AND id = ?"
             db.executemany(renewed, [(now + self.flight, name, flying) for flying in self.flying])
             db.execute("DELETE FROM uses WHERE bucket = ? AND last < ?", (name, now - self.window))
