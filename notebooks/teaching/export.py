@@ -3,8 +3,9 @@
     python notebooks/teaching/export.py                       # the course, to dist/course
     python notebooks/teaching/export.py mine.ipynb --to site  # any notebook of heatmaps and figures
 
-A heatmap becomes the page of its own `to_html`, in a frame; Bokeh figures answer by themselves. The
-index shows of each notebook its title, its first paragraph and the picture beside it, `mine.svg`.
+A heatmap becomes the page of its own `to_html`, in a frame; Bokeh figures and exercises answer by
+themselves. The index shows of each notebook its title, its first paragraph and the picture beside
+it, `mine.svg`, and how far the reader got with the exercises.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from jinja2 import FileSystemLoader
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+
+from exercise import progress_html
 
 HERE = Path(__file__).resolve().parent
 COURSE = sorted(HERE.glob("0*.ipynb"))
@@ -76,6 +79,12 @@ def about(notebook: NotebookNode) -> str:
     return re.sub(r"[*_`]", "", parts[0]) if parts else ""
 
 
+def exercises_of(notebook: NotebookNode) -> list[str]:
+    """Return the names of the exercises that cells show, by their metadata."""
+    names = [cell.metadata.get("exercise") for cell in notebook.cells]
+    return [name for name in names if name and name != "progress"]
+
+
 def page(notebook: NotebookNode, before: Path | None = None, after: Path | None = None) -> str:
     """Return a notebook that ran as one HTML file, with links to the pages of its neighbours."""
     course = {
@@ -103,7 +112,14 @@ def index(lessons: dict[str, NotebookNode], pictures: dict[str, Path]) -> str:
         items.append(f"<li>{picture}<div>{link}<p>{escape(about(notebook))}</p></div></li>")
     shown = "".join(items).replace("\n", " ")  # a blank line would end the list
     text = f'# Why leverage clusters\n\n{intro}\n\n<ul class="lessons">{shown}</ul>'
-    return page(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))
+    cells = [nbformat.v4.new_markdown_cell(text)]
+    names = {title_of(notebook): exercises_of(notebook) for notebook in lessons.values()}
+    if any(names.values()):
+        html = progress_html(names)
+        output = nbformat.v4.new_output("display_data", {"text/html": html})
+        made = {"outputs": [output], "metadata": {"exercise": "progress"}}
+        cells.append(nbformat.v4.new_code_cell(**made))
+    return page(nbformat.v4.new_notebook(cells=cells))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
