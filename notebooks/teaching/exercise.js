@@ -8,8 +8,7 @@
 const STORE = "liqwidget-course";
 const CHANGED = "liq-course-changed";
 const MOST_RECORDS = 32; // so that the file for the teacher stays below 4 kB
-const NAME = /^[a-z0-9-]{3,20}$/;
-const DAY = /^\d{4}-\d\d-\d\d$/;
+const [NAME, DAY] = [/^[a-z0-9-]{3,20}$/, /^\d{4}-\d\d-\d\d$/];
 
 /** A class code as it is kept: letters, digits, _ and -, at most 16; null if the text is none. */
 export function codeOf(text) {
@@ -37,11 +36,10 @@ export function readNumber(text, unit) {
   if (found === null) return Number.NaN;
   const [, sign, digits, factor] = found;
   const decimal = decimalOf(digits);
-  const parts = decimal === "" ? [digits] : digits.split(decimal);
-  const whole = parts[0] ?? "";
-  const isWhole = /^\d*$/.test(whole) || /^\d{1,3}(,\d{3})+$/.test(whole) || /^\d{1,3}(\.\d{3})+$/.test(whole);
-  if (parts.length > 2 || !isWhole || !/^\d*$/.test(parts[1] ?? "")) return Number.NaN;
-  const value = Number(`${whole.replace(/[.,]/g, "")}.${parts[1] ?? ""}0`);
+  const [whole, part = "", ...more] = decimal === "" ? [digits] : digits.split(decimal);
+  const isWhole = /^(\d*|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)$/.test(whole);
+  if (more.length > 0 || !isWhole || !/^\d*$/.test(part)) return Number.NaN;
+  const value = Number(`${whole.replace(/[.,]/g, "")}.${part}0`);
   return (sign === "-" ? -1 : 1) * value * { "": 1, k: 1e3, m: 1e6 }[factor];
 }
 
@@ -62,17 +60,15 @@ export function judge(question, value, { tolerance, signed, otherwise }) {
   return { right: false, say: mistake?.hint ?? otherwise };
 }
 
-/** What the heatmap beside an exercise shows; null without one. */
-function heatmapBeside(place) {
+/** The source of the heatmap before an exercise, else of the first one; undefined without a heatmap. */
+function heatmapOf(place) {
   const home = place.closest(".jp-Notebook") ?? document;
-  const frames = [...home.querySelectorAll("iframe.heatmap")].map((frame) => frame.contentDocument);
-  for (const root of [home, ...frames]) {
-    for (const element of root?.querySelectorAll(".liq") ?? []) {
-      const source = element.liqwidget?.source;
-      if (source?.field) return source;
-    }
-  }
-  return null;
+  const found = [...home.querySelectorAll(".liq, iframe.heatmap")].flatMap((element) => {
+    const view = element.contentDocument ? element.contentDocument.querySelector(".liq") : element;
+    return view?.liqwidget?.source.field ? [{ element, source: view.liqwidget.source }] : [];
+  });
+  const isBefore = ({ element }) => element.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING;
+  return (found.findLast(isBefore) ?? found[0])?.source;
 }
 
 /**
@@ -103,7 +99,9 @@ export function quantity(name, { settings, selection, field }) {
   if (kind === "height") return high - low;
   if (kind === "age") return (field.bars.time[field.bars.time.length - 1] - to) / 3.6e6;
   const [from, until] = parts.map(Number);
-  return kind === "part" ? (100 * Math.max(0, Math.min(high, until) - Math.max(low, from))) / (until - from) : undefined;
+  return kind === "part"
+    ? (100 * Math.max(0, Math.min(high, until) - Math.max(low, from))) / (until - from)
+    : undefined;
 }
 
 /** What is missing of a task, or "" if it is done. */
@@ -149,17 +147,14 @@ export function readProgress(text) {
 
 /** The file for the teacher. It has no names, and no times beyond the day. */
 export function fileOf({ code, records }, day) {
-  const exercises = Object.entries(records).map(([name, { tries, hints, solved, code: by, day: on }]) => [
-    name,
-    { tries, hints, solved, class: by, day: on },
-  ]);
-  return JSON.stringify({ format: "liqwidget-course", version: 1, class: code, day, exercises: Object.fromEntries(exercises) });
+  const exercises = {};
+  for (const [name, { guess: _, code: by, ...record }] of Object.entries(records))
+    exercises[name] = { ...record, class: by };
+  return JSON.stringify({ format: "liqwidget-course", version: 1, class: code, day, exercises });
 }
 
-const today = () => {
-  const now = new Date();
-  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
-};
+/** The day of the reader, such as 2026-11-30. */
+const today = () => new Date().toLocaleDateString("sv");
 
 /** Progress in the reader's own browser; for this page alone where the browser keeps nothing. */
 const store = {
@@ -167,7 +162,7 @@ const store = {
   isKept: true,
   read() {
     try {
-      this.text = localStorage.getItem(STORE);
+      if (this.isKept) this.text = localStorage.getItem(STORE);
     } catch {
       this.isKept = false;
     }
@@ -221,58 +216,59 @@ function frame(place, title, ...children) {
   return form;
 }
 
-const verdictLine = () => h("p", { class: "ex-verdict", role: "status", "aria-live": "polite" });
+const verdictLine = () => h("p", { class: "ex-verdict", role: "status", tabindex: -1 }); // a polite live region
 
 function say(verdict, text, right) {
   verdict.dataset.right = String(right);
   verdict.textContent = text;
 }
 
-const counted = (count, noun, more) => `${count} ${count === 1 ? noun : more}`;
-
 /** How an exercise stands, in small letters. */
-function standing(name, hasVariants) {
+function standing(name) {
   const { code } = store.read();
   const { tries, solved } = store.record(name);
-  const parts = [solved ? `Solved after ${counted(tries, "try", "tries")}.` : tries > 0 ? `${counted(tries, "try", "tries")} so far.` : ""];
-  if (code !== "" && hasVariants) parts.push(`Numbers of class ${code}.`);
-  return parts.join(" ").trim();
+  const count = tries === 1 ? "1 try" : `${tries} tries`;
+  const told = solved ? `Solved after ${count}. ` : tries > 0 ? `${count} so far. ` : "";
+  return `${told}${code && `Numbers of class ${code}.`}`;
+}
+
+const chosen = ({ name, variants }) => variants[variantOf(store.read().code, name, variants.length)];
+
+/** An exercise that is right or not. `answer` says which, or, if there is nothing to check, only why. */
+function mountChecked(place, data, ask, controls, answer) {
+  const [verdict, small] = [verdictLine(), h("p", { class: "ex-small" }, standing(data.name))];
+  const line = h("div", { class: "ex-line" }, ...controls);
+  const form = frame(place, `Exercise: ${data.title}`, h("p", {}, ask), line, verdict, small);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { right, text } = answer();
+    const { tries, hints, solved } = store.record(data.name);
+    if (right !== undefined && !solved)
+      store.note(data.name, { tries: tries + 1, hints: hints + (right ? 0 : 1), solved: right });
+    say(verdict, text, right === true);
+    small.textContent = standing(data.name);
+  });
 }
 
 function mountNumber(place, data) {
-  const question = data.variants[variantOf(store.read().code, data.name, data.variants.length)];
-  const id = unique();
-  const field = h("input", { type: "text", id, inputmode: "text", autocomplete: "off", maxlength: "40" });
-  const [verdict, small] = [verdictLine(), h("p", { class: "ex-small" }, standing(data.name, true))];
-  const line = h("div", { class: "ex-line" }, h("label", { for: id }, "Your answer"), field, h("span", {}, data.unit), h("button", {}, "Check"));
-  const form = frame(place, `Exercise: ${data.title}`, h("p", {}, question.ask), line, verdict, small);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  const [question, id] = [chosen(data), unique()];
+  const field = h("input", { type: "text", id, autocomplete: "off", maxlength: "40" });
+  const controls = [h("label", { for: id }, "Your answer"), field, h("span", {}, data.unit), h("button", {}, "Check")];
+  mountChecked(place, data, question.ask, controls, () => {
     const value = readNumber(field.value, data.unit);
-    if (Number.isNaN(value)) return say(verdict, `Type a number in ${data.unit}, such as 1,234.56.`, false);
+    if (Number.isNaN(value)) return { text: `Type a number in ${data.unit}, such as 1,234.56.` };
     const { right, say: text } = judge(question, value, data);
-    const { tries, hints, solved } = store.record(data.name);
-    if (!solved) store.note(data.name, { tries: tries + 1, hints: hints + (right ? 0 : 1), solved: right });
-    say(verdict, right ? `Right. ${text}` : text, right);
-    small.textContent = standing(data.name, true);
+    return { right, text: right ? `Right. ${text}` : text };
   });
 }
 
 function mountTask(place, data) {
-  const action = data.variants[variantOf(store.read().code, data.name, data.variants.length)];
-  const [verdict, small] = [verdictLine(), h("p", { class: "ex-small" }, standing(data.name, true))];
-  const line = h("div", { class: "ex-line" }, h("button", {}, "Check the heatmap"));
-  const form = frame(place, `Exercise: ${data.title}`, h("p", {}, action.ask), line, verdict, small);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const state = heatmapBeside(place);
-    if (state === null) return say(verdict, "The heatmap is not on the page yet. Scroll to it, then check again.", false);
+  const action = chosen(data);
+  mountChecked(place, data, action.ask, [h("button", {}, "Check the heatmap")], () => {
+    const state = heatmapOf(place);
+    if (state === undefined) return { text: "The heatmap is not on the page yet. Scroll to it, then check again." };
     const text = missing(action, state);
-    const { tries, hints, solved } = store.record(data.name);
-    const right = text === "";
-    if (!solved) store.note(data.name, { tries: tries + 1, hints: hints + (right ? 0 : 1), solved: right });
-    say(verdict, right ? `Done. ${action.why}` : text, right);
-    small.textContent = standing(data.name, true);
+    return { right: text === "", text: text || `Done. ${action.why}` };
   });
 }
 
@@ -282,31 +278,35 @@ function mountPrediction(place, data) {
   const field = h("input", { type: "range", id, min: data.low, max: data.high, step: data.step, value: middle });
   const read = h("output", { for: id });
   const button = h("button", {}, "Reveal");
-  const [verdict, picture] = [verdictLine(), h("div")];
+  const [verdict, picture] = [verdictLine(), h("div", { "aria-hidden": "true" })];
   const line = h("div", { class: "ex-line" }, h("label", { for: id }, "Your guess"), field, read, button);
   const form = frame(place, `Prediction: ${data.title}`, h("p", {}, data.ask), line, picture, verdict);
   const follow = () => {
     read.textContent = `${shown(field.valueAsNumber)}${unit}`;
     field.setAttribute("aria-valuetext", read.textContent);
   };
-  const at = (value) => `left: ${Math.min(Math.max((100 * (value - data.low)) / (data.high - data.low), 0), 100)}%`;
+  const mark = (kind, value) => {
+    const share = Math.min(Math.max((value - data.low) / (data.high - data.low), 0), 1);
+    return h("span", { class: `ex-${kind}`, style: `left: ${100 * share}%` });
+  };
   const reveal = (guess) => {
     field.value = String(guess);
     follow();
-    field.disabled = button.disabled = true;
-    const marks = [h("span", { class: "ex-guess", style: at(guess) }), h("span", { class: "ex-truth", style: at(data.truth) })];
-    picture.replaceChildren(h("div", { class: "ex-scale", "aria-hidden": "true" }, ...marks));
+    field.disabled = button.hidden = true;
+    picture.replaceChildren(mark("guess", guess), mark("truth", data.truth));
+    picture.className = "ex-scale";
     const off = Math.abs(guess - data.truth);
     const far = off < data.step / 2 ? "as you guessed" : `your guess of ${shown(guess)}${unit} is ${shown(off)} away`;
-    say(verdict, `It is ${shown(data.truth)}${unit} (long mark): ${far}. ${data.why}`, true);
+    say(verdict, `It is ${shown(data.truth)}${unit} (long mark): ${far}. ${data.why}`, "guess");
   };
   field.addEventListener("input", follow);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (button.disabled) return;
+    if (button.hidden) return;
     const guess = field.valueAsNumber;
     store.note(data.name, { tries: 1, solved: true, guess });
     reveal(guess);
+    verdict.focus(); // the button is gone
   });
   follow();
   const { solved, guess } = store.record(data.name);
@@ -316,15 +316,18 @@ function mountPrediction(place, data) {
 function mountProgress(place, data) {
   const id = unique();
   const field = h("input", { type: "text", id, autocomplete: "off", maxlength: "16", spellcheck: "false" });
-  const [use, save, forget] = ["use this code", "save for my teacher", "forget"].map((text) => h("button", { type: "button" }, text));
-  use.type = "submit";
+  const label = h("label", { for: id }, "Class code, if your teacher gave you one");
+  const save = h("button", { type: "button" }, "save for my teacher");
+  const forget = h("button", { type: "button" }, "forget");
   const [list, verdict] = [h("div"), verdictLine()];
-  const code = h("div", { class: "ex-line" }, h("label", { for: id }, "Class code, if your teacher gave you one"), field, use);
+  const code = h("div", { class: "ex-line" }, label, field, h("button", {}, "use this code"));
   const kept = h("p", { class: "ex-small" });
   const form = frame(place, data.title, list, code, h("div", { class: "ex-line" }, save, forget), verdict, kept);
   const follow = () => {
     const { code: now } = store.read();
-    const rows = Object.entries(data.lessons).map(([lesson, names]) => {
+    const lessons = Object.entries(data.lessons);
+    if (lessons.length > 1) lessons.push(["All lessons", lessons.flatMap(([, names]) => names)]);
+    const rows = lessons.map(([lesson, names]) => {
       const solved = names.filter((name) => store.record(name).solved).length;
       return h("p", {}, `${lesson}: solved ${solved} of ${names.length}`);
     });
@@ -340,7 +343,7 @@ function mountProgress(place, data) {
     const found = text === "" ? "" : codeOf(text);
     if (found === null) return say(verdict, "A class code has at most 16 letters, digits, _ and -.", false);
     store.write({ ...store.read(), code: found });
-    say(verdict, found === "" ? "Exercises have their standard numbers." : `Exercises have the numbers of class ${found}.`, true);
+    say(verdict, `Exercises have ${found ? `the numbers of class ${found}` : "their standard numbers"}.`, true);
   });
   save.addEventListener("click", () => {
     const progress = store.read();
@@ -384,5 +387,7 @@ export function mount(place, data) {
     code = now;
   };
   addEventListener(CHANGED, changed, { signal: own.signal });
-  addEventListener("storage", ({ key }) => (key === STORE || key === null) && changed({ detail: "anew" }), { signal: own.signal });
+  addEventListener("storage", ({ key }) => (key === STORE || key === null) && changed({ detail: "anew" }), {
+    signal: own.signal,
+  });
 }
