@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
-import shutil
 import time
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from course_pages import DRAWN, NAMES, TEACHING, copy_modules, exporter, kernels_of_checkout, write_course
 from lab import chromium, find_chromium
 from venue_link import connect
 
 import liqwidget as lw
-from conftest import SRC
 from exchange import Exchange, History
 from loopback import MINUTE
 
 pytestmark = pytest.mark.browser
 
-TEACHING = Path(__file__).resolve().parents[2] / "notebooks" / "teaching"
-NAMES = sorted(path.stem for path in TEACHING.glob("0*.ipynb"))
 FRAMES = {"03_trend_and_crowd", "04_decay", "05_sweep_and_cascade", "07_a_real_day"}
-# In the kernel: connections beyond this machine are refused, as without a network.
-NO_NETWORK = """
-import socket, tempfile, os
-os.environ["LIQWIDGET_CACHE"] = tempfile.mkdtemp()
-def _refuse(*args, **kwargs):
-    raise socket.gaierror("no network")
-socket.getaddrinfo = _refuse
-"""
-DRAWN = "() => [...document.querySelectorAll('[role=figure]')].every((f) => f.shadowRoot || f.firstElementChild)"
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 FRAME = "document.querySelector('iframe.heatmap')"
 REPAINTED = f"(n) => +{FRAME}.contentDocument.querySelector('.liq').dataset.rev > n"
@@ -58,37 +43,20 @@ WORDS = "([i, name]) => Bokeh.documents[i].get_model_by_name(name).text"
 
 @pytest.fixture(scope="module")
 def export():
-    spec = importlib.util.spec_from_file_location("course_export", TEACHING / "export.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return exporter()
 
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory):
-    """Kernels import this checkout and have a home of their own."""
-    home = tmp_path_factory.mktemp("kernels")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [SRC, os.environ.get("PYTHONPATH")])))
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
-            patch.setenv(name, str(home / name))
-        patch.delenv("LIQWIDGET_CSV", raising=False)
+    with kernels_of_checkout(tmp_path_factory.mktemp("kernels")) as patch:
         yield patch
 
 
 @pytest.fixture(scope="module")
 def course(export, kernels, tmp_path_factory):
     """The output of `make course`, built once without a network: the folder, and the executed notebooks by name."""
-    folder, ran, run = tmp_path_factory.mktemp("course"), {}, export.run
-
-    def recorded(path):
-        ran[path.stem] = run(path, NO_NETWORK)
-        return ran[path.stem]
-
-    kernels.setattr(export, "run", recorded)
-    export.main(["--to", str(folder)])
-    kernels.setattr(export, "run", run)
-    return folder, ran
+    folder = tmp_path_factory.mktemp("course")
+    return folder, write_course(export, kernels, folder)
 
 
 def in_thread(function, *arguments):
@@ -441,7 +409,7 @@ def test_a_day_of_a_venue_and_of_a_file(export, kernels, tmp_path):
 
     book = nbformat.read(str(TEACHING / "07_a_real_day.ipynb"), 4)
     del book.cells[next(i for i, cell in enumerate(book.cells) if cell.id == "paragraph") :]
-    shutil.copy(TEACHING / "figures.py", tmp_path)
+    copy_modules(tmp_path)
     nbformat.write(book, tmp_path / "short.ipynb")
     candles = lw.load_sample().candles[["open", "high", "low", "close", "volume"]]
     candles.to_csv(tmp_path / "mine.csv")
@@ -452,7 +420,7 @@ def test_a_day_of_a_venue_and_of_a_file(export, kernels, tmp_path):
 
 
 def test_a_figure_and_an_answer_in_jupyterlab(notebook, lab):
-    shutil.copy(TEACHING / "figures.py", lab.folder)
+    copy_modules(lab.folder)
     session = notebook(path=TEACHING / "01_one_position.ipynb", views=0, height=3000)
     page = session.page
     page.wait_for_function(f"() => document.querySelector('[role=figure]') && ({DRAWN})()", timeout=15_000)
