@@ -165,7 +165,7 @@ def test_the_clusters_to_select_are_the_largest_ones(exercises):
     for action, side in zip(exercises["5-cluster"].variants, ("short", "long"), strict=True):
         assert f"largest cluster of {side}s" in action.ask
         best = near[near["side"] == side].sort_values("notional").iloc[-1]
-        assert action.wanted[0].of == f"part:{best['price_low']}:{best['price_high']}"
+        assert action.wanted[1].of == f"part:{best['price_low']}:{best['price_high']}"
         assert f"{best['notional'] / 1e6:,.0f} million USD" in action.why
 
 

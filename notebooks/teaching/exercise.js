@@ -208,10 +208,17 @@ function h(tag, attributes = {}, ...children) {
 let made = 0;
 const unique = () => `liq-exercise-${++made}`;
 
-/** The frame of an exercise; keys typed in it are no shortcuts of JupyterLab. */
+/** The frame of an exercise. Keys typed in it are no shortcuts of JupyterLab, which asks the focused element. */
 function frame(place, title, ...children) {
-  const form = h("form", { class: "liq-exercise", "data-lm-suppress-shortcuts": "true", novalidate: "" });
+  const form = h("form", { class: "liq-exercise", novalidate: "" });
   form.append(h("fieldset", {}, h("legend", {}, title), ...children));
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.type !== "text") return;
+    event.preventDefault(); // JupyterLab keeps a browser from submitting by Enter
+    form.requestSubmit();
+  });
+  for (const element of form.querySelectorAll("input, button, [tabindex]"))
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
   place.replaceChildren(form);
   return form;
 }
@@ -276,8 +283,7 @@ function mountPrediction(place, data) {
   const id = unique();
   const [unit, middle] = [data.unit === "" ? "" : ` ${data.unit}`, (data.low + data.high) / 2];
   const field = h("input", { type: "range", id, min: data.low, max: data.high, step: data.step, value: middle });
-  const read = h("output", { for: id });
-  const button = h("button", {}, "Reveal");
+  const [read, button] = [h("output", { for: id }), h("button", {}, "Reveal")];
   const [verdict, picture] = [verdictLine(), h("div", { "aria-hidden": "true" })];
   const line = h("div", { class: "ex-line" }, h("label", { for: id }, "Your guess"), field, read, button);
   const form = frame(place, `Prediction: ${data.title}`, h("p", {}, data.ask), line, picture, verdict);
@@ -317,8 +323,7 @@ function mountProgress(place, data) {
   const id = unique();
   const field = h("input", { type: "text", id, autocomplete: "off", maxlength: "16", spellcheck: "false" });
   const label = h("label", { for: id }, "Class code, if your teacher gave you one");
-  const save = h("button", { type: "button" }, "save for my teacher");
-  const forget = h("button", { type: "button" }, "forget");
+  const [save, forget] = ["save for my teacher", "forget"].map((text) => h("button", { type: "button" }, text));
   const [list, verdict] = [h("div"), verdictLine()];
   const code = h("div", { class: "ex-line" }, label, field, h("button", {}, "use this code"));
   const kept = h("p", { class: "ex-small" });
@@ -375,6 +380,7 @@ export function mount(place, data) {
   if (place === null || !Object.hasOwn(MOUNTS, data.kind)) return;
   if (document.getElementById("liq-exercise-style") === null)
     document.head.append(h("style", { id: "liq-exercise-style" }, data.style));
+  place.dataset.exercise = data.name ?? data.kind;
   takeAddress();
   let follow = MOUNTS[data.kind](place, data);
   let { code } = store.read();

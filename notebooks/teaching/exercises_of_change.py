@@ -188,6 +188,11 @@ def cluster(hm: lw.LiquidationHeatmap | None = None) -> Task:
                 ),
                 (
                     Check(
+                        "height",
+                        "Nothing is selected yet: Shift-drag a box over the cluster, or Shift and arrow keys.",
+                        least=0,
+                    ),
+                    Check(
                         f"part:{first.price_low}:{first.price_high}",
                         "The box covers {value} percent of the rows of that cluster. Press a or b in the chart to step "
                         "from cluster to cluster.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,60 @@ def copy_modules(folder):
     """Put what the notebooks import beside copies of them."""
     for path in (*TEACHING.glob("*.py"), *TEACHING.glob("exercise.*")):
         shutil.copy(path, folder)
+
+
+@cache
+def exercises():
+    """The exercises of the lessons by name, with what they are made of if a notebook passes nothing on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TEACHING))
+        made = importlib.import_module("lesson_exercises").EXERCISES
+        return {name: make() for name, make in made.items()}
+
+
+def variant_of(code, name, count):
+    """Which variant a class gets: the twin of variantOf in exercise.js."""
+    value = 0x811C9DC5
+    for letter in f"{code}:{name}":
+        value = (value ^ ord(letter)) * 0x01000193 & 0xFFFFFFFF
+    value = (value ^ value >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    return (value ^ value >> 13) % count
+
+
+def code_for(name, variant, count):
+    """A class code that gets a variant."""
+    return next(code for k in range(10_000) if variant_of(code := f"C{k}", name, count) == variant)
+
+
+def place_of(page, name):
+    return page.locator(f'[data-exercise="{name}"]')
+
+
+def verdict_of(page, name):
+    return place_of(page, name).locator(".ex-verdict").inner_text()
+
+
+def typed(page, name, text):
+    """Type an answer and press Enter; return the verdict."""
+    field = place_of(page, name).locator("input[type=text]")
+    field.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    return verdict_of(page, name)
+
+
+def check_heatmap(page, name):
+    """Ask whether a task is done, with the keyboard; return the verdict."""
+    place_of(page, name).locator("button").focus()
+    page.keyboard.press("Enter")
+    return verdict_of(page, name)
+
+
+def answers_of(exercise, question):
+    """Texts to type with the verdicts they must get: three mistakes, something else, and what is right."""
+    digits = 5 if exercise.unit == "%" else 2
+    told = [(f"{wrong.value:,.{digits}f}", wrong.hint) for wrong in question.wrong]
+    far = max(abs(wrong.value) for wrong in question.wrong) * 3 + 7 * exercise.tolerance + question.right
+    right = [f"{question.right:,.{digits}f}", f"{question.right + 0.9 * exercise.tolerance:.{digits}f} {exercise.unit}"]
+    return [*told, (f"{far:.2f}", exercise.otherwise), *((text, f"Right. {question.why}") for text in right)]
