@@ -200,6 +200,24 @@ def test_a_real_day_tells_of_the_bands_of_its_table() -> None:
     assert lost == round(100 * (1 - interest.iloc[-1] / interest.iloc[0]))
 
 
+def test_a_real_day_knows_how_rare_four_standard_deviations_are_and_the_sample_passes_its_checks() -> None:
+    source = "".join(cells_of(7)["real"]["source"])
+    (rarity,) = numbers_in(source.replace("_", ""), "len(moves) / #:")
+    assert rarity == round(1 / math.erfc(4 / math.sqrt(2)))
+    sample = lw.load_sample()
+    said: list[str] = []
+    scope = {"np": np, "market": sample, "candles": sample.candles, "kind": "simulated", "print": said.append}
+    exec(source, scope)
+    moves = np.diff(np.log(sample.candles["close"].to_numpy()))
+    large = int((np.abs(moves) > 4 * moves.std(ddof=1)).sum())
+    assert said[0] == f"Moves beyond 4 standard deviations: {large} of {len(moves):,} (simulated)"
+    assert large > 100 * len(moves) / rarity  # "The sample has all of this"
+    scope |= {"market": lw.Market.from_frame(sample.candles[["open", "high", "low", "close", "volume"]])}
+    said.clear()
+    exec(source, scope)
+    assert len(said) == 4  # without liquidations
+
+
 def test_estimate_against_truth_says_what_its_picture_and_its_table_say() -> None:
     made = lw.simulate(candles=2016, traders=20_000, seed=6)
     tiers = np.array(list(made.leverage_mix))

@@ -21,6 +21,7 @@ from liqwidget.analysis.cascade.impact import SquareRoot
 
 TEACHING = Path(__file__).resolve().parents[1] / "notebooks" / "teaching"
 BOOKS = {path.name[1]: json.loads(path.read_text("utf-8")) for path in sorted(TEACHING.glob("0*.ipynb"))}
+KINDS = ("number", "prediction", "task")
 HEATMAPS = {"3", "4", "5", "7"}
 
 
@@ -210,3 +211,20 @@ def test_an_answer_is_not_in_the_page_as_text(exercises):
         told = json.loads(b64decode(data))
         assert told["variants"][0]["right"] == exercise.variants[0].right
         assert "<" not in re.sub(r"</?(div|script)[^>]*>", "", html.partition("<script>")[0])
+
+
+def test_the_teachers_notes_count_the_exercises_and_show_the_file(exercises):
+    notes = (TEACHING / "teachers_notes.md").read_text("utf-8")
+    assert len(exercises) == 18
+    assert "Eighteen exercises" in notes
+    rows = {row[2]: [cell.strip() for cell in row.split("|")[2:5]] for row in re.findall(r"^\| \d .*", notes, re.M)}
+    for lesson in BOOKS:
+        asked = [any(exercises[n].kind == kind for n in exercises if n[0] == lesson) for kind in KINDS]
+        assert [bool(cell) for cell in rows[lesson]] == asked
+    assert max(len(e.variants) for e in exercises.values() if e.kind != "prediction") == 16  # "up to sixteen"
+    file = json.loads(re.findall(r"```json\n(.*?)```", notes, re.S)[0])
+    assert (file["format"], file["version"]) == ("liqwidget-course", 1)
+    module = (TEACHING / "exercise.js").read_text("utf-8")
+    assert f'format: "{file["format"]}", version: {file["version"]}' in module
+    assert set(file["exercises"]) <= set(exercises)
+    assert r"{1,16}$/" in module  # letters of a class code

@@ -386,6 +386,10 @@ def test_a_day_of_the_sample(course, opened):
     assert "12 January 2026 (simulated)" in out
     assert "from 86,140 to 92,423 USD" in out
     assert "Reached later: 5 of 8 clusters, 3 of their mirrors" in out
+    assert number(out, "beyond 4 standard deviations: #") > 10 * number(out, "were normally distributed: #")
+    assert number(out, "the next one is # times the usual size") > 1.5
+    assert number(out, "UTC, # times the volume of the quietest") > 2
+    assert "Realised liquidations, million USD: {'long': " in out
     with opened("07_a_real_day") as page:
         said = words(page, hour=14.5)
         assert number(said, "USD, # % in the hour") == pytest.approx(-4.93)
