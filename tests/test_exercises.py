@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +34,7 @@ def course():
         patch.syspath_prepend(str(TEACHING))
         yield importlib.import_module("lesson_exercises")
     for name in set(sys.modules) - before:
-        if name.startswith("exercise") or name == "lesson_exercises":
+        if name.startswith("exercise") or name in ("lesson_exercises", "export"):
             del sys.modules[name]
 
 
@@ -228,3 +229,25 @@ def test_the_teachers_notes_count_the_exercises_and_show_the_file(exercises):
     assert f'format: "{file["format"]}", version: {file["version"]}' in module
     assert set(file["exercises"]) <= set(exercises)
     assert r"{1,16}$/" in module  # letters of a class code
+
+
+def test_the_module_puts_text_into_the_page_as_text():
+    module = (TEACHING / "exercise.js").read_text("utf-8")
+    banned = (
+        r"\b(innerHTML|outerHTML|insertAdjacentHTML|createContextualFragment|srcdoc|eval|Function)\b|document\.write"
+    )
+    assert re.findall(banned, module) == []
+    assert re.findall(r"https?://|\bfetch\b|XMLHttpRequest|^import\b", module, re.M) == []
+    assert module.count("\n") <= 400
+
+
+def test_an_index_of_notebooks_without_exercises_has_no_progress(course):
+    export = importlib.import_module("export")
+    plain = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Mine\n\nA text.")])
+    nowhere = {"mine.html": Path("nowhere.svg"), "asked.html": Path("nowhere.svg")}
+    assert "exercise-" not in export.index({"mine.html": plain}, nowhere)
+    cell = nbformat.v4.new_code_cell('ask("1-level")', metadata={"exercise": "1-level"})
+    asked = nbformat.v4.new_notebook(cells=[*plain.cells, cell])
+    page = export.index({"asked.html": asked, "mine.html": plain}, nowhere)
+    told = json.loads(b64decode(re.findall(r'text\("([^"]+)"\)', page)[-1]))
+    assert told["lessons"] == {"Mine": ["1-level"]}

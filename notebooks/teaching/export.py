@@ -113,8 +113,11 @@ def index(lessons: dict[str, NotebookNode], pictures: dict[str, Path]) -> str:
     shown = "".join(items).replace("\n", " ")  # a blank line would end the list
     text = f'# Why leverage clusters\n\n{intro}\n\n<ul class="lessons">{shown}</ul>'
     cells = [nbformat.v4.new_markdown_cell(text)]
-    names = {title_of(notebook): exercises_of(notebook) for notebook in lessons.values()}
-    if any(names.values()):
+    names: dict[str, list[str]] = {}
+    for notebook in lessons.values():
+        if found := exercises_of(notebook):
+            names.setdefault(title_of(notebook), []).extend(found)
+    if names:
         html = progress_html(names)
         output = nbformat.v4.new_output("display_data", {"text/html": html})
         made = {"outputs": [output], "metadata": {"exercise": "progress"}}
