@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from conftest import SRC
@@ -48,8 +49,8 @@ def kernels_of_checkout(home):
         yield patch
 
 
-def write_course(export, patch, folder, names=NAMES):
-    """Do what `make course` does, without a network; return the executed notebooks by name."""
+def write_course(export, patch, folder, paths=()):
+    """Do what `make course` does, without a network; return the executed notebooks by name. `paths`: all by default."""
     ran, run = {}, export.run
 
     def recorded(path):
@@ -57,7 +58,7 @@ def write_course(export, patch, folder, names=NAMES):
         return ran[path.stem]
 
     patch.setattr(export, "run", recorded)
-    export.main([*(str(TEACHING / f"{name}.ipynb") for name in names), "--to", str(folder)])
+    export.main([*map(str, paths), "--to", str(folder)])
     patch.setattr(export, "run", run)
     return ran
 
@@ -66,6 +67,24 @@ def copy_modules(folder):
     """Put what the notebooks import beside copies of them."""
     for path in (*TEACHING.glob("*.py"), *TEACHING.glob("exercise.*")):
         shutil.copy(path, folder)
+
+
+def without_figures(folder):
+    """Write copies of the lessons that keep text and exercises, but neither figures nor code after the last exercise.
+
+    They are exported in half the time. The whole lessons are exported and opened by test_course.py.
+    """
+    copy_modules(folder)
+    for name in NAMES:
+        book = nbformat.read(str(TEACHING / f"{name}.ipynb"), 4)
+        last = max(i for i, cell in enumerate(book.cells[:-1]) if "exercise" in cell.metadata)
+        book.cells = [
+            cell
+            for i, cell in enumerate(book.cells)
+            if cell.cell_type == "markdown" or "exercise" in cell.metadata or (i < last and not cell.metadata)
+        ]
+        nbformat.write(book, folder / f"{name}.ipynb")
+    return sorted(folder.glob("0*.ipynb"))
 
 
 @cache

@@ -170,6 +170,11 @@ def test_a_page_answers_without_a_kernel_and_asks_nobody(name, opened):
         answer.locator("summary").click()
         assert answer.locator("p, ol").first.is_visible()
 
+        asked = sum("exercise" in cell.metadata for cell in nbformat.read(str(TEACHING / f"{name}.ipynb"), 4).cells)
+        page.wait_for_function("(n) => document.querySelectorAll('form.liq-exercise').length === n", arg=asked)
+        assert asked >= 3
+        assert 'ask("' not in page.locator("main").inner_text()  # exercises show no code
+
         frames = page.locator("iframe.heatmap")
         assert frames.count() == (1 if name in FRAMES else 0)
         if name in FRAMES:

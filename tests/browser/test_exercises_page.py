@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import pytest
 from axe import AXE, RULES
 from course_pages import (
-    DRAWN,
     NAMES,
     answers_of,
     check_heatmap,
@@ -20,6 +19,7 @@ from course_pages import (
     place_of,
     typed,
     verdict_of,
+    without_figures,
     write_course,
 )
 from heatmap_keys import do_band, do_cluster, do_quarter, do_replay
@@ -42,7 +42,7 @@ ANSWER = """([name, texts]) => { const place = document.querySelector(`[data-exe
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course")
     with kernels_of_checkout(tmp_path_factory.mktemp("kernels")) as patch:
-        write_course(exporter(), patch, folder)
+        write_course(exporter(), patch, folder, without_figures(tmp_path_factory.mktemp("lessons")))
     return folder
 
 
@@ -78,7 +78,6 @@ def opened(folder, browser):
 
     def visit(page, lesson, address=""):
         page.goto((folder / f"{PAGES.get(lesson, lesson)}.html").as_uri() + address)
-        page.wait_for_function(DRAWN, timeout=15_000)
         waiting = 1 if lesson == "index" else 1 + sum(name.startswith(f"{lesson}-") for name in exercises())
         page.wait_for_function("(n) => document.querySelectorAll('form.liq-exercise').length === n", arg=waiting)
 
