@@ -13,7 +13,7 @@ from jupyter_core.paths import jupyter_config_path
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
-from tornado.web import OutputTransform
+from tornado.web import GZipContentEncoding, OutputTransform
 from traitlets import Float, Integer, List, Unicode, default
 from traitlets.config import Config
 from voila.app import Voila
@@ -24,11 +24,12 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from . import executor
 from .channel import VisitorChannel
+from .files import ExtensionFiles, PageFiles, digest_of
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
 from .settings import CONNECTION, ENVIRONMENT, SETTINGS, policy
-from .visits import FOLDER, ExtensionFiles, PageFiles, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
+from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
@@ -94,6 +95,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         If no text of the notebook contains a formula, an empty stand-in replaces MathJax: 17 files and 0.9 MB less. The
         chunks of Voila's front end are requested at once, instead of after its first script has run.
         """
+        config["fullStaticUrl"] += f"/{self.digest}"
         notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         if not any(mark in text for text in texts for mark in ("$", "\\(", "\\[", "\\begin")):
@@ -109,6 +111,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         super().setup_template_dirs()
         self.template_paths.insert(0, str(FOLDER))
         self.static_paths.insert(0, str(FOLDER / "static"))
+        self.digest = digest_of(self.static_paths)
 
     def init_settings(self) -> dict[str, Any]:
         """Limit message sizes. Without cookies no other site can abuse a visitor's browser: no XSRF token is needed."""
@@ -127,7 +130,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             KernelHandler: (VisitorKernelInfo, {}),
             VoilaKernelWebsocketHandler: (VisitorChannel, {"limits": limits}),
             VoilaShutdownKernelHandler: (VoilaShutdownKernelHandler, {}),
-            MultiStaticFileHandler: (PageFiles, {}),
+            MultiStaticFileHandler: (PageFiles, {"digest": self.digest}),
             FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
             TornadoVoilaHandler: (VisitorPage, {"max_visitors": self.max_visitors}),
         }
@@ -151,6 +154,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.app.listen = partial(self.app.listen, **CONNECTION)
         transform: type[OutputTransform] = sealed(policy(self.frame_ancestors))
         self.app.add_transform(transform)
+        self.app.add_transform(GZipContentEncoding)  # the page itself; files are compressed already
         super().listen()
 
 

@@ -1,4 +1,4 @@
-"""Replies to a visitor's browser: the page, files, and error pages."""
+"""Replies to a visitor's browser: the page, and error pages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.identity import IdentityProvider, User
-from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from tornado.web import HTTPError, OutputTransform
 from voila.request_info_handler import RequestInfoSocketHandler
-from voila.static_file_handler import MultiStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 FOLDER = Path(__file__).parent / "page"
@@ -113,22 +112,6 @@ class Touched(APIHandler):
             raise HTTPError(404)
         kernels.touch(kernel_id)
         self.set_status(204)
-
-
-class PageFiles(MultiStaticFileHandler):  # type: ignore[misc]  # Voila ships no types
-    """Scripts and styles; their names do not change with their contents, so they are cached briefly."""
-
-    def set_extra_headers(self, path: str) -> None:
-        """Save a second visit the 70 revalidation requests."""
-        self.set_header("Cache-Control", "public, max-age=3600")
-
-
-class ExtensionFiles(InWords, FileFindHandler):
-    """Scripts of widget front ends, named by their contents."""
-
-    def set_extra_headers(self, path: str) -> None:
-        """Allow caching for a day."""
-        self.set_header("Cache-Control", "public, max-age=86400")
 
 
 def sealed(headers: dict[str, str]) -> type[OutputTransform]:

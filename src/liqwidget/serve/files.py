@@ -1,0 +1,131 @@
+"""Scripts and styles of the page: sent compressed, and kept by the browser under addresses that name their contents."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import brotli
+from jupyter_server.base.handlers import FileFindHandler
+from tornado.web import HTTPError
+from voila.static_file_handler import MultiStaticFileHandler
+
+from .visits import InWords
+
+#: A year: an address with a digest always has the same contents.
+FOREVER = "public, max-age=31536000, immutable"
+#: Images and fonts are compressed already.
+TEXT = frozenset({".js", ".css", ".json", ".svg", ".map", ".mjs"})
+#: Brotli from 10 on takes ten times as long and saves another 8 %.
+QUALITY = {"br": 9, "gzip": 9}
+SMALLEST = 512  # bytes; compressing less saves nothing
+
+_worker = ThreadPoolExecutor(1, "compress")
+
+
+@lru_cache(maxsize=2048)
+def _packed(path: str, _size: int, _changed: int, encoding: str) -> bytes:
+    """Return a file's contents in an encoding; size and time of change tell versions of a file apart."""
+    raw = Path(path).read_bytes()
+    if encoding == "br":
+        return brotli.compress(raw, quality=QUALITY["br"])
+    return gzip.compress(raw, QUALITY["gzip"], mtime=0)
+
+
+def accepted(header: str) -> str | None:
+    """Return the encoding to use for a request's ``Accept-Encoding``: br, gzip or None.
+
+    Browsers accept br over TLS and from the machine itself only.
+    """
+    offers: dict[str, float] = {}
+    for part in header[:1_000].split(","):
+        name, _, weight = part.partition(";")
+        try:
+            offers[name.strip().lower()] = float(weight.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+    return next((name for name in QUALITY if offers.get(name, 0) > 0), None)
+
+
+class Compressed:
+    """Makes a handler of static files send text compressed; each file is compressed once and kept in memory."""
+
+    async def get(self: Any, path: str, include_body: bool = True) -> None:
+        """Send the file, or 304 if the browser has it."""
+        self.path = self.parse_url_path(path)
+        absolute = self.get_absolute_path(self.root, self.path)  # Voila's handler sets the root in it
+        absolute = self.validate_absolute_path(self.root, absolute)
+        if absolute is None:  # a redirect
+            return
+        encoding = accepted(self.request.headers.get("Accept-Encoding", ""))
+        state = Path(absolute).stat()
+        if encoding is None or Path(absolute).suffix not in TEXT or state.st_size < SMALLEST:
+            await super().get(path, include_body)  # type: ignore[misc]
+            return
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(
+            _worker, _packed, absolute, state.st_size, state.st_mtime_ns, encoding
+        )
+        self.absolute_path, self.modified = absolute, None
+        self.set_header("Content-Type", self.get_content_type())
+        self.set_header("Content-Encoding", encoding)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_extra_headers(self.path)
+        self.set_header("Etag", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        if self.check_etag_header():
+            self.set_status(304)
+            return
+        self.set_header("Content-Length", str(len(body)))
+        if include_body:
+            self.write(body)
+
+
+class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[misc]  # Voila ships no types
+    """Scripts and styles of the page itself, below a folder that names the digest of all of them."""
+
+    digest = ""
+
+    def initialize(self, digest: str, **options: Any) -> None:
+        """Set the digest, and the options of Voila's own handler."""
+        super().initialize(**options)
+        self.digest = digest
+
+    def parse_url_path(self, path: str) -> str:
+        """Return the path below the folder; one of an earlier digest is not here any more."""
+        folder, _, rest = path.partition("/")
+        if not re.fullmatch("[0-9a-f]{16}", folder):
+            return super().parse_url_path(path)  # type: ignore[no-any-return]
+        if folder != self.digest:
+            raise HTTPError(404)
+        self.is_fixed = True
+        return super().parse_url_path(rest)  # type: ignore[no-any-return]
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep what has a digest in its address, and anything else for an hour."""
+        self.set_header("Cache-Control", FOREVER if getattr(self, "is_fixed", False) else "public, max-age=3600")
+
+
+class ExtensionFiles(Compressed, InWords, FileFindHandler):
+    """Scripts of widget front ends; most are named by their contents."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep what is named by its contents, and anything else for a day."""
+        is_named = re.search(r"(?<![0-9a-f])[0-9a-f]{8,}(?![0-9a-f])", Path(path).name)
+        self.set_header("Cache-Control", FOREVER if is_named else "public, max-age=86400")
+
+
+def digest_of(folders: list[str]) -> str:
+    """Return a digest of the names and contents of all files in these folders, in their order."""
+    found = hashlib.sha256()
+    for folder in map(Path, folders):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if path.is_file():
+                found.update(f"{path.relative_to(folder)}\0".encode())
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:16]
