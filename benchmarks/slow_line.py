@@ -3,7 +3,8 @@
     python benchmarks/slow_line.py [--kilobits 400] [--delay 300] [--runs 1] [--notebook PATH]
 
 Chromium reaches the server through a relay that shares the line's rate among all connections and delays what it passes
-on, in each direction by half of the round trip. The second visit is a new tab of the same browser, whose cache is kept.
+on, in each direction by half of the round trip. The second visit is a new tab of the same browser, whose cache is kept. The window is a phone's: the panels below the
+heatmap are loaded when they are scrolled to, and nothing scrolls here.
 The time is the page's own, from the start of the navigation to the picture; bytes are counted by the relay, on their
 way to the browser, until ten seconds pass in which nothing comes.
 """
@@ -28,6 +29,7 @@ from served import DASHBOARD, Served
 
 PIECE = 2_048
 QUIET_SECONDS = 10
+PHONE = {"width": 390, "height": 844}
 
 
 class SlowLine:
@@ -90,7 +92,7 @@ class SlowLine:
             sink.close()
 
 
-def visit(context, line: SlowLine, seconds: float) -> tuple[float, int, list[str]]:
+def visit(context, line: SlowLine, seconds: float, verbose: bool) -> tuple[float, int, list[str]]:
     """Return seconds to the picture, bytes of the whole visit, and the words that the waiting screen has shown."""
     page = context.new_page()
     page.add_init_script(FIRST)
@@ -107,6 +109,10 @@ def visit(context, line: SlowLine, seconds: float) -> tuple[float, int, list[str
         page.wait_for_timeout(200)
     while time.monotonic() - line.last < QUIET_SECONDS:
         page.wait_for_timeout(200)
+    if verbose:
+        print(page.evaluate("window.__seen"))
+        print(page.evaluate("""performance.getEntriesByType('resource').map((r) =>
+          `${Math.round(r.startTime)} ${Math.round(r.responseEnd)} ${r.encodedBodySize} ${r.name.slice(-50)}`).join('\\n')"""))
     page.close()
     return picture / 1e3, line.bytes - begun, said
 
@@ -118,6 +124,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=300, help="round trip in ms")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--notebook", type=Path, default=DASHBOARD)
+    parser.add_argument("--verbose", action="store_true", help="when each file came")
     options = parser.parse_args()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
         served = Served(options.notebook, Path(home))
@@ -126,11 +133,11 @@ def main() -> None:
                 line = SlowLine(served.port, options.kilobits * 125, options.delay / 2e3)
                 with tempfile.TemporaryDirectory() as profile:
                     context = playwright.chromium.launch_persistent_context(
-                        profile, executable_path=find_chromium(), args=CHROMIUM_FLAGS
+                        profile, executable_path=find_chromium(), args=CHROMIUM_FLAGS, viewport=PHONE
                     )
                     for name in ("first", "second"):
                         served.wait_until(served.heated)
-                        seconds, size, said = visit(context, line, 400)
+                        seconds, size, said = visit(context, line, 400, options.verbose)
                         print(f"{name} visit: picture after {seconds:.1f} s, {size / 1e6:.2f} MB in all; {said}")
                     context.close()
         finally:

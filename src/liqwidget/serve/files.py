@@ -7,9 +7,10 @@ import gzip
 import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import brotli
 from jupyter_server.base.handlers import FileFindHandler
@@ -22,20 +23,53 @@ from .visits import InWords
 FOREVER = "public, max-age=31536000, immutable"
 #: Images and fonts are compressed already.
 TEXT = frozenset({".js", ".css", ".json", ".svg", ".map", ".mjs"})
-#: Brotli from 10 on takes ten times as long and saves another 8 %.
-QUALITY = {"br": 9, "gzip": 9}
+#: What is sent at once, and what replaces it soon: brotli's highest takes ten times as long and saves another 8 %.
+FAST, BEST = {"br": 5, "gzip": 6}, {"br": 11, "gzip": 9}
 SMALLEST = 512  # bytes; compressing less saves nothing
 
-_worker = ThreadPoolExecutor(1, "compress")
+#: Tells kernels which scripts the page loads as files, so that they do not send them: `liqwidget.widget.page_files`.
+OFFERED = "LIQWIDGET_PAGE_FILES"
+
+_fast, _best = ThreadPoolExecutor(1, "compress"), ThreadPoolExecutor(1, "compress-well")
 
 
-@lru_cache(maxsize=2048)
-def _packed(path: str, _size: int, _changed: int, encoding: str) -> bytes:
-    """Return a file's contents in an encoding; size and time of change tell versions of a file apart."""
-    raw = Path(path).read_bytes()
-    if encoding == "br":
-        return brotli.compress(raw, quality=QUALITY["br"])
-    return gzip.compress(raw, QUALITY["gzip"], mtime=0)
+class Version(NamedTuple):
+    """A file at one time, in one encoding."""
+
+    path: str
+    size: int
+    changed: int  # ns
+    encoding: str
+
+    def packed(self, quality: dict[str, int]) -> bytes:
+        """Return the contents in this encoding."""
+        raw = Path(self.path).read_bytes()
+        if self.encoding == "gzip":
+            return gzip.compress(raw, quality["gzip"], mtime=0)
+        packed: bytes = brotli.compress(raw, quality=quality["br"])
+        return packed
+
+
+class Packer:
+    """Compressed contents of files, in memory: each is packed fast for whoever asks first, and then well."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Version, bytes] = {}
+
+    async def packed(self, version: Version) -> bytes:
+        """Return the contents in the version's encoding."""
+        if version not in self._kept:
+            loop = asyncio.get_running_loop()
+            self._kept[version] = await loop.run_in_executor(_fast, version.packed, FAST)
+            _best.submit(self._improve, version)
+        return self._kept[version]
+
+    def _improve(self, version: Version) -> None:
+        with suppress(OSError):  # the file has gone meanwhile
+            self._kept[version] = version.packed(BEST)
+
+
+_packer = Packer()
 
 
 def accepted(header: str) -> str | None:
@@ -50,7 +84,7 @@ def accepted(header: str) -> str | None:
             offers[name.strip().lower()] = float(weight.strip().removeprefix("q=") or 1)
         except ValueError:
             continue
-    return next((name for name in QUALITY if offers.get(name, 0) > 0), None)
+    return next((name for name in BEST if offers.get(name, 0) > 0), None)
 
 
 class Compressed:
@@ -68,11 +102,8 @@ class Compressed:
         if encoding is None or Path(absolute).suffix not in TEXT or state.st_size < SMALLEST:
             await super().get(path, include_body)  # type: ignore[misc]
             return
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(
-            _worker, _packed, absolute, state.st_size, state.st_mtime_ns, encoding
-        )
-        self.absolute_path, self.modified = absolute, None
+        body = await _packer.packed(Version(absolute, state.st_size, state.st_mtime_ns, encoding))
+        self.absolute_path = absolute
         self.set_header("Content-Type", self.get_content_type())
         self.set_header("Content-Encoding", encoding)
         self.set_header("Vary", "Accept-Encoding")
@@ -129,3 +160,21 @@ def digest_of(folders: list[str]) -> str:
                 found.update(f"{path.relative_to(folder)}\0".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()[:16]
+
+
+def mixed(*texts: str) -> str:
+    """Return one digest of several."""
+    return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:16]
+
+
+@cache
+def offered_files() -> dict[str, tuple[Path, str]]:
+    """Return folder and version of each script that widgets of this package can load from the page."""
+    module = Path(__file__).parents[1] / "static" / "index.js"
+    found = {"module": (module.parent, hashlib.sha256(module.read_bytes()).hexdigest())}
+    try:
+        import bokeh
+        from bokeh.util.paths import server_path
+    except ImportError:  # a notebook without panels
+        return found
+    return {**found, "bokeh": (server_path() / "static" / "js", bokeh.__version__)}

@@ -16,6 +16,7 @@ from traitlets.utils.bunch import Bunch
 from ..checks import is_finite, stamp
 from ..errors import InputError, LiqError
 from ..model.settings import check_mix
+from .page_files import module_text
 from .presence import OFF
 from .shown import FRAMES, Shown
 from .traits import Bounded, Box, Moment, Threshold, Trait, mix_to_json
@@ -111,7 +112,8 @@ class SyncedHeatmap(anywidget.AnyWidget):
     A subclass builds the first state; its `_planned` returns the state for other settings.
     """
 
-    _esm = static("widget.js")  # text: anywidget watches paths, which keeps every instance alive
+    # Text: anywidget watches paths, which keeps every instance alive.
+    _esm = module_text(static("widget.js"), static("index.js"))
     _css = static("index.css")
 
     # What is shown, in the form that the browser reads: only `_swap` sets it.

@@ -1,7 +1,23 @@
-// Loads BokehJS into the page, without a CDN, before creating the first view that needs it.
+// Loads BokehJS into the page, without a CDN, when the panels are about to be seen.
+
+/** Distance from the visible part of the page, in px, at which the panels are loaded. */
+const NEAR = 300;
 
 const inflate = (bytes) =>
   new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+
+/** Run a script and wait for it. */
+async function run(src) {
+  const script = document.createElement("script");
+  script.src = src;
+  script.async = false;
+  await new Promise((done, failed) => {
+    script.onload = done;
+    script.onerror = () => failed(new Error("BokehJS was not run"));
+    document.head.append(script);
+  });
+  script.remove();
+}
 
 async function provide(model) {
   const version = model.get("version");
@@ -9,17 +25,18 @@ async function provide(model) {
   // Load each version only once per page, even if several views request it at the same time.
   window.liqwidgetBokeh ??= {};
   window.liqwidgetBokeh[version] ??= (async () => {
-    const script = document.createElement("script");
-    const text = await inflate(model.get("_library"));
+    const packed = model.get("_library");
+    if (packed.byteLength === 0) {
+      // The page offers the files itself.
+      const page = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+      for (const name of ["bokeh", "bokeh-tables"]) await run(`${page.fullStaticUrl}/${name}.min.js`);
+      return;
+    }
+    const text = await inflate(packed);
     // Load from a blob URL: pages whose policy forbids inline scripts but allows widgets also allow it.
-    script.src = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    await new Promise((done, failed) => {
-      script.onload = done;
-      script.onerror = () => failed(new Error("BokehJS was not run"));
-      document.head.append(script);
-    });
-    script.remove();
-    URL.revokeObjectURL(script.src);
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    await run(url);
+    URL.revokeObjectURL(url);
   })();
   await window.liqwidgetBokeh[version];
 }
@@ -39,10 +56,27 @@ function freshened(model, milliseconds = 5000) {
   });
 }
 
+/** Resolves once an element is in or near the visible part of the page. */
+function isNear(el, signal) {
+  return new Promise((done) => {
+    const seen = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        seen.disconnect();
+        done();
+      },
+      { rootMargin: `${NEAR}px` },
+    );
+    seen.observe(el);
+    signal.addEventListener("abort", () => seen.disconnect());
+  });
+}
+
 const isDark = () => document.body.dataset.jpThemeLight === "false";
 
 function render({ model, el, signal }) {
   el.classList.add("liq-app-panels");
+  el.dataset.waiting = "true";
   const ended = new AbortController();
   signal?.addEventListener("abort", () => ended.abort());
   const tell = () => {
@@ -56,6 +90,7 @@ function render({ model, el, signal }) {
   const views = [];
   (async () => {
     try {
+      await isNear(el, ended.signal);
       await Promise.all([provide(model), freshened(model)]);
       for (const reference of model.get("children")) {
         const child = await model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
@@ -65,8 +100,10 @@ function render({ model, el, signal }) {
         el.append(view.el);
         view.trigger("displayed");
       }
+      delete el.dataset.waiting;
       el.dataset.ready = "true";
     } catch (error) {
+      delete el.dataset.waiting;
       el.append(`The panels could not be drawn: ${error.message ?? error}. The heatmap is not affected.`);
     }
   })();

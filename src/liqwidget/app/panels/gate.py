@@ -1,4 +1,4 @@
-"""Container of the Bokeh panels: loads BokehJS from Python, so that no CDN is used and views wait for it.
+"""Container of the Bokeh panels: loads BokehJS without a CDN when a reader comes near, and views wait for it.
 
 jupyter_bokeh's views need ``window.Bokeh`` when they are created. Loading it in an output would put 1.6 MB into every
 saved notebook, and would race with the views after a reload. Here views are created once BokehJS is loaded.
@@ -18,6 +18,7 @@ import ipywidgets
 import traitlets
 from bokeh.util.paths import server_path
 
+from ...widget.page_files import is_offered
 from .panel import Panel
 
 _BUNDLES = ("bokeh", "bokeh-tables")
@@ -52,7 +53,8 @@ class PanelGate(anywidget.AnyWidget):
     def __init__(
         self, children: tuple[ipywidgets.Widget, ...], panels: tuple[Panel, ...], lock: threading.Lock
     ) -> None:
-        super().__init__(children=children, _library=library())
+        offered = is_offered("bokeh", bokeh.__version__)
+        super().__init__(children=children, _library=b"" if offered else library())
         self._panels, self._lock = panels, lock
         self.on_msg(self._on_message)
 

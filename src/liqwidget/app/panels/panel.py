@@ -26,7 +26,7 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
     """
 
     def __init__(self, model: LayoutDOM, *selectable: ColumnDataSource) -> None:
-        self._is_open, self._selectable = True, selectable
+        self._is_open, self._is_stale, self._is_quiet, self._selectable = True, False, False, selectable
         super().__init__(model)
 
     def set_state(self, sync_data: Any) -> None:
@@ -47,12 +47,25 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Return the synced state, with the current model, for a page that is reloaded."""
         if key is None and self._is_open and self.comm is not None:
-            self.refresh()
+            self._is_quiet = True  # the caller sends the state
+            try:
+                self.refresh()
+            finally:
+                self._is_quiet = False
         return super().get_state(key, drop_defaults)
 
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        return not self._is_quiet and bool(super()._should_send_property(key, value))
+
+    def _document_patched(self, event: Any) -> None:
+        self._is_stale = True
+        super()._document_patched(event)
+
     def refresh(self) -> None:
-        """Send the current model, for later views."""
-        self.render_bundle = self._model_to_traits(self._model)
+        """Send the current model, for later views, unless it is as it was when last sent."""
+        if self._is_stale:
+            self._is_stale = False
+            self.render_bundle = self._model_to_traits(self._model)
 
     def close(self) -> None:
         """Close the widget."""
