@@ -3,8 +3,8 @@
     python benchmarks/slow_line.py [--kilobits 400] [--delay 300] [--runs 1] [--notebook PATH]
 
 Chromium reaches the server through a relay that shares the line's rate among all connections and delays what it passes
-on, in each direction by half of the round trip. The second visit is a new tab of the same browser, whose cache is kept. The window is a phone's: the panels below the
-heatmap are loaded when they are scrolled to, and nothing scrolls here.
+on, in each direction by half of the round trip. The second visit is a new tab of the same browser, whose cache is kept.
+The window is a phone's: the panels below the heatmap are loaded when they are scrolled to, and nothing scrolls here.
 The time is the page's own, from the start of the navigation to the picture; bytes are counted by the relay, on their
 way to the browser, until ten seconds pass in which nothing comes.
 """
@@ -29,6 +29,8 @@ from served import DASHBOARD, Served
 
 PIECE = 2_048
 QUIET_SECONDS = 10
+FILES = """performance.getEntriesByType('resource').map((it) =>
+  [it.startTime, it.responseEnd, it.encodedBodySize].map(Math.round) + ' ' + it.name.slice(-50)).join('\\n')"""
 PHONE = {"width": 390, "height": 844}
 
 
@@ -111,8 +113,7 @@ def visit(context, line: SlowLine, seconds: float, verbose: bool) -> tuple[float
         page.wait_for_timeout(200)
     if verbose:
         print(page.evaluate("window.__seen"))
-        print(page.evaluate("""performance.getEntriesByType('resource').map((r) =>
-          `${Math.round(r.startTime)} ${Math.round(r.responseEnd)} ${r.encodedBodySize} ${r.name.slice(-50)}`).join('\\n')"""))
+        print(page.evaluate(FILES))
     page.close()
     return picture / 1e3, line.bytes - begun, said
 

@@ -57,12 +57,16 @@ class Served:
         ids = [int(word) for path in children for word in path.read_text().split()]
         return [pid for pid in ids if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
-    def get(self, path: str, method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, method: str = "GET", host: str | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
         """Request exactly this path, without normalising it."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             line.putheader("Host", host or self.host)
+            for name, value in headers.items():
+                line.putheader(name, value)
             line.endheaders()
             answer = line.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()

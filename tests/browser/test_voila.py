@@ -64,9 +64,10 @@ def visit(playwright):
 def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, width: int) -> None:
     served.wait_until(served.heated)
     page = visit(served.url, width)
-    page.wait_for_selector("#wait:has-text('Preparing the picture')")
+    page.wait_for_selector("#wait:has-text('A still picture of the estimate') img")
     page.wait_for_function(PAINTED, arg=1, timeout=60_000)
     page.wait_for_selector("#wait", state="detached")
+    page.locator(".liq-app-panels").scroll_into_view_if_needed()
     page.wait_for_function(PANELS, timeout=30_000)
     assert page.title() == "Liquidation heatmap"
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -106,7 +106,6 @@ class Compressed:
         self.absolute_path = absolute
         self.set_header("Content-Type", self.get_content_type())
         self.set_header("Content-Encoding", encoding)
-        self.set_header("Vary", "Accept-Encoding")
         self.set_extra_headers(self.path)
         self.set_header("Etag", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
         if self.check_etag_header():

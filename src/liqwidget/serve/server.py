@@ -28,7 +28,7 @@ from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, mixed, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
-from .settings import CONNECTION, ENVIRONMENT, SETTINGS, policy
+from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -156,7 +156,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     def listen(self) -> None:
         """Listen, with limits on each connection and our headers on each reply."""
         self.app.listen = partial(self.app.listen, **CONNECTION)
-        transform: type[OutputTransform] = sealed(policy(self.frame_ancestors))
+        transform: type[OutputTransform] = sealed(policy(self.frame_ancestors), PLAIN)
         self.app.add_transform(transform)
         self.app.add_transform(GZipContentEncoding)  # the page itself; files are compressed already
         super().listen()

@@ -114,12 +114,13 @@ class Touched(APIHandler):
         self.set_status(204)
 
 
-def sealed(headers: dict[str, str]) -> type[OutputTransform]:
-    """Return a transform that sets these headers on every reply, whichever handler wrote it."""
+def sealed(documents: dict[str, str], others: dict[str, str]) -> type[OutputTransform]:
+    """Return a transform that sets these headers on documents and on other replies, whichever handler wrote them."""
 
     class Sealed(OutputTransform):
         def transform_first_chunk(self, status_code: int, found: Any, chunk: bytes, finishing: bool) -> Any:
-            for name, value in headers.items():
+            is_document = found.get("Content-Type", "text/html").startswith("text/html")
+            for name, value in (documents if is_document else others).items():
                 found[name] = value
             return status_code, found, chunk
 

@@ -72,6 +72,24 @@ function isNear(el, signal) {
   });
 }
 
+/** Resolves once the application's heatmap is drawn, which comes first, or after ten seconds. */
+function isDrawn(el, signal) {
+  const app = el.closest(".liq-app");
+  return new Promise((done) => {
+    const end = () => {
+      clearTimeout(timer);
+      drawn.disconnect();
+      done();
+    };
+    const look = () => (app === null || app.querySelector(".liq[data-rev]")) && end();
+    const drawn = new MutationObserver(look);
+    const timer = setTimeout(end, 10_000);
+    if (app) drawn.observe(app, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-rev"] });
+    signal.addEventListener("abort", end);
+    look();
+  });
+}
+
 const isDark = () => document.body.dataset.jpThemeLight === "false";
 
 function render({ model, el, signal }) {
@@ -90,6 +108,8 @@ function render({ model, el, signal }) {
   const views = [];
   (async () => {
     try {
+      await isNear(el, ended.signal); // it is in the page now
+      await isDrawn(el, ended.signal);
       await isNear(el, ended.signal);
       await Promise.all([provide(model), freshened(model)]);
       for (const reference of model.get("children")) {

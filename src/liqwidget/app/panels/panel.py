@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import bokeh
 from bokeh.models import ColumnDataSource, LayoutDOM
 from jupyter_bokeh import BokehModel
+
+from ...widget.page_files import is_offered
 
 
 class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
@@ -45,14 +48,23 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
                 source.selected.set_from_json("indices", rows, setter=self)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """Return the synced state, with the current model, for a page that is reloaded."""
-        if key is None and self._is_open and self.comm is not None:
+        """Return the synced state, with the current model, for a page that is reloaded.
+
+        A page that offers BokehJS as a file has a kernel as long as it has panels: it gets the model with its first
+        view, when `refresh` is called.
+        """
+        is_later = key is None and is_offered("bokeh", bokeh.__version__)
+        if key is None and not is_later and self._is_open and self.comm is not None:
             self._is_quiet = True  # the caller sends the state
             try:
                 self.refresh()
             finally:
                 self._is_quiet = False
-        return super().get_state(key, drop_defaults)
+        state = super().get_state(key, drop_defaults)
+        if is_later:
+            self._is_stale = True
+            state["render_bundle"] = "{}"
+        return state
 
     def _should_send_property(self, key: str, value: Any) -> bool:
         return not self._is_quiet and bool(super()._should_send_property(key, value))

@@ -9,16 +9,48 @@ tell();
 const loading = setInterval(tell, 30_000); // on a slow connection it may take minutes to reach the kernel
 
 const wait = document.getElementById("wait");
+const words = wait.querySelector("p");
 const PICTURE = ".liq[data-rev], .jp-OutputArea .jp-RenderedText, .jp-OutputArea .jp-RenderedHTML, .jp-RenderedImage";
-const late = setTimeout(() => {
-  wait.querySelector("p").textContent = "This takes longer than it should. Reload the page to try again.";
-}, 60_000);
+
+// The still picture of the first output is in the page already: show it until the living one is drawn.
+const stillOf = (output) => {
+  const html = output.data?.["text/html"];
+  const text = Array.isArray(html) ? html.join("") : html;
+  if (typeof text !== "string") return null;
+  return new DOMParser().parseFromString(text, "text/html").querySelector('img[src^="data:image/png;base64,"]');
+};
+for (const script of document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')) {
+  const found = stillOf(JSON.parse(script.textContent));
+  if (!found) continue;
+  const still = document.createElement("img");
+  still.src = found.src;
+  still.alt = found.alt;
+  wait.prepend(still);
+  words.textContent = "A still picture of the estimate. The living one is loading…";
+  break;
+}
+
+// Loading is late only if nothing has arrived for a while: on a slow line it takes as long as it takes.
+const LATE_MS = 60_000;
+let late = 0;
+const arrived = () => {
+  clearTimeout(late);
+  late = setTimeout(() => {
+    words.textContent = "Nothing has arrived for a minute. Reload the page to try again.";
+  }, LATE_MS);
+};
+arrived();
+const files = new PerformanceObserver(arrived);
+files.observe({ type: "resource", buffered: true });
 const end = () => {
   watch.disconnect();
+  files.disconnect();
   clearTimeout(late);
   clearInterval(loading);
+  isLoading = false;
   wait.remove();
 };
+let isLoading = true;
 let others = null; // if there are only widgets without a picture, show them after a delay
 const watch = new MutationObserver(() => {
   if (document.querySelector(PICTURE)) end();
@@ -61,6 +93,7 @@ window.WebSocket = class extends WebSocket {
   constructor(...options) {
     super(...options);
     this.addEventListener("message", ({ data }) => {
+      if (isLoading) arrived();
       if (!(data instanceof ArrayBuffer) || partOf(data, 1).msg_type !== "error") return;
       showFailed(partOf(data, 4).traceback.join(" "));
     });
