@@ -18,8 +18,10 @@ DASHBOARD = ROOT / "notebooks" / "dashboard.ipynb"
 class Served:
     """`python -m liqwidget.serve` on one notebook, running and with its pool of preheated kernels filled."""
 
-    def __init__(self, notebook: Path, home: Path, *options: str, env: dict[str, str] | None = None) -> None:
-        self.port = free_port()
+    def __init__(
+        self, notebook: Path, home: Path, *options: str, env: dict[str, str] | None = None, port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
         self.host = f"127.0.0.1:{self.port}"
         places = {
             "HOME": "home",

@@ -124,6 +124,32 @@ def test_a_visitor_whose_kernel_has_died_reads_so_within_ten_seconds(served: Ser
     page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
 
 
+def test_a_page_comes_back_into_its_view_after_a_restart_of_the_server(tmp_path, visit) -> None:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    first = Served(DASHBOARD, tmp_path / "first")
+    second = None
+    try:
+        first.wait_until(first.heated)
+        page = visit(first.url)
+        page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+        page.wait_for_selector("#wait", state="detached")
+        page.evaluate(MOVE)
+        mix = page.wait_for_function("() => document.querySelector('.liq').liqLink()").json_value()
+        kernel = page.evaluate(KERNEL)
+        first.stop()
+        page.locator(".liq-banner", has_text="No connection to the kernel").wait_for(timeout=30_000)
+        assert "reload" not in page.locator(".liq-banner").inner_text()
+        second = Served(DASHBOARD, tmp_path / "second", port=first.port)
+        page.wait_for_function(f"(old) => {KERNEL} !== old", arg=kernel, timeout=60_000)
+        page.wait_for_function("(mix) => document.querySelector('.liq')?.liqLink?.() === mix", arg=mix, timeout=60_000)
+        assert page.url == f"{first.url}#{mix}"
+    finally:
+        first.stop()
+        if second is not None:
+            second.stop()
+
+
 def test_a_visitor_beyond_the_limit_is_told_and_gets_the_next_free_place(served: Served, visit) -> None:
     first, second = visit(served.url), visit(served.url)
     for page in (first, second):

@@ -21,7 +21,7 @@ import { Help } from "./help";
 import { Banner } from "./kernel_banner";
 import { Legend } from "./legend";
 import { LevelTable } from "./level_table";
-import { watchAddress } from "./link";
+import { linkText, watchAddress } from "./link";
 import { NearLine } from "./near_line";
 import { PaneNames } from "./pane_names";
 import { attachPrintSheet } from "./print_sheet";
@@ -130,7 +130,7 @@ class View {
       this.#table.element,
     ];
     this.#root = h("div", { class: "liq" }, ...parts, this.#speech.element, help.element, this.#hint);
-    Object.assign(this.#root, { liqwidget: this });
+    Object.assign(this.#root, { liqwidget: this, liqLink: () => linkText(source.settings, source.visible) });
     host.append(this.#root);
     attachPrintSheet(this.#root, this, this.#outline, source, signal);
     const told = (problem: string): void => {

@@ -40,6 +40,8 @@ class VisitorKernel(ServerKernelManager):
     budgets: tuple[Budget, Budget, Budget] | None = None  # messages, bytes and server time of all its sockets
     left: float | None = None  # when its last page was closed; None: a page may be open
     touched = 0.0  # when a visitor last used the page
+    told = 0.0  # when its page, still loading, was last heard of; 0: never
+    was_shown = False  # whether a page was ever connected
 
     def budgets_within(self, limits: Limits) -> tuple[Budget, Budget, Budget]:
         """Return the budgets of this kernel's visitor; all of its sockets share them."""
@@ -61,6 +63,10 @@ class VisitorKernel(ServerKernelManager):
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         if self.memory_mb:
             resource.prlimit(pid, resource.RLIMIT_DATA, (self.memory_mb << 20, self.memory_mb << 20))
+
+
+#: A page that loads tells so every 30 s, for at most as long as a very slow line takes.
+BETWEEN_TOLD, LONGEST_LOAD = 40.0, 900.0
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -127,13 +133,18 @@ class Kernels(AsyncMappingKernelManager):
             errors.close()
 
     def touch(self, kernel_id: str) -> None:
-        """Record that a visitor uses this kernel's page, or that it is loading."""
-        self.get_kernel(kernel_id).touched = time.monotonic()  # type: ignore[attr-defined]
+        """Record that a visitor uses this kernel's page, or that it is loading; without a page it is no use."""
+        kernel: Any = self.get_kernel(kernel_id)
+        if self.channels(kernel_id):
+            kernel.touched = time.monotonic()
+        elif not kernel.was_shown:
+            kernel.told = time.monotonic()
 
     def notify_connect(self, kernel_id: str) -> None:
         """Record that a page was opened."""
         super().notify_connect(kernel_id)  # type: ignore[no-untyped-call]
         if kernel_id in self:
+            self.get_kernel(kernel_id).was_shown = True  # type: ignore[attr-defined]
             self.touch(kernel_id)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
@@ -144,10 +155,16 @@ class Kernels(AsyncMappingKernelManager):
             over = self.cull_connected and now - kernel.touched > self.cull_idle_timeout
         else:
             kernel.left = now if kernel.left is None else kernel.left
-            # Its page may still be loading. Later, a kernel that seems busy may have sent so much that its last status
-            # message was lost.
-            making = kernel.execution_state != "idle" and not kernel.touched
-            over = now - max(kernel.left, kernel.touched) > self.cull_gone_timeout * (10 if making else 1)
+            over = now - kernel.left > self._patience(kernel)
         if over:
             self.log.info("Ending kernel %s: its page is %s", kernel_id, "closed" if kernel.left else "forgotten")
             await self.shutdown_kernel(kernel_id)  # type: ignore[no-untyped-call]
+
+    def _patience(self, kernel: Any) -> float:
+        """Return the seconds after which a kernel without a page ends, counted from when it had none."""
+        if kernel.was_shown:  # the page may come back
+            return self.cull_gone_timeout
+        if kernel.execution_state != "idle" and not kernel.told:  # the page is being made
+            return 10 * self.cull_gone_timeout
+        seconds = min(self.cull_gone_timeout, BETWEEN_TOLD)
+        return min(kernel.told - kernel.left + seconds, LONGEST_LOAD) if kernel.told else seconds

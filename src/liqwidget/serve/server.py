@@ -23,6 +23,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from . import executor
+from .card import Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
 from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, mixed, offered_files
 from .kernels import Kernels, Limits, VisitorKernel
@@ -130,17 +131,27 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             (self.effort_rate, 5 * self.effort_rate),
             self.max_content,
         )
+        preview = Preview()
         kept: dict[type, tuple[type, dict[str, Any]]] = {
             KernelHandler: (VisitorKernelInfo, {}),
             VoilaKernelWebsocketHandler: (VisitorChannel, {"limits": limits}),
             VoilaShutdownKernelHandler: (VoilaShutdownKernelHandler, {}),
             MultiStaticFileHandler: (PageFiles, {"digest": self.digest}),
             FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
-            TornadoVoilaHandler: (VisitorPage, {"max_visitors": self.max_visitors}),
+            TornadoVoilaHandler: (
+                VisitorPage,
+                {"max_visitors": self.max_visitors, "preview": preview, "what": about(Path(self.notebook_path))},
+            ),
         }
         if self.voila_configuration.file_allowlist:
             kept[AllowListFileHandler] = (AllowListFileHandler, {})
-        rules: list[Any] = [(url_path_join(self.server_url, "/voila/api/touched/" + ID), Touched)]
+        own: list[Any] = [
+            ("/voila/api/touched/" + ID, Touched),
+            ("/voila/api/health", Health, {"max_visitors": self.max_visitors}),
+            ("/voila/api/preview.png", PreviewPicture, {"preview": preview}),
+            ("/robots.txt", Robots),
+        ]
+        rules = [(url_path_join(self.server_url, path), *more) for path, *more in own]
         for pattern, handler, *options in super().init_handlers():
             if handler in kept:
                 ours, more = kept[handler]

@@ -13,6 +13,8 @@ from tornado.web import HTTPError, OutputTransform
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from .card import About, Preview, card_html, is_for_a_person, is_prefetch
+
 FOLDER = Path(__file__).parent / "page"
 WORDS = {
     403: ("Not here", "This address is not one of this server's pages."),
@@ -67,15 +69,20 @@ class Refused(InWords, JupyterHandler):
 class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila ships no types
     """The notebook, for a limited number of visitors."""
 
-    def initialize(self, max_visitors: int, **options: Any) -> None:
-        """Set the number of places, and the options of Voila's own handler."""
+    def initialize(self, max_visitors: int, preview: Preview, what: About, **options: Any) -> None:
+        """Set the number of places, what programs read, and the options of Voila's own handler."""
         super().initialize(**options)
-        self.max_visitors = max_visitors
+        self.max_visitors, self.preview, self.what = max_visitors, preview, what
 
     async def get(self, path: str | None = None) -> None:
         """Send the page as it is rendered: the loading message is shown at once."""
         if path:
             raise HTTPError(404)
+        if is_prefetch(self.request.headers):
+            raise HTTPError(503)
+        if not is_for_a_person(self.request.headers):
+            self._send_card()
+            return
         kernels = self.kernel_manager
         kernels.tidy()
         if kernels.visitors() >= self.max_visitors:
@@ -87,11 +94,24 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
             async for html in self.get_generator():
                 kernels.waiting -= here
                 here = False
+                self.preview.look(html)
                 self.write(html)
                 await self.flush()
         finally:
             kernels.waiting -= here
             RequestInfoSocketHandler._cache.clear()  # Voila keeps all requests for a route not served here
+
+    async def head(self, path: str | None = None) -> None:
+        """Reply to programs that only ask whether the page is there."""
+        if path:
+            raise HTTPError(404)
+        self._send_card()
+
+    def _send_card(self) -> None:
+        address = f"{self.request.protocol}://{self.request.host}{self.base_url}voila/api/preview.png"
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Sec-Fetch-Dest, User-Agent")
+        self.finish(card_html(self.what, address if self.preview.png else None))
 
 
 class VisitorKernelInfo(KernelHandler):

@@ -89,9 +89,15 @@ const showFailed = (text) => {
   document.body.append(shown);
   failed = shown;
 };
+const sockets = new Set();
 window.WebSocket = class extends WebSocket {
   constructor(...options) {
     super(...options);
+    this.addEventListener("open", () => sockets.add(this));
+    this.addEventListener("close", () => {
+      sockets.delete(this);
+      look();
+    });
     this.addEventListener("message", ({ data }) => {
       if (isLoading) arrived();
       if (!(data instanceof ArrayBuffer) || partOf(data, 1).msg_type !== "error") return;
@@ -99,3 +105,48 @@ window.WebSocket = class extends WebSocket {
     });
   }
 };
+
+// The kernel of a page that slept, or whose server was restarted, has ended. Such a page loads itself again, into the
+// same view. One whose kernel has ended before its reader's eyes stays as it is; the heatmap says so.
+const LOOK_MS = 3_000;
+const SLEPT_MS = 30_000;
+const LOST_MS = 90_000; // Jupyter's own attempts to reconnect have ended by then
+const MOST_RELOADS = 3;
+const RELOADS = "liqwidget.reloads";
+let wasAway = false;
+let seen = Date.now();
+let lost = null;
+let isLooking = false;
+const reloads = () => {
+  try {
+    const times = JSON.parse(sessionStorage.getItem(RELOADS) ?? "[]").filter((at) => Date.now() - at < 600_000);
+    sessionStorage.setItem(RELOADS, JSON.stringify([...times, Date.now()]));
+    return times.length;
+  } catch {
+    return MOST_RELOADS; // without a memory it could go on for ever
+  }
+};
+const comeBack = (why) => {
+  if (reloads() >= MOST_RELOADS) return showFailed(`${why} Reload the page to go on.`);
+  showFailed(`${why} Loading the same view again…`);
+  const view = document.querySelector(".liq")?.liqLink?.();
+  if (view) history.replaceState(null, "", `#${view}`);
+  location.reload();
+};
+const look = async () => {
+  if (isLooking || sockets.size > 0 || isLoading) return;
+  isLooking = true;
+  lost ??= Date.now();
+  const reply = await fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST" }).catch(() => null);
+  isLooking = false;
+  if (sockets.size > 0) return;
+  if (reply?.status === 404 && wasAway) comeBack("This page had lost its connection, and its kernel has ended.");
+  else if (reply?.status === 204 && Date.now() - lost > LOST_MS) comeBack("This page has lost its connection.");
+  else if (reply?.status !== 204 && reply?.status !== 404) wasAway = true;
+};
+setInterval(() => {
+  if (Date.now() - seen > SLEPT_MS) wasAway = true;
+  seen = Date.now();
+  if (sockets.size > 0) [wasAway, lost] = [false, null];
+  look();
+}, LOOK_MS);
