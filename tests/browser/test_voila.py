@@ -28,6 +28,7 @@ MOVE = """() => {
 
 LINKED = """(({ source: { settings, visible } }) => settings.palette === 'viridis' && visible?.range === '24h'
   && settings.leverageMix['10'] === 60)(document.querySelector('.liq').liqwidget)"""
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 KERNEL = "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
 
 
@@ -76,6 +77,12 @@ def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, widt
     page.evaluate(MOVE)
     page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
     assert page.evaluate(PIXELS) != before
+
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_function(f"() => {BACKGROUND} === 'rgb(17, 17, 17)'")
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"() => {BACKGROUND} === 'rgb(255, 255, 255)'")
 
     assert page.problems == []
     assert [text for text in page.said if not HARMLESS.match(text)] == []

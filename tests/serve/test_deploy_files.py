@@ -116,6 +116,7 @@ def test_the_proxy_passes_on_what_the_server_has_and_nothing_else() -> None:
     assert text.count("{") == text.count("}")
     assert set(re.findall(r"location (?:= )?(\S+) {", text)) == {
         "/",
+        "/robots.txt",
         "/voila/static/",
         "/voila/labextensions/",
         "/voila/api/",

@@ -70,6 +70,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         "forgotten": "MappingKernelManager.cull_idle_timeout",
         "gone": "Kernels.cull_gone_timeout",
         "pool": "VoilaConfiguration.default_pool_size",
+        "theme": "VoilaConfiguration.theme",
     }
     classes = [*Voila.classes, Kernels, VisitorKernel]  # noqa: RUF012
 
@@ -102,7 +103,13 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         if not any(mark in text for text in texts for mark in ("$", "\\(", "\\[", "\\begin")):
             config.update(fullMathjaxUrl=f"{config['fullStaticUrl']}/no-formulas.js", mathjaxConfig="")
-        return {**config, "early": _pieces(self.static_paths)}
+        return {**config, "early": _pieces(self.static_paths), "theme": self._theme()}
+
+    def _theme(self) -> str:
+        """Return the theme that the server was started with, or auto: the visitor's."""
+        if "theme" not in self.config.VoilaConfiguration:
+            return "auto"
+        return "dark" if self.voila_configuration.theme in ("dark", "JupyterLab Dark") else "light"
 
     def get_default_logging_config(self) -> Any:
         """Write the records of all loggers with one handler that limits them."""

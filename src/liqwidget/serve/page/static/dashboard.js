@@ -2,6 +2,19 @@
 
 window.voila_finish = window.display_cells = () => {};
 
+// The page follows the visitor's system, unless the server was started with a theme.
+if (document.body.dataset.theme === "auto") {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => {
+    document.body.dataset.jpThemeLight = String(!dark.matches);
+    document.body.dataset.jpThemeName = dark.matches ? "JupyterLab Dark" : "JupyterLab Light";
+    document.body.classList.toggle("theme-dark", dark.matches);
+    document.body.classList.toggle("theme-light", !dark.matches);
+  };
+  follow();
+  dark.addEventListener("change", follow);
+}
+
 const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
 const tell = () =>
   fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST", keepalive: true }).catch(() => {});
