@@ -135,7 +135,6 @@ class Follower:
     ) -> None:
         self._widget, self._venue, self._symbol, self._step, self._every = widget, venue, symbol, step, every
         self._place, self._trust_env = place, trust_env
-        self._skew = 0  # ms by which the venue's clock is ahead
         self._whole_until = 0  # candles that open before this time are complete
         self._shown, self._unseen = False, 0.0
         self._is_known = False  # the contract, as one that the model describes
@@ -225,9 +224,9 @@ class Follower:
             if not self._is_known:
                 await coins_per_contract(client, self._symbol)  # refuses other contracts
                 self._is_known = True
-            now = int(CLOCK.now() * 1000) + self._skew
-            forming = await self._since(client, now)
-            closed = (now - _GRACE) // self._step * self._step
+            forming = await self._since(client, _venue_time(client))
+            closed = (_venue_time(client) - _GRACE) // self._step * self._step  # by the clock of this answer
+            self._whole_until = min(self._whole_until, closed)  # a local clock set ahead may have made it too late
             frame = await self._whole(client, closed) if closed > self._whole_until else None
             self._show(frame, forming)
         except LiqError as error:
@@ -243,8 +242,6 @@ class Follower:
         start = max(self._last(), (now // size - series.page + 2) * size)
         query = Query(self._symbol, period, size, start, max(now, start) + MINUTE, now)
         answer = await client.ask(series.request(query))
-        if answer.date is not None:
-            self._skew = answer.date - int(CLOCK.now() * 1000)
         return (series.parse_forming or series.parse)(answer.body).within(start, query.end).tidy(self._symbol)
 
     async def _whole(self, client: Client, end: int) -> Any:
@@ -279,3 +276,8 @@ class Follower:
             state, facts = "stopped", {"message": _OTHER_MARKET}
         if getattr(self._widget, "comm", None) is not None:
             self._widget.set_live(state, **facts)
+
+
+def _venue_time(client: Client) -> int:
+    """Return ms since 1970 by the venue's clock, as its last answer told it; by this computer's before the first."""
+    return int(CLOCK.now() * 1000) - (client.ahead or 0)
