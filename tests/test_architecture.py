@@ -18,7 +18,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 
 # Each package may import those of the lines above its own. "serve" imports none and is imported by none.
 ORDER = [
-    ["errors", "_version"],
+    ["errors", "_version", "extra_stub"],
     ["checks"],
     ["drawing"],
     ["market", "model"],

@@ -27,9 +27,11 @@ Errors
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .extra_stub import stub_of
 
 if TYPE_CHECKING:
     from .analysis.calibration.calibrate import calibrate
@@ -184,12 +186,24 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def _load(name: str) -> Any:
+    value = globals()[name] = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return value
+
+
+def _find(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'liqwidget' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    try:
+        return _load(name)
+    except ModuleNotFoundError as error:
+        if "pip install" not in (reason := str(error)):  # not an extra: something that is always needed
+            raise
+        return stub_of(name, reason, partial(_load, name))
+
+
+if not TYPE_CHECKING:  # a type checker would accept any name of a module that has it
+    __getattr__ = _find
 
 
 def __dir__() -> list[str]:

@@ -485,7 +485,7 @@ util.find_spec = lambda name, *rest: None if name == "pyarrow" else find(name, *
 import liqwidget as lw
 lw.LiquidationHeatmap(lw.load_sample().tail(50))
 try:
-    lw.fetch
+    lw.fetch()
 except ModuleNotFoundError as error:
     print(error)
 """
