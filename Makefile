@@ -6,7 +6,7 @@ PORT ?= 8888
 PY := .venv/bin/python
 OLDEST := .venv-oldest/bin/python
 # Tests of browsers, servers, many processes and the package itself: only `make test` runs them; versions matter little.
-SLOW := browser serve scale test_packaging.py test_narrow_integers.py sources/test_kill.py sources/test_cache_processes.py
+SLOW := browser serve scale test_packaging.py test_user_types.py test_narrow_integers.py sources/test_kill.py sources/test_cache_processes.py
 # Open a browser only if there is a display.
 NO_BROWSER := $(shell [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ] || echo --no-browser)
 
