@@ -169,7 +169,7 @@ def test_a_real_day_tells_of_the_bands_of_its_table() -> None:
     text = text_of(7, "paragraph")
 
     def bands(mix: str) -> tuple[pd.DataFrame, float]:
-        density = lw.LiquidationHeatmap(shown, leverage_mix=mix).density
+        density = lw.LiquidationHeatmap(shown, leverage_mix=mix).density  # type: ignore[arg-type]
         at = int(np.searchsorted(density.time, noon.tz_localize(None).to_datetime64())) - 1
         found = density.clusters(at, top=100, bright=0.1).query("abs(distance) < 0.08").head(8)
         return found.assign(usd=(found["notional"] / 1e6).round()), float(density.close[at])

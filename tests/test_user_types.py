@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,10 @@ USER = """
 from __future__ import annotations
 
 import pandas as pd
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from typing_extensions import assert_type
 
 import liqwidget as lw
@@ -49,7 +54,26 @@ assert_type(ledger.replay(decay_rate=0.03), lw.Density)
 
 hm = lw.LiquidationHeatmap(market, leverage_mix={10: 60, 25: 40})
 hm.decay_rate = "auto"
+hm.decay_rate = 0.03
+hm.bin_size = "auto"
+hm.turnover = "auto"
+hm.leverage_mix = "hot"
+hm.leverage_mix = {10: 60, 25: 40}
+hm.threshold = (0, 0.5)
+hm.visible = "3d"
+hm.visible = {"time": "3d", "price": (60_000, 70_000)}
+hm.as_of = pd.Timestamp("2026-01-03")
+hm.shock = None
+hm.palette = "viridis"
+assert_type(hm.decay_rate, float)
+assert_type(hm.bin_auto, bool)
+assert_type(hm.leverage_mix, dict[float, float])
+assert_type(lw.LiquidationHeatmap(market).as_of, float | None)
+assert_type(lw.LiquidationHeatmap(market).visible, dict[str, Any] | None)
 assert_type(hm.market, lw.Market)
+lw.LiquidationHeatmap(market, palette="cividis", threshold=(0.1, 0.9), as_of="2026-01-03", height=400)
+assert_type(lw.liquidation_price(60_000, 10, "long"), float)
+assert_type(lw.liquidation_price(60_000, [10, 100], "short"), npt.NDArray[np.float64])
 assert_type(lw.venues(), pd.DataFrame)
 assert_type(lw.cache.info(), pd.DataFrame)
 made = lw.simulate(candles=500)
@@ -62,8 +86,21 @@ lw.estimate(market, mine)
 hm.apply(fit)
 hm.positions = lw.hyperliquid_positions(["0x0"])
 """
-#: The same script with one mistake per line.
-MISTAKES = ["lw.estimate(5)", "lw.load_sample().candles.sum() + lw.load_sample()", "lw.liquidation_price()"]
+#: One mistake a line.
+MISTAKES = [
+    "lw.estimate(5)",
+    "lw.load_sample().candles.sum() + lw.load_sample()",
+    "lw.liquidation_price()",
+    "lw.nonsense",
+    "lw.estimate(lw.load_sample(), decay_rate='fast')",
+    "lw.estimate(lw.load_sample(), 'reckless')",
+    "lw.liquidation_price(60_000, 10, 'long', rule='none')",
+    "lw.LiquidationHeatmap(lw.load_sample(), palette='jet')",
+    "lw.LiquidationHeatmap(lw.load_sample(), palete='plasma')",
+    "lw.LiquidationHeatmap(lw.load_sample()).decay_rate = 'fast'",
+    "lw.LiquidationHeatmap(lw.load_sample()).swept = 'yes'",
+    "lw.LiquidationHeatmap(lw.load_sample()).layer = 'neither'",
+]
 
 
 @pytest.fixture(scope="module")
@@ -107,4 +144,19 @@ def test_a_user_s_script_type_checks_against_the_wheel(
     bad.write_text("\n".join(["import liqwidget as lw", *MISTAKES]), encoding="utf-8")
     lines = check(user_python, [good, bad])
     assert [line for line in lines if "bad.py" not in line] == []
-    assert {int(re.search(r"bad\.py:(\d+)", line)[1]) for line in lines} == {2, 3, 4}
+    assert {int(re.search(r"bad\.py:(\d+)", line)[1]) for line in lines} == set(range(2, 2 + len(MISTAKES)))
+
+
+def test_nearly_all_public_names_have_known_types(user_python: Path, tmp_path: Path) -> None:
+    path = f"{user_python.parent}{os.pathsep}{os.environ['PATH']}"  # --verifytypes takes the first Python on it
+    run = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--ignoreexternal", "--verifytypes", "liqwidget"],
+        cwd=tmp_path,
+        env={**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(run.stdout)["typeCompleteness"]
+    assert found["exportedSymbolCounts"]["withKnownType"] > 3000
+    assert found["completenessScore"] >= 0.98

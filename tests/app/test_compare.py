@@ -32,7 +32,7 @@ def later(market: lw.Market, hours: float) -> lw.Market:
 
 
 def shown(market: lw.Market, axes: Axes, rate: float | str = 0.03, large: float = 0.05, mix=None):
-    return distances("M", market, axes, check_mix(mix or MIX), rate, large)
+    return distances("M", market, axes, check_mix(mix or MIX), rate, large)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("gaps", [False, True])
@@ -265,10 +265,10 @@ def test_names_are_text_in_the_page(tmp_path) -> None:
         (lambda m: lw.compare({"a\nb": m}), "printable"),
         (lambda m: lw.compare({"a\u202eb": m}), "printable"),
         (lambda m: lw.compare({"a" * 65: m}), "at most 64"),
-        (lambda m: lw.compare([m], "warm"), "leverage_mix: wanted one of"),
+        (lambda m: lw.compare([m], "warm"), "leverage_mix: wanted one of"),  # type: ignore[arg-type]
         (lambda m: lw.compare([m], {500: 1}), "500"),
         (lambda m: lw.compare([m], decay_rate=-1), "decay_rate: wanted"),
-        (lambda m: lw.compare([m], decay_rate="slow"), "decay_rate: wanted"),
+        (lambda m: lw.compare([m], decay_rate="slow"), "decay_rate: wanted"),  # type: ignore[arg-type]
         (lambda m: lw.compare([m], distance=0), "distance: wanted a share"),
         (lambda m: lw.compare([m], distance=float("nan")), "distance: wanted"),
         (lambda m: lw.compare([m], columns=5), "columns: wanted a whole number from 10"),

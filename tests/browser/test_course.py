@@ -263,7 +263,7 @@ def test_one_position(course, opened):
             said = words(page, leverage=leverage, hour=hour)
             for who, side in (("Ada", "long"), ("Ben", "short")):
                 level = lw.liquidation_price(close[round(hour * 12)], leverage, side)
-                assert number(said, rf"{who} \({side}\): liquidation price # USD") == round(level, 2)  # type: ignore[arg-type]
+                assert number(said, rf"{who} \({side}\): liquidation price # USD") == round(level, 2)
         assert "Ada (long)" in words(page, leverage=15, hour=6)
         assert "liquidated" not in words(page, leverage=15, hour=6)
         assert "liquidated at 15:10" in words(page, leverage=16, hour=6)
@@ -300,8 +300,8 @@ def test_trend_and_crowd(course, opened):
         steady, once, twice = (number(words(page, 1, "step-words", shape=k), "estimated # million") for k in range(3))
         assert once > twice > 2 * steady
     change = 1.06
-    assert round(100 * (lw.liquidation_price(1, 10, "short") / change - 1)) == 3  # type: ignore[arg-type]
-    assert round(-100 * (lw.liquidation_price(1, 10, "long") / change - 1)) == 15  # type: ignore[arg-type]
+    assert round(100 * (lw.liquidation_price(1, 10, "short") / change - 1)) == 3
+    assert round(-100 * (lw.liquidation_price(1, 10, "long") / change - 1)) == 15
 
 
 def test_decay(course, opened):

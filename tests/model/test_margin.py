@@ -40,9 +40,9 @@ def test_every_documented_price(shared_data: Callable[[str], Path]) -> None:
             float(row["maint_amount"] or 0),
             float(row["size"]),
             float(row["fee_rate"]),
-            contract=row["kind"],
+            contract=row["kind"],  # type: ignore[arg-type]
             margin=float(row["wallet_balance"]),
-            rule=row["rule"],
+            rule=row["rule"],  # type: ignore[arg-type]
         )
         price = float(found)
         if not abs(price - float(row["expected_liq_price"])) <= float(row["tolerance_abs"]) or not (

@@ -164,7 +164,7 @@ def test_every_coin_is_accounted_for(
     simulation = simulate(
         candles, 10 * candles, seed, interval="30m", holding_hours=4, trend_followers=crowd, contrarians=1 - crowd,
         stops=stops, top_ups=1 - stops, partial=partial, impact=impact, churn=churn, volatility=volatility,
-        size_tail=tail, entries=entries, price=price, take_over=take_over, leverage_mix={5: 30, 20: 30, 100: 40},
+        size_tail=tail, entries=entries, price=price, take_over=take_over, leverage_mix={5: 30, 20: 30, 100: 40},  # type: ignore[arg-type]
     )  # fmt: skip
     frame, p, flows = simulation.market.candles, simulation.positions, simulation.flows
     assert (p["opened"] >= frame.index[0]).sum() == 10 * candles

@@ -336,7 +336,7 @@ def test_settings_of_the_ledger_are_those_that_the_history_was_built_with(heatma
         setattr(heatmap, name, 0.123)
     assert (getattr(heatmap, name), heatmap._ledger) == (history.settings[name], kept)
     with pytest.raises(lw.InputError, match=f"{name}: wanted .*, which the history was built with"):
-        lw.HistoryHeatmap(history, None, None, **{name: 0.123})
+        lw.HistoryHeatmap(history, None, None, **{name: 0.123})  # type: ignore[arg-type]
 
 
 def test_the_automatic_decay_rate_of_a_history_is_its_own(heatmap, history) -> None:

@@ -77,7 +77,7 @@ def test_the_browser_pushes_and_takes_the_push_away(hm):
 
 def test_a_misspelt_push_is_refused(market):
     with pytest.raises(lw.InputError, match=r"got 'shok'\. Did you mean shock"):
-        lw.LiquidationHeatmap(market, shok=-0.03)
+        lw.LiquidationHeatmap(market, shok=-0.03)  # type: ignore[call-arg]
 
 
 def test_a_page_carries_it(market):

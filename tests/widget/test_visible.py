@@ -145,7 +145,7 @@ def test_a_range_makes_bins_and_contrast_automatic_and_what_was_read_does_not() 
     for value in (hm.visible, None, {"time_from": 1, "time_to": 2}):
         hm.visible = value
         assert (hm.bin_auto, hm.contrast) == (False, "whole")
-    for value in ("3d", "all", ("2026-01-12", "2026-01-13"), {"time": "24h", "price": (8e4, 9e4)}):
+    for value in ("3d", "all", ("2026-01-12", "2026-01-13"), {"time": "24h", "price": (8e4, 9e4)}):  # type: ignore[assignment]
         hm.bin_size, hm.contrast = 200, "whole"
         hm.visible = value
         assert (hm.bin_auto, hm.contrast) == (True, "view"), value

@@ -80,9 +80,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
     _is_open = False
 
     def __init__(self, market: Market, *, files: bool = True, uploads: bool = True, trust_env: bool = False) -> None:
-        self.heatmap = LiquidationHeatmap(market)
+        self.heatmap: LiquidationHeatmap = LiquidationHeatmap(market)
         self._trust_env = bool(trust_env)
-        self.controls = DataControls(self._load, self._cancel, paths=files, uploads=uploads)
+        self.controls: DataControls = DataControls(self._load, self._cancel, paths=files, uploads=uploads)
         self._map, self._context, self._clusters = MapPanel(), ContextPanel(), ClusterPanel(self._mark_cluster)
         self._scene, self._facts, self._check, self._about = (ipywidgets.HTML() for _ in range(4))
         self._drawing = threading.Lock()  # a patch in Bokeh is three messages, which must stay together

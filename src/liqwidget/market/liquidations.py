@@ -94,6 +94,14 @@ def told_liquidations(
     return found, [*notices, *told, *doubt]
 
 
+def within(realised: pd.DataFrame | None, start: int, end: int) -> pd.DataFrame | None:
+    """Return the liquidations with ``start <= time < end``, ns since 1970 UTC; None if there is no table of them."""
+    if realised is None:
+        return None
+    time = realised["time"].to_numpy(dtype="datetime64[ns]").view(np.int64)
+    return realised[(time >= start) & (time < end)].reset_index(drop=True)
+
+
 def _own_rows(table: Table, frame: Any, symbol: str, exchange: str) -> tuple[Table, Instrument | None, list[str]]:
     """Return the rows of the market's own symbol, that symbol as the table spells it, and how many were omitted."""
     column = symbol_column(frame, SYMBOL_NAMES)

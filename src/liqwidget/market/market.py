@@ -23,7 +23,7 @@ from .columns import CANDLE_NAMES, REQUIRED, read_table
 from .facts import facts_html, facts_of
 from .files.table_file import in_file, read_table_file
 from .labels import check_label
-from .liquidations import told_liquidations
+from .liquidations import told_liquidations, within
 from .origin import Origin
 from .period_sums import sums_beside
 from .quantities import named_volume
@@ -77,9 +77,13 @@ class Market:
         notes: Sequence[str] = (),
         units: Units | None = None,
     ) -> None:
-        self._bars, self._liquidations, self.origin = bars, liquidations, origin
-        self.notes, self._units = tuple(dict.fromkeys((*bars.notes, *notes))), units or Units()
-        self.symbol, self.exchange, self.simulated, self.ignored = symbol, exchange, simulated, ignored
+        self._bars, self._liquidations, self._units = bars, liquidations, units or Units()
+        self.symbol: str = symbol
+        self.exchange: str = exchange
+        self.simulated: bool = simulated
+        self.ignored: tuple[str, ...] = ignored
+        self.origin: Origin | None = origin
+        self.notes: tuple[str, ...] = tuple(dict.fromkeys((*bars.notes, *notes)))
 
     @classmethod
     def from_frame(
@@ -387,12 +391,8 @@ class Market:
         return facts_html(facts_of(self))
 
     def _cut(self, rows: slice) -> Market:
-        bars, realised = self._bars.cut(rows), self._liquidations
-        if realised is not None:
-            time = realised["time"].to_numpy(dtype="datetime64[ns]").view(np.int64)
-            inside = (time >= bars.time[0]) & (time < bars.time[-1] + max(self.interval.value, 1))
-            realised = realised[inside].reset_index(drop=True)
-        return self._with(bars=bars, liquidations=realised)
+        bars, interval = self._bars.cut(rows), max(self.interval.value, 1)
+        return self._with(bars=bars, liquidations=within(self._liquidations, bars.time[0], bars.time[-1] + interval))
 
     def _with(self, **changes: Any) -> Market:
         """Return a market that differs from this one in some arguments of the constructor."""

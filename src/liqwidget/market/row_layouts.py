@@ -30,7 +30,7 @@ class Layout:
 
 
 #: By number of cells; if rows fit several layouts, the first is used.
-LAYOUTS = {
+LAYOUTS: dict[int, tuple[Layout, ...]] = {
     6: (
         Layout("ccxt", (*_OHLC, "volume")),
         Layout("Coinbase", ("time", "low", "high", "open", "close", "volume")),

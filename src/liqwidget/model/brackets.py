@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from ..checks import shown
 from ..errors import InputError
 from .margin import (
     Floats,
+    Number,
     checked_choice,
     checked_numbers,
     checked_shape,
@@ -107,6 +108,19 @@ def find_bracket(brackets: Sequence[Bracket], notional: float) -> Bracket:
     return brackets[int(_entry_bracket(caps, amount, brackets[0].unit))]
 
 
+@overload
+def liquidation_price_in_brackets(
+    entry: Number, leverage: Number, side: str, size: Number, brackets: Sequence[Bracket], fee_rate: Number = 0.0
+) -> float: ...
+@overload
+def liquidation_price_in_brackets(
+    entry: ArrayLike,
+    leverage: ArrayLike,
+    side: ArrayLike,
+    size: ArrayLike,
+    brackets: Sequence[Bracket],
+    fee_rate: ArrayLike = 0.0,
+) -> Floats: ...
 def liquidation_price_in_brackets(
     entry: ArrayLike,
     leverage: ArrayLike,

@@ -75,9 +75,9 @@ class Density(Drawn):
         self._rows = ledger.grid  # their centres decide on which side of the close they are
         self.grid: PriceGrid = bins or ledger.grid
         self._long_at_close = long_at_close
-        self.leverage = ledger.leverage
-        self.time = ledger.time[columns]
-        self.close = ledger.close[columns]
+        self.leverage: Floats = ledger.leverage
+        self.time: npt.NDArray[np.datetime64] = ledger.time[columns]
+        self.close: Floats = ledger.close[columns]
 
     def _report(self) -> Report:
         return report_of(self)

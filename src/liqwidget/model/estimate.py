@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import InputError
 from .density import Density
 from .grid import PriceGrid, nearest_bin, usual_bin
 from .ledger import Ledger, build_ledger
 from .opening import SPAN
-from .settings import MAX_DECAY_RATE, check_decay_rate, check_mix, shares
+from .settings import MAX_DECAY_RATE, PresetName, check_decay_rate, check_mix, shares
 from .turnover import AUTO, Opening, check_turnover
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ DEFAULT_HALF_LIFE_HOURS = 24.0
 
 def estimate(
     market: Market,
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-    decay_rate: float | str = "auto",
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+    decay_rate: float | Literal["auto"] = "auto",
     bin_size: float | None = None,
     *,
     maintenance_rate: float = 0.004,
     fee_rate: float = 0.0,
-    turnover: float | str = "auto",
+    turnover: float | Literal["auto"] = "auto",
     span: float = SPAN,
 ) -> Density:
     """Return the mixed density of a market in one call.
@@ -79,7 +79,7 @@ def shown_bin(rows: Ledger | PriceGrid, bin_size: float | None, name: str = "bin
     return size
 
 
-def resolve_decay_rate(decay_rate: object, market: Market, turnover: float | str = 1.0) -> float:
+def resolve_decay_rate(decay_rate: object, market: Market, turnover: float | Literal["auto"] = 1.0) -> float:
     """Return a checked decay rate; "auto" is derived from the market.
 
     Raises
@@ -98,7 +98,7 @@ def resolve_decay_rate(decay_rate: object, market: Market, turnover: float | str
     return rate
 
 
-def auto_decay_rate(market: Market, turnover: float | str = 1.0) -> float:
+def auto_decay_rate(market: Market, turnover: float | Literal["auto"] = 1.0) -> float:
     """Return the decay rate per hour that open interest and volume imply.
 
     Coins closed on each side over coins standing: ``sum(C) / sum(OI[t-1] * hours[t])``, with C from

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -339,7 +339,7 @@ def build_ledger(
     bin_size: float | None = None,
     maintenance_rate: float = 0.004,
     fee_rate: float = 0.0,
-    turnover: float | str = 1.0,
+    turnover: float | Literal["auto"] = 1.0,
     span: float = SPAN,
 ) -> Ledger:
     """Spread what each candle opened over liquidation levels, and record what each candle swept.

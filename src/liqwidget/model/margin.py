@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,12 +19,30 @@ from ..checks import shown
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
+Number = float | np.floating[Any] | np.integer[Any]
 
 SIDES = ("long", "short")
-CONTRACTS = ("linear", "inverse")
-RULES = ("mm_at_liq", "mm_at_entry", "mm_at_entry_fee_at_bust")
+Contract = Literal["linear", "inverse"]
+CONTRACTS: tuple[Contract, ...] = get_args(Contract)
+Rule = Literal["mm_at_liq", "mm_at_entry", "mm_at_entry_fee_at_bust"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
+@overload
+def liquidation_price(
+    entry: Number,
+    leverage: Number | None,
+    side: str,
+    maintenance_rate: Number = 0.004,
+    maintenance_amount: Number = 0.0,
+    size: Number | None = None,
+    fee_rate: Number = 0.0,
+    *,
+    contract: Contract = "linear",
+    margin: Number | None = None,
+    rule: Rule = "mm_at_liq",
+) -> float: ...
+@overload
 def liquidation_price(
     entry: ArrayLike,
     leverage: ArrayLike | None,
@@ -34,9 +52,22 @@ def liquidation_price(
     size: ArrayLike | None = None,
     fee_rate: ArrayLike = 0.0,
     *,
-    contract: str = "linear",
+    contract: Contract = "linear",
     margin: ArrayLike | None = None,
-    rule: str = "mm_at_liq",
+    rule: Rule = "mm_at_liq",
+) -> Floats: ...
+def liquidation_price(
+    entry: ArrayLike,
+    leverage: ArrayLike | None,
+    side: ArrayLike,
+    maintenance_rate: ArrayLike = 0.004,
+    maintenance_amount: ArrayLike = 0.0,
+    size: ArrayLike | None = None,
+    fee_rate: ArrayLike = 0.0,
+    *,
+    contract: Contract = "linear",
+    margin: ArrayLike | None = None,
+    rule: Rule = "mm_at_liq",
 ) -> Floats | float:
     """Return the price at which the margin of a position no longer covers its maintenance.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..checks import is_finite
 from ..errors import InputError
+
+PresetName = Literal["balanced", "hot", "on-chain"]
 
 #: Shares in percent by tier leverage. No venue publishes the leverage that traders really use:
 #: these are adjustable assumptions, not data. "balanced": USD per unit of log leverage fall with the square root

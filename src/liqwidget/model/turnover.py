@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import expm1, log
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..market.market import Market
 
 NS_PER_HOUR = 3.6e12
-AUTO = "auto"
+AUTO: Final = "auto"
 
 
 class Turnover(float):
@@ -164,9 +164,11 @@ class Opening:
         return min(1.0, self.coin_hours / stands)
 
 
-def check_turnover(value: Any) -> float | str:
+def check_turnover(value: Any) -> float | Literal["auto"]:
     """Return "auto", a `Turnover`, or a share in (0, 1] as float; or raise InputError."""
-    if isinstance(value, Turnover) or (isinstance(value, str) and value == AUTO):
+    if isinstance(value, str) and value == AUTO:
+        return AUTO
+    if isinstance(value, Turnover):
         return value
     if not (is_finite(value) and 0 < value <= 1):
         raise InputError(f"turnover: wanted a share in (0, 1] or 'auto'; got {str(value)[:40]!r}")

@@ -48,7 +48,7 @@ class Cluster:
         if client is not None and not (hasattr(client, "submit") and hasattr(client, "scheduler_info")):
             raise InputError(f"client: wanted a dask.distributed.Client; got {shown(client)}.")
         self._workers, self._client, self._cluster = workers, client, None
-        self.dashboard = "" if client is None else str(client.dashboard_link or "")
+        self.dashboard: str = "" if client is None else str(client.dashboard_link or "")
 
     def __enter__(self) -> Cluster:
         if self._workers is not None:

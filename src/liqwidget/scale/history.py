@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.density import Density
 from ..model.estimate import decay_of
-from ..model.grid import PriceGrid, auto_bin_size
+from ..model.grid import Floats, PriceGrid, auto_bin_size
 from ..model.opening import SPAN, check_settings
 from ..model.settings import check_decay_rate
 from ..run.cluster import Cluster
@@ -45,7 +45,7 @@ def history(
     store: str | os.PathLike[str] = "",
     *,
     leverage: Sequence[float] = (3, 5, 10, 20, 50, 100, 150),
-    decay_rate: float | str = "auto",
+    decay_rate: float | Literal["auto"] = "auto",
     bin_size: float | None = None,
     columns: int = COLUMNS,
     maintenance_rate: float = 0.004,
@@ -205,20 +205,27 @@ class History(Drawn):
         Source of the widget's columns.
     """
 
+    grid: PriceGrid
+    leverage: Floats
+    decay_rate: float
+    candles: int
+    first: int
+    last: int
+
     def __init__(self, folder: Folder, facts: dict[str, Any]) -> None:
         self._folder, self._settings = folder, _settings(facts)
         self._chunks = [Chunk(**one) for one in facts["chunks"]]
         self.symbol: str = facts["symbol"]
-        self.notes = tuple(str(note) for note in facts.get("notes", ()))
+        self.notes: tuple[str, ...] = tuple(str(note) for note in facts.get("notes", ()))
         self.exchange: str = facts["exchange"]
         self.simulated: bool = facts["simulated"]
         self.interval_label: str = facts["interval"]
         self.grid, self.leverage = self._settings.grid, self._settings.leverage
         self.decay_rate, self.candles = self._settings.decay_rate, self._settings.total
-        self.settings = self._settings.ledger
-        self.missing = sum(chunk.missing for chunk in self._chunks)
+        self.settings: dict[str, float] = self._settings.ledger
+        self.missing: int = sum(chunk.missing for chunk in self._chunks)
         self.first, self.last = self._chunks[0].first, self._chunks[-1].last
-        self.windows = Windows(folder, self._settings, self._chunks, facts["levels"])
+        self.windows: Windows = Windows(folder, self._settings, self._chunks, facts["levels"])
 
     def to_frame(self, most: int = DRAWN) -> pd.DataFrame:
         """Return the whole history in at most ``most`` columns (a few more at its ends), a line each.

@@ -36,6 +36,13 @@ class Source:
         As `Market.notes`.
     """
 
+    symbol: str
+    exchange: str
+    simulated: bool
+    mark: str
+    frames: Iterable[Any]
+    units: Mapping[str, Any]
+
     def __init__(
         self,
         symbol: str,

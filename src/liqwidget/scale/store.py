@@ -38,6 +38,9 @@ class Folder:
         fsspec is not installed, or does not know the file system.
     """
 
+    url: str
+    options: dict[str, Any]
+
     def __init__(self, url: str | os.PathLike[str], options: dict[str, Any] | None = None) -> None:
         try:
             from fsspec.core import url_to_fs

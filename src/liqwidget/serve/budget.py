@@ -11,9 +11,14 @@ from contextlib import contextmanager
 class Budget:
     """A token bucket: ``rate`` units a second, and up to ``burst`` units after a pause; overspending has to wait."""
 
+    rate: float
+    burst: float
+    left: float
+    at: float
+
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst, self.left, self.at = rate, burst, burst, time.monotonic()
-        self.even = self.at  # when units were last left over
+        self.even: float = self.at  # when units were last left over
 
     def spend(self, units: float) -> None:
         """Take units; the balance may become negative."""

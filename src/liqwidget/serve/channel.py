@@ -52,8 +52,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         """Set the limits of a visitor."""
         self.limits = limits
         self.opened = self.pings = 0
-        self.undone = 0.0
-        self.is_cut = False
+        self.undone: float = 0.0
+        self.is_cut: bool = False
 
     async def get(self, kernel_id: str) -> None:
         """Refuse invalid requests before anything is prepared for them."""

@@ -39,9 +39,9 @@ class VisitorKernel(ServerKernelManager):
 
     budgets: tuple[Budget, Budget, Budget] | None = None  # messages, bytes and server time of all its sockets
     left: float | None = None  # when its last page was closed; None: a page may be open
-    touched = 0.0  # when a visitor last used the page
-    told = 0.0  # when its page, still loading, was last heard of; 0: never
-    was_shown = False  # whether a page was ever connected
+    touched: float = 0.0  # when a visitor last used the page
+    told: float = 0.0  # when its page, still loading, was last heard of; 0: never
+    was_shown: bool = False  # whether a page was ever connected
 
     def budgets_within(self, limits: Limits) -> tuple[Budget, Budget, Budget]:
         """Return the budgets of this kernel's visitor; all of its sockets share them."""

@@ -41,7 +41,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     description = Unicode("Serve one notebook as a page for strangers: python -m liqwidget.serve NOTEBOOK")
     examples = Unicode("python -m liqwidget.serve dashboard.ipynb --port=8866 --host=maps.example.org")
 
-    hosts = List(
+    hosts: List[str] = List(
         Unicode(), ["localhost", "127.0.0.1"], help="Names that the server goes by; requests for others are refused."
     ).tag(config=True)
     max_visitors = Integer(20, min=1, help="Kernels at once; who comes when all are taken is asked to wait.").tag(
@@ -60,7 +60,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         LONGEST_CONTENT, help="Longest content of a message without its buffers, in bytes; longer ones are passed over."
     ).tag(config=True)
 
-    aliases = {  # noqa: RUF012  # traitlets wants it so
+    aliases: dict[str, str] = {  # noqa: RUF012  # traitlets wants it so
         "port": "Voila.port",
         "ip": "Voila.ip",
         "base_url": "Voila.base_url",
@@ -72,7 +72,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         "pool": "VoilaConfiguration.default_pool_size",
         "theme": "VoilaConfiguration.theme",
     }
-    classes = [*Voila.classes, Kernels, VisitorKernel]  # noqa: RUF012
+    classes: list[Any] = [*Voila.classes, Kernels, VisitorKernel]  # noqa: RUF012
 
     @default("config_file_paths")
     def _default_config_file_paths(self) -> list[str]:

@@ -117,13 +117,13 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
 class VisitorKernelInfo(KernelHandler):
     """What a page requests about its kernel before it connects. The kernel's id serves as the credential."""
 
-    SUPPORTED_METHODS = ("GET",)
+    SUPPORTED_METHODS: tuple[str, ...] = ("GET",)
 
 
 class Touched(APIHandler):
     """The page reports from time to time that the visitor is using it."""
 
-    SUPPORTED_METHODS = ("POST",)
+    SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
 
     async def post(self, kernel_id: str) -> None:
         """Record the use; 404 says that the kernel has ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from ..checks import is_finite, moment, shown, whole
 from ..errors import InputError
 from ..market.market import Market
 from ..market.units import IN_COINS
-from ..model.settings import check_mix, shares
+from ..model.settings import PresetName, check_mix, shares
 from ..run.progress import Count, Told, counting
 from .funding import funding_rates, interval_hours
 from .prices import STEPS, Walk, arrivals_of, walk_of
@@ -40,7 +40,7 @@ def simulate(
     start: str | pd.Timestamp = "2026-01-05",
     price: float = 84_000.0,
     open_interest: float = 90_000.0,
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
     holding_hours: float = 30.0,
     volatility: float = 0.025,
     maintenance_rate: float = 0.004,
@@ -50,7 +50,7 @@ def simulate(
     size_limit: float = 50.0,
     churn: float = 0.0,
     patience: float = 0.0,
-    entries: str = "range",
+    entries: Literal["range", "path"] = "range",
     stops: float = 0.0,
     top_ups: float = 0.0,
     top_up_margin: float = 1.0,

@@ -56,13 +56,26 @@ class Candle(NamedTuple):
 class Traders:
     """All positions, and which of them are open and therefore watched."""
 
+    habits: Habits
+    ends: list[int]
+    crowd: NDArray[np.int8]
+    entry: NDArray[np.float64]
+    size: NDArray[np.float64]
+    first_level: NDArray[np.float64]
+    level: NDArray[np.float64]
+    left: NDArray[np.float64]
+    margin_added: NDArray[np.float64]
+    liquidated: NDArray[np.float64]
+    ended: NDArray[np.int_]
+    outcome: NDArray[np.int8]
+
     def __init__(self, rng: np.random.Generator, arrivals: Ints, coins: float, habits: Habits, steps: int) -> None:
         n = int(arrivals.sum())
         self._rng = rng
         self.habits, self.ends = habits, np.cumsum(arrivals).tolist()
-        self.opened = np.repeat(np.arange(len(arrivals)), arrivals.astype(np.intp))
+        self.opened: NDArray[np.int_] = np.repeat(np.arange(len(arrivals)), arrivals.astype(np.intp))
         tier = rng.choice(len(habits.tiers), n, p=habits.shares)
-        self.leverage = habits.tiers[tier]
+        self.leverage: NDArray[np.float64] = habits.tiers[tier]
         long, short = level_factors(habits.tiers, habits.maintenance_rate)
         self._factor = np.stack([short[tier], long[tier]])
         self._patience = rng.exponential(habits.holding_hours[tier])
@@ -74,10 +87,10 @@ class Traders:
         self._reach = np.where(self._habit == _STOP, rng.uniform(0.2, 0.9, n), TOP_UP_AT)
         self._plain = habits.stops == habits.top_ups == 0
 
-        self.long = np.zeros(n, dtype=bool)
+        self.long: NDArray[np.bool_] = np.zeros(n, dtype=bool)
         self.entry, self.size, self.first_level, self.level, self.left = np.zeros((5, n))
         self.margin_added, self.liquidated = np.zeros((2, n))
-        self.exit_price = np.full(n, np.nan)
+        self.exit_price: NDArray[np.float64] = np.full(n, np.nan)
         self.ended, self.outcome = np.full(n, -1), np.zeros(n, dtype=np.int8)
         self._cut = np.zeros(n, dtype=bool)  # partially liquidated
         # Levels and sizes that were: (positions, candle, level, coins before, coins liquidated) of each change.
@@ -87,7 +100,7 @@ class Traders:
         # Open positions stored contiguously, and a few that have closed since the last `_tidy`.
         self._ids = np.empty(n, dtype=np.int64)
         self._long_trip, self._short_trip, self._deadline = self._watch = np.empty((3, n))
-        self.accounts = [0, 0]  # open positions: long, short
+        self.accounts: list[int] = [0, 0]  # open positions: long, short
 
     def stop_price(self) -> Floats:
         """Return the price of each stop-loss, USD, NaN where there is none, shape (N,)."""

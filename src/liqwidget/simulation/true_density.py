@@ -84,6 +84,13 @@ class TrueDensity(Density):
         The true tiers and mix, and the rate at which positions close voluntarily.
     """
 
+    grid: PriceGrid
+    decay_rate: float
+    leverage: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    time: Any
+    close: npt.NDArray[np.float64]
+
     def __init__(
         self, standing: TrueStanding, grid: PriceGrid, kept: npt.NDArray[np.intp], mix: dict[float, float], rate: float
     ) -> None:
@@ -95,7 +102,7 @@ class TrueDensity(Density):
         self._row = np.where(self._inside, row, 0).astype(np.intp)
         # Column k holds what has since <= kept[k] < until.
         self._from, self._to = np.searchsorted(kept, standing.since), np.searchsorted(kept, standing.until)
-        self.values = self._accumulate(self._row, grid.rows, self._inside).astype(np.float32).T
+        self.values: npt.NDArray[np.float32] = self._accumulate(self._row, grid.rows, self._inside).astype(np.float32).T
 
     def _report(self) -> Report:
         return report_of(self, "True positions, simulated,", "Simulated and known, not estimated.")

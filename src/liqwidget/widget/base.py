@@ -25,7 +25,7 @@ from .presence import Views, live_status
 from .shown import FRAMES, Shown
 from .still_image import Look, Still, draw_still
 from .synced import SyncedHeatmap, static
-from .tables import Taken, selected
+from .tables import TableName, Taken, selected
 from .traits import mix_to_json
 from .visible import now_in_view
 
@@ -258,7 +258,7 @@ class HeatmapWidget(SyncedHeatmap):
         with self._lock:
             self._live = live_status(self._live, state, facts)
 
-    def export(self, path: str | os.PathLike[str], what: str = "levels") -> None:
+    def export(self, path: str | os.PathLike[str], what: TableName = "levels") -> None:
         """Write a table of what is shown; the file is written completely or not at all.
 
         Parameters

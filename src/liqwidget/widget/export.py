@@ -17,7 +17,7 @@ from .tables import Taken, asked, made, write_csv, write_parquet
 if TYPE_CHECKING:
     import os
 
-FORMATS = {".csv": write_csv, ".parquet": write_parquet}
+FORMATS: dict[str, Callable[..., None]] = {".csv": write_csv, ".parquet": write_parquet}
 _LOG = logging.getLogger(__name__)
 
 #: Sends an answer: id of the request, the file's bytes or None, and what went wrong.
@@ -57,7 +57,7 @@ class Exporter:
     def __init__(self, take: Callable[[Mapping[str, float]], Taken], answer: Answer) -> None:
         self._take, self._answer = take, answer
         #: Held while a table is made.
-        self.busy = threading.Lock()
+        self.busy: threading.Lock = threading.Lock()
 
     def hear(self, content: Mapping[str, Any]) -> None:
         """Handle a request; its content comes from the browser and may be anything."""

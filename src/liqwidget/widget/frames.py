@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -130,7 +130,7 @@ class CandlePicture:
         return found
 
 
-def about_of(market: Market, turnover: float | str = 1.0) -> dict[str, Any]:
+def about_of(market: Market, turnover: float | Literal["auto"] = 1.0) -> dict[str, Any]:
     """Return the metadata of ``bars`` for display in the browser."""
     candles, close = market.candles, market.candles["close"].to_numpy()
     return {

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from ..errors import InputError
 from ..market.any_table import as_frame
 from ..market.market import Market
 from ..model.opening import SPAN
+from ..model.settings import PresetName
 from .marks import Realised
 from .shown import Shown, shown_of
-from .traits import refuse_unknown
+from .traits import HeatmapTraits, refuse_unknown
 from .watched import WatchedHeatmap
 
 if TYPE_CHECKING:
@@ -100,15 +101,15 @@ class LiquidationHeatmap(WatchedHeatmap):
     def __init__(
         self,
         market: Market,
-        leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-        decay_rate: float | str = "auto",
-        bin_size: float | str | None = None,
+        leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+        decay_rate: float | Literal["auto"] = "auto",
+        bin_size: float | Literal["auto"] | None = None,
         *,
         maintenance_rate: float = 0.004,
         fee_rate: float = 0.0,
-        turnover: float | str = "auto",
+        turnover: float | Literal["auto"] = "auto",
         span: float = SPAN,
-        **traits: Any,
+        **traits: Unpack[HeatmapTraits],
     ) -> None:
         _check_market(market)
         refuse_unknown(type(self), traits)

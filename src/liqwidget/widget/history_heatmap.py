@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import traitlets
@@ -16,12 +16,12 @@ from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
-from ..model.settings import PRESETS, check_decay_rate, check_mix
+from ..model.settings import PRESETS, PresetName, check_decay_rate, check_mix
 from .base import HeatmapWidget
 from .frames import MAX_CELLS, about_of, currency_notices
 from .marks import Realised
 from .shown import FRAMES, SETTINGS, Shown
-from .traits import refuse_unknown
+from .traits import HistoryTraits, refuse_unknown
 from .visible import Extent, view_of
 from .wire import age_steps, bars_arrays, encode_frame, ledger_arrays
 
@@ -37,8 +37,6 @@ _AHEAD = 0.1  # s after a window until data for the next one are prefetched
 
 #: Settings that a history is built with and that its widget cannot change.
 _BUILT = {"bin_size", *SETTINGS}
-
-
 _FIXED = "wanted a LiquidationHeatmap; got a HistoryHeatmap, whose candles are fixed."
 
 
@@ -80,9 +78,9 @@ class HistoryHeatmap(HeatmapWidget):
     def __init__(
         self,
         history: History,
-        leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
+        leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
         decay_rate: float | None = None,
-        **traits: Any,
+        **traits: Unpack[HistoryTraits],
     ) -> None:
         if not hasattr(history, "windows"):
             raise InputError(
@@ -99,8 +97,10 @@ class HistoryHeatmap(HeatmapWidget):
             )
         self._by_hand = False
         if leverage_mix is None:
-            leverage_mix = next(iter(self._presets_built()), None) or dict.fromkeys(history.leverage.tolist(), 1.0)
-        given = {name: traits.pop(name) for name in _BUILT & traits.keys()}
+            presets = iter(self._presets_built().values())
+            leverage_mix = next(presets, None) or dict.fromkeys(history.leverage.tolist(), 1.0)
+        others = dict[str, Any](traits)
+        given = {name: others.pop(name) for name in _BUILT & others.keys()}
         mixed = self._mixed(
             {"leverage_mix": leverage_mix, "decay_rate": "auto" if decay_rate is None else decay_rate, **given}
         )
@@ -116,7 +116,7 @@ class HistoryHeatmap(HeatmapWidget):
             positions=None,
             frames={},
         )
-        super().__init__(shown.with_realised(realised, None).filled(*FRAMES), traits)
+        super().__init__(shown.with_realised(realised, None).filled(*FRAMES), others)
         self._look_ahead()
 
     @property

@@ -117,6 +117,8 @@ class Realised:
         Revision of the last frame.
     """
 
+    revision: int
+
     def __init__(self, frame: pd.DataFrame | None, revision: int = 0) -> None:
         self._parts = [] if frame is None else [frame]
         self.revision = revision

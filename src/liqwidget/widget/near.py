@@ -62,6 +62,8 @@ class Rule:
 class Watch:
     """A rule and whom it tells; :meth:`remove` ends it."""
 
+    rule: Rule
+
     def __init__(self, rule: Rule, callback: Told | None, removed: Callable[[Watch], None]) -> None:
         self.rule, self._callback, self._removed = rule, callback, removed
         self._inside: list[Level] = []

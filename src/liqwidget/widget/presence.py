@@ -10,7 +10,7 @@ from ..checks import is_finite
 from ..errors import InputError
 
 STATES = ("off", "live", "delayed", "disconnected", "stopped")
-OFF = {"state": "off", "since": None, "last": None, "message": "", "every_ms": 5_000}
+OFF: dict[str, Any] = {"state": "off", "since": None, "last": None, "message": "", "every_ms": 5_000}
 MAX_VIEWS = 256
 _FACTS = ("since", "last", "message", "every_ms")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -316,7 +316,7 @@ def _checked_settings(mix: Mix, wanted: Mapping[str, Any], before: Shown | None)
         raise
 
 
-def _rate(wanted: object, market: Market, turnover: float | str) -> tuple[float, bool]:
+def _rate(wanted: object, market: Market, turnover: float | Literal["auto"]) -> tuple[float, bool]:
     """Return the decay rate as a number, and whether it is automatic."""
     return resolve_decay_rate(wanted, market, turnover), isinstance(wanted, str)
 

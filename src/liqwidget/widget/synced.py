@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 import anywidget
 import traitlets
@@ -15,11 +15,27 @@ from traitlets.utils.bunch import Bunch
 
 from ..checks import is_finite, stamp
 from ..errors import InputError, LiqError
-from ..model.settings import check_mix
+from ..model.settings import PresetName, check_mix
 from .page_files import module_text
 from .presence import OFF
 from .shown import FRAMES, Shown
-from .traits import Bounded, Box, Moment, Threshold, Trait, mix_to_json
+from .traits import (
+    Bounded,
+    Box,
+    Choice,
+    Contrast,
+    Get,
+    Layer,
+    Moment,
+    Palette,
+    PriceAxis,
+    Scale,
+    Set,
+    Switch,
+    Theme,
+    Threshold,
+    mix_to_json,
+)
 from .visible import Extent, is_scene, plain_view, view_of
 
 #: What the browser may write. Every other trait it sends is ignored.
@@ -46,13 +62,15 @@ WRITABLE = frozenset(
         "as_of",
     ]
 )
-PALETTES = ("plasma", "viridis", "cividis", "inferno")
-SCALES = ("linear", "sqrt", "log")
+PALETTES: tuple[Palette, ...] = get_args(Palette)
+SCALES: tuple[Scale, ...] = get_args(Scale)
 #: Latest time that the browser can write as a date, ms since 1970 UTC.
 _LATEST = 8.64e15
-LAYERS = ("estimate", "realised", "both")
-CONTRASTS = ("view", "whole")
-PRICE_AXES = ("linear", "log")
+LAYERS: tuple[Layer, ...] = get_args(Layer)
+CONTRASTS: tuple[Contrast, ...] = get_args(Contrast)
+PRICE_AXES: tuple[PriceAxis, ...] = get_args(PriceAxis)
+_THEMES: tuple[Theme, ...] = get_args(Theme)
+_Auto = Literal["auto"]
 _IDLE = {"state": "idle", "message": ""}
 
 
@@ -64,7 +82,7 @@ def static(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class _Model(Trait):
+class _Model(traitlets.TraitType[Get, Set]):
     """A setting of the estimate: assigning it shows a new state, or raises and changes nothing."""
 
     def set(self, obj: Any, value: Any) -> None:
@@ -75,7 +93,7 @@ class _Model(Trait):
             obj._change({self.name: value})
 
 
-class _AutoBin(_Model):
+class _AutoBin(_Model[float | None, float | None]):
     """The bin size that a view chose. It is no user's setting: it has no effect unless the size is automatic."""
 
     def set(self, obj: Any, value: Any) -> None:
@@ -89,7 +107,7 @@ class _AutoBin(_Model):
                 super().set(obj, value)
 
 
-class _Visible(Trait):
+class _Visible(traitlets.TraitType[dict[str, Any] | None, Sequence[Any] | Mapping[str, Any] | None]):
     """What is in view; see `visible.view_of`. A form that users write also makes the picture readable there."""
 
     def validate(self, obj: Any, value: Any) -> dict[str, Any] | None:
@@ -129,37 +147,39 @@ class SyncedHeatmap(anywidget.AnyWidget):
     #: Revision of the picture, for observers in Python: it grows with every candle and every new ledger.
     _revision = traitlets.Int(1)
     #: Number of times another market was assigned: a live feed belongs to the market it was started for.
-    markets_assigned = traitlets.Int(0, read_only=True)
+    markets_assigned: traitlets.Int[int, int] = traitlets.Int(0, read_only=True)
 
     # Settings of the estimate.
-    leverage_mix = _Model().tag(sync=True, to_json=mix_to_json)
-    decay_rate = _Model().tag(sync=True)
-    decay_auto = _Model().tag(sync=True)
-    bin_size = _Model().tag(sync=True)
-    bin_auto = _Model().tag(sync=True)
+    leverage_mix: _Model[dict[float, float], Mapping[int, float] | Mapping[float, float] | PresetName] = _Model().tag(
+        sync=True, to_json=mix_to_json
+    )
+    decay_rate: _Model[float, float | _Auto] = _Model().tag(sync=True)
+    decay_auto: _Model[bool, bool] = _Model().tag(sync=True)
+    bin_size: _Model[float, float | _Auto] = _Model().tag(sync=True)
+    bin_auto: _Model[bool, bool] = _Model().tag(sync=True)
     #: Size that a view chose, used while the bin size is automatic; None while it is not. Only views write it.
     _auto_bin = _AutoBin().tag(sync=True)
-    maintenance_rate = _Model()
-    fee_rate = _Model()
-    turnover = _Model().tag(sync=True)
-    span = _Model()
+    maintenance_rate: _Model[float, float] = _Model()
+    fee_rate: _Model[float, float] = _Model()
+    turnover: _Model[float | _Auto, float | _Auto] = _Model().tag(sync=True)
+    span: _Model[float, float] = _Model()
 
     # How it is displayed.
-    palette = traitlets.Enum(PALETTES, "plasma").tag(sync=True)
-    scale = traitlets.Enum(SCALES, "linear").tag(sync=True)
-    contrast = traitlets.Enum(CONTRASTS, "view").tag(sync=True)
-    price_axis = traitlets.Enum(PRICE_AXES, "linear").tag(sync=True)
-    threshold = Threshold((0.0, 0.5)).tag(sync=True)
-    opacity = Bounded(1.0, 0.0, 1.0).tag(sync=True)
-    swept = traitlets.Bool(False).tag(sync=True)
-    bubbles = traitlets.Bool(True).tag(sync=True)
-    layer = traitlets.Enum(LAYERS, "estimate").tag(sync=True)
-    theme = traitlets.Enum(("auto", "light", "dark"), "auto").tag(sync=True)
-    height = Bounded(560.0, 200.0, 4000.0).tag(sync=True)
-    shock = Bounded(None, -0.99, 10.0, allow_none=True).tag(sync=True)
-    selection = Box("time_from", "time_to", "price_low", "price_high").tag(sync=True)
-    visible = _Visible(None, allow_none=True).tag(sync=True)
-    as_of = Moment().tag(sync=True)
+    palette: Choice[Palette] = Choice(PALETTES, "plasma").tag(sync=True)
+    scale: Choice[Scale] = Choice(SCALES, "linear").tag(sync=True)
+    contrast: Choice[Contrast] = Choice(CONTRASTS, "view").tag(sync=True)
+    price_axis: Choice[PriceAxis] = Choice(PRICE_AXES, "linear").tag(sync=True)
+    threshold: Threshold = Threshold((0.0, 0.5)).tag(sync=True)
+    opacity: Bounded[float] = Bounded(1.0, 0.0, 1.0).tag(sync=True)
+    swept: Switch = Switch(False).tag(sync=True)
+    bubbles: Switch = Switch(True).tag(sync=True)
+    layer: Choice[Layer] = Choice(LAYERS, "estimate").tag(sync=True)
+    theme: Choice[Theme] = Choice(_THEMES, "auto").tag(sync=True)
+    height: Bounded[float] = Bounded(560.0, 200.0, 4000.0).tag(sync=True)
+    shock: Bounded[float | None] = Bounded[float | None](None, -0.99, 10.0, allow_none=True).tag(sync=True)
+    selection: Box = Box("time_from", "time_to", "price_low", "price_high").tag(sync=True)
+    visible: _Visible = _Visible(None, allow_none=True).tag(sync=True)
+    as_of: Moment = Moment().tag(sync=True)
 
     #: How the estimate compares with realised liquidations, written by Python alone.
     score: traitlets.Dict[str, Any] = traitlets.Dict(read_only=True).tag(sync=True)
@@ -167,7 +187,7 @@ class SyncedHeatmap(anywidget.AnyWidget):
     near: traitlets.List[dict[str, Any]] = traitlets.List(read_only=True).tag(sync=True)
     _near_rules: traitlets.List[dict[str, float]] = traitlets.List(read_only=True).tag(sync=True)
     #: Name shared by the heatmaps whose crosshairs are linked; "" if they are not.
-    linked = traitlets.Unicode("", read_only=True).tag(sync=True)
+    linked: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("", read_only=True).tag(sync=True)
 
     _is_ready = False
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ..model.density import Density
 
 SIDES = ("long", "short")
-TABLES = ("grid", "levels", "clusters", "selection", "cells")
+TableName = Literal["grid", "levels", "clusters", "selection", "cells"]
+TABLES: tuple[TableName, ...] = get_args(TableName)
 #: Cells that are turned into rows at once; files are written in parts.
 _CELLS_AT_ONCE = 500_000
 

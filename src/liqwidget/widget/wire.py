@@ -93,15 +93,16 @@ MAGIC = b"LIQ1"
 MAX_HEADER = 65_536
 MAX_SECTION = 256 * 1024 * 1024
 DTYPES = {"u8": "<u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
+Sections = dict[str, tuple[str, tuple[Any, ...], bool]]
 #: Sections of each kind: name -> (dtypes, shape in terms of T and N, required).
-BARS = {
+BARS: Sections = {
     "gap": ("f64", ("T",), True),
     **dict.fromkeys(PRICES, ("i32 f64", ("T",), True)),
     "volume": ("f32", ("T",), True),
     **dict.fromkeys(("open_interest", "open_interest_change"), ("f32", ("T",), False)),
     **dict.fromkeys(MARKS, ("i32 f64", ("T",), False)),
 }
-LEDGER = {
+LEDGER: Sections = {
     "start": ("u32", ("T+1",), True),
     "row": ("u16", ("N",), True),
     "tier": ("u8", ("N",), True),
@@ -110,14 +111,14 @@ LEDGER = {
     "hours": ("f32", ("T",), True),
     "age": ("u8", ("N",), False),
 }
-EVENTS = {
+EVENTS: Sections = {
     **dict.fromkeys(("time", "until"), ("f64", ("N",), True)),
     "side": ("u8", ("N",), True),
     **dict.fromkeys(("price", "notional"), ("f32", ("N",), True)),
     "count": ("u32", ("N",), True),
 }
-POSITIONS = {"row": ("u16", ("N",), True), **dict.fromkeys(("long", "short"), ("f32", ("N",), True))}
-KINDS: dict[str, dict[str, tuple[str, tuple[Any, ...], bool]]] = {
+POSITIONS: Sections = {"row": ("u16", ("N",), True), **dict.fromkeys(("long", "short"), ("f32", ("N",), True))}
+KINDS: dict[str, Sections] = {
     "bars": BARS,
     "model": {},
     "ledger": LEDGER,
@@ -126,7 +127,7 @@ KINDS: dict[str, dict[str, tuple[str, tuple[Any, ...], bool]]] = {
     "positions": POSITIONS,
 }
 #: The sections whose lengths are T and N.
-COUNTED = {
+COUNTED: dict[str, dict[str, str]] = {
     "bars": {"T": "gap"},
     "model": {},
     "ledger": {"T": "hours", "N": "row"},

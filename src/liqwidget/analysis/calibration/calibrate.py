@@ -8,7 +8,7 @@ chosen by how well the fit predicts intervals after those that it was fitted on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from ...errors import InputError
 from ...model.grid import Floats, Ints, model_rows, nice_step
 from ...model.margin import SIDES, level_factors
 from ...model.opening import SPAN
-from ...model.settings import check_decay_rate, check_mix, shares
+from ...model.settings import PresetName, check_decay_rate, check_mix, shares
 from ...model.turnover import AUTO
 from ...run.progress import Told, counting
 from ..stats.bootstrap import block_counts, percentile_interval
@@ -46,10 +46,10 @@ def calibrate(
     market: Market,
     leverage: Sequence[float] | None = None,
     *,
-    prior: Mapping[int, float] | Mapping[float, float] | str | None = None,
+    prior: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
     prior_spread: float = PRIOR_SPREAD,
     decay_rates: Sequence[float] = DECAY_RATES,
-    turnovers: Sequence[float] | str = AUTO,
+    turnovers: Sequence[float] | Literal["auto"] = AUTO,
     every: str | None = None,
     bin_size: float | None = None,
     maintenance_rate: float = 0.004,
@@ -186,7 +186,9 @@ def calibrate(
 
 
 def _prior(
-    leverage: Sequence[float] | None, prior: Mapping[int, float] | Mapping[float, float] | str | None, least: float
+    leverage: Sequence[float] | None,
+    prior: Mapping[int, float] | Mapping[float, float] | PresetName | None,
+    least: float,
 ) -> dict[Any, Any]:
     """Return the prior mix, sorted by tier: weights > 0."""
     if prior is not None:

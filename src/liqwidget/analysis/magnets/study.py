@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ...model.estimate import resolve_decay_rate
 from ...model.grid import Floats, nice_step
 from ...model.ledger import build_ledger
 from ...model.opening import NS_PER_HOUR
-from ...model.settings import check_mix, shares
+from ...model.settings import PresetName, check_mix, shares
 from ...model.turnover import resolve_turnover
 from ..stats.bootstrap import block_counts, percentile_interval
 from .classical_levels import swings, volume_nodes
@@ -125,8 +125,8 @@ class MagnetStudy(Drawn):
 
 def magnet_study(
     market: Market,
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-    decay_rate: float | str = "auto",
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+    decay_rate: float | Literal["auto"] = "auto",
     bin_size: float | None = None,
     *,
     horizon_hours: float = 24.0,
@@ -136,7 +136,7 @@ def magnet_study(
     shift_hours: float = 48.0,
     reach: tuple[float, float] = (0.2, 1.5),
     bright: float = 0.3,
-    turnover: float | str = "auto",
+    turnover: float | Literal["auto"] = "auto",
     maintenance_rate: float = 0.004,
     draws: int = 1000,
     seed: int = 0,

@@ -34,17 +34,25 @@ class Paths:
         Maximum wait for a touch; how long price is watched after it.
     """
 
+    high: Floats
+    low: Floats
+    close: Floats
+    horizon: float
+    after: float
+    at: Ints
+    volatility: Floats
+
     def __init__(self, market: Market, at: Ints, volatility: Floats, horizon_hours: float, after_hours: float) -> None:
         candles = market.candles
         self.time: Ints = candles.index.as_unit("ns").asi8
         self.high, self.low, self.close = (candles[name].to_numpy() for name in ("high", "low", "close"))
         self.horizon, self.after, self.at, self.volatility = horizon_hours, after_hours, at, volatility
-        self.path = np.r_[0.0, np.cumsum(np.abs(np.diff(np.log(self.close))))]
+        self.path: Ints = np.r_[0.0, np.cumsum(np.abs(np.diff(np.log(self.close))))]
         # Highest and lowest so far after each decision, (N, W); a row shorter than W repeats its last value.
-        self.count = self._reach(at, horizon_hours) - at - 1
+        self.count: Ints = self._reach(at, horizon_hours) - at - 1
         window = at[:, None] + 1 + np.minimum(np.arange(max(self.count.max(initial=1), 1)), self.count[:, None] - 1)
-        self.highest = np.maximum.accumulate(self.high[window], axis=1)
-        self.lowest = np.minimum.accumulate(self.low[window], axis=1)
+        self.highest: Floats = np.maximum.accumulate(self.high[window], axis=1)
+        self.lowest: Floats = np.minimum.accumulate(self.low[window], axis=1)
 
     def after_touch(self, level: Floats, decision: Ints | None = None) -> dict[str, Floats]:
         """Return the outcomes of levels.

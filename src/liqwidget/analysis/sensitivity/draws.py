@@ -82,8 +82,8 @@ class Moment:
         stands = np.flatnonzero(ledger.end[opened] > at)
         clock = np.cumsum(ledger.hours[: at + 1])
         self.grid: PriceGrid = ledger.grid.added_up(bin_size)
-        self.close = float(ledger.close[at])
-        self.cells = Cells.at(ledger.grid, self.grid, self.close)
+        self.close: float = float(ledger.close[at])
+        self.cells: Cells = Cells.at(ledger.grid, self.grid, self.close)
         self._ledger = ledger
         self._shape = len(ledger.leverage), len(self.cells.first_row)
         cell = np.searchsorted(self.cells.first_row, ledger.row[stands], "right") - 1

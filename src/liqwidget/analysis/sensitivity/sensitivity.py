@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from ...errors import InputError
 from ...model.estimate import resolve_decay_rate, shown_bin
 from ...model.grid import Floats, PriceGrid, bins_on_offer, check_bin_size
 from ...model.ledger import build_ledger
-from ...model.settings import check_decay_rate, check_mix, shares
+from ...model.settings import PresetName, check_decay_rate, check_mix, shares
 from .draws import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, span_of, with_ranges
 from .report import report_of
 
@@ -98,9 +98,9 @@ class Sensitivity(Drawn):
 
 def sensitivity(
     market: Market,
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-    decay_rate: float | str = "auto",
-    turnover: float | str = "auto",
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+    decay_rate: float | Literal["auto"] = "auto",
+    turnover: float | Literal["auto"] = "auto",
     bin_size: float | None = None,
     *,
     at: int = -1,

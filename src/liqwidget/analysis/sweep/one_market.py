@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,8 @@ ESTIMATES = (
     "short_usd",
     *(f"{side}_{what}" for side in ("below", "above") for what in ("price", "distance", "usd")),
 )
-SCORES = tuple(f"{name}{side}" for side in ("", "_long", "_short") for name in ("rank", "linear"))
+ScoreName = Literal["rank", "linear", "rank_long", "linear_long", "rank_short", "linear_short"]
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,13 @@ from ...checks import is_finite, shown, usd_text
 from ...drawing.report import Drawn, Report
 from ...errors import InputError
 from ...model.margin import level_factors
+from ...model.settings import PresetName
 from ...model.turnover import check_turnover
 from ...run.cluster import Cluster
 from ...run.progress import Told, counting
 from ..markets import Markets, named
 from .axes import candles_at, check_mixes, check_rates, check_sizes
-from .one_market import ESTIMATES, SCORES, Found, Task
+from .one_market import ESTIMATES, SCORES, Found, ScoreName, Task
 from .report import report_of
 
 MOST = 5_000_000  # lines
@@ -63,7 +64,7 @@ class Sweep(Drawn):
         """Return the number of lines."""
         return len(self.table)
 
-    def best(self, by: str = "rank") -> pd.DataFrame:
+    def best(self, by: ScoreName = "rank") -> pd.DataFrame:
         """Return the line of each market with the highest score, a DataFrame like `table`; empty without scores.
 
         The best of many is chosen on the data that it is scored on: validate it on later data.
@@ -116,12 +117,12 @@ class Sweep(Drawn):
 
 def sweep(
     markets: Markets,
-    mixes: Mapping[Any, Any] | Sequence[Mapping[int, float] | Mapping[float, float] | str] | pd.DataFrame | str,
+    mixes: Mapping[Any, Any] | Sequence[Mapping[int, float] | Mapping[float, float] | PresetName] | pd.DataFrame | str,
     decay_rates: Sequence[float] | float,
     *,
     bin_sizes: Sequence[float] | Mapping[str, Sequence[float]] | float | None = None,
     at: Any = None,
-    turnover: float | str = "auto",
+    turnover: float | Literal["auto"] = "auto",
     maintenance_rate: float = 0.004,
     fee_rate: float = 0.0,
     large: float = 0.5,

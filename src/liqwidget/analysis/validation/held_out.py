@@ -115,7 +115,7 @@ def _utc(name: str, time: Any) -> pd.Timestamp:
 def settings_before(before: Market, given: dict[str, Any], columns: int) -> dict[str, Any]:
     """Return the settings; those not given are derived from the candles before the first scored moment."""
     candles = before.candles
-    turnover = AUTO if given["turnover"] is None else given["turnover"]
+    turnover: Any = AUTO if given["turnover"] is None else given["turnover"]
     rate, size = AUTO if given["decay_rate"] is None else given["decay_rate"], given["bin_size"]
     rate = resolve_decay_rate(rate, before, turnover)
     if size is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from ...checks import is_finite
 from ...errors import InputError
 from ...market.market import Market
 from ...model.ledger import build_ledger
-from ...model.settings import shares
+from ...model.settings import PresetName, shares
 from ...run.progress import Told, counting
 from ..stats.day_resamples import day_counts
 from .baselines import BASELINES, EVEN_PARTS, a_day_before, even, fresh_range, range_volume, uniform, yesterday
@@ -30,9 +30,9 @@ def validate(
     market: Market,
     calibration: Calibration | None = None,
     *,
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-    decay_rate: float | str | None = None,
-    turnover: float | str | None = None,
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+    decay_rate: float | Literal["auto"] | None = None,
+    turnover: float | Literal["auto"] | None = None,
     every: str | None = None,
     start: Any = None,
     bin_size: float | None = None,

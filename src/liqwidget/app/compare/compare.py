@@ -11,7 +11,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anywidget
 import numpy as np
@@ -24,7 +24,7 @@ from bokeh.util.paths import server_path
 from ...checks import is_finite, shown, usd_text, whole
 from ...errors import InputError
 from ...market.market import Market
-from ...model.settings import check_decay_rate, check_mix
+from ...model.settings import PresetName, check_decay_rate, check_mix
 from ...run.progress import Told, counting
 from ...widget.html_page import NOTEBOOK_CSS, display_with_picture
 from ...widget.still_image import heat_png
@@ -46,8 +46,8 @@ _NAMES = ("symbol", "exchange", "close", "side", "distance", "peak_price", "noti
 
 def compare(
     markets: Sequence[Market] | Mapping[str, Market],
-    leverage_mix: Mapping[int, float] | Mapping[float, float] | str | None = None,
-    decay_rate: float | str | None = "auto",
+    leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
+    decay_rate: float | Literal["auto"] | None = "auto",
     *,
     distance: float = 0.15,
     columns: int = 300,
@@ -97,7 +97,9 @@ def compare(
     """
     named = _named(markets)
     mix = check_mix(leverage_mix)
-    rate = "auto" if decay_rate is None or decay_rate == "auto" else check_decay_rate(decay_rate)
+    rate: float | Literal["auto"] = (
+        "auto" if decay_rate is None or decay_rate == "auto" else check_decay_rate(decay_rate)
+    )
     if not is_finite(distance) or not 0.005 <= distance <= 0.9:
         raise InputError(f"distance: wanted a share of the price from 0.005 to 0.9; got {shown(distance)}.")
     columns = whole("columns", columns, 10, 1000)
@@ -138,7 +140,7 @@ class Comparison:
             }
             for one in shown
         ]
-        self.table = pd.DataFrame(lines).reindex(columns=list(_NAMES))
+        self.table: pd.DataFrame = pd.DataFrame(lines).reindex(columns=list(_NAMES))
 
     def __repr__(self) -> str:
         return f"{self._heading}. {self._words}\n{self._in_words().to_string(index=False)}"

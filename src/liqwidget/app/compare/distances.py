@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +143,7 @@ def distances(
     market: Market,
     axes: Axes,
     leverage_mix: Mapping[float, float],
-    decay_rate: float | str,
+    decay_rate: float | Literal["auto"],
     large: float,
 ) -> Distances:
     """Estimate one market on the axes of a page.

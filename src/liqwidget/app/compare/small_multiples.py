@@ -50,7 +50,7 @@ from .distances import PER, Axes, Distances
 
 PAPER, PANE = "#121019", "#0c0a1a"
 #: Custom properties of texts and background, on a dark and on a light page.
-PAGE = {
+PAGE: dict[str, tuple[str, str]] = {
     "--liq-sheet-paper": (PAPER, "#ffffff"),
     "--liq-sheet-ink": ("#dcd9e6", "#23212e"),
     **{f"--liq-sheet-{name}": (getattr(DARK, name), getattr(LIGHT, name)) for name in ("dim", "long", "short")},

@@ -41,24 +41,24 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self._loading = ""
         self._uploaded: tuple[str, bytes] | None = None
         kinds = [kind for kind in SOURCES if (kind != "path" or paths) and (kind != "upload" or uploads)]
-        self.source = ipywidgets.ToggleButtons(
+        self.source: Any = ipywidgets.ToggleButtons(
             options=[(SOURCES[kind], kind) for kind in kinds], value="sample", tooltips=[_TIPS[kind] for kind in kinds]
         )
-        self.symbol = ipywidgets.Combobox(
+        self.symbol: Any = ipywidgets.Combobox(
             value="BTCUSDT", options=SYMBOLS, ensure_option=False, description="symbol", continuous_update=False
         )
-        self.exchange = ipywidgets.Dropdown(options=list(VENUES), value="binance", description="exchange")
-        self.interval = ipywidgets.Dropdown(options=list(INTERVALS), value="5m", description="interval")
-        self.days = ipywidgets.BoundedFloatText(value=7.0, min=0.04, max=MAX_DAYS, step=1.0, description="days")
-        self.until = ipywidgets.DatePicker(description="until", tooltip="Last day, UTC; empty: now")
-        self.path = ipywidgets.Text(
+        self.exchange: Any = ipywidgets.Dropdown(options=list(VENUES), value="binance", description="exchange")
+        self.interval: Any = ipywidgets.Dropdown(options=list(INTERVALS), value="5m", description="interval")
+        self.days: Any = ipywidgets.BoundedFloatText(value=7.0, min=0.04, max=MAX_DAYS, step=1.0, description="days")
+        self.until: Any = ipywidgets.DatePicker(description="until", tooltip="Last day, UTC; empty: now")
+        self.path: Any = ipywidgets.Text(
             placeholder="candles.csv, or a folder of archive files", description="path", continuous_update=False
         )
-        self.upload = Upload(self._on_upload, self._on_upload_told, self.fail) if uploads else None
-        self.button = ipywidgets.Button(description="Load", button_style="primary")
-        self.stop = ipywidgets.Button(description="Cancel")
-        self.bar = ipywidgets.IntProgress(min=0, max=1)
-        self.said = ipywidgets.HTML()
+        self.upload: Upload | None = Upload(self._on_upload, self._on_upload_told, self.fail) if uploads else None
+        self.button: Any = ipywidgets.Button(description="Load", button_style="primary")
+        self.stop: Any = ipywidgets.Button(description="Cancel")
+        self.bar: Any = ipywidgets.IntProgress(min=0, max=1)
+        self.said: Any = ipywidgets.HTML()
         self.button.on_click(lambda _button: self._on_load())
         self.stop.on_click(lambda _button: cancel())
         self.source.observe(lambda _change: self._on_source(), "value")

@@ -117,9 +117,9 @@ class Job:
         self._choice, self._show, self._told, self._ended = choice, show, told, ended
         self._lock = threading.Lock()
         self._cancelled = False
-        self.is_over = False
+        self.is_over: bool = False
         self._stop: Callable[[], object] | None = None
-        self.thread = threading.Thread(target=self._run, name="liqwidget-load", daemon=True)
+        self.thread: threading.Thread = threading.Thread(target=self._run, name="liqwidget-load", daemon=True)
 
     def start(self) -> Job:
         """Begin, or end immediately with a message if no further thread can be started."""

@@ -45,9 +45,9 @@ class PanelGate(anywidget.AnyWidget):
     _esm = (files(__package__) / "gate.js").read_text(encoding="utf-8")
     _css = (files(__package__) / "app.css").read_text(encoding="utf-8")
 
-    children = traitlets.Tuple().tag(sync=True, **ipywidgets.widget_serialization)
-    version = traitlets.Unicode(bokeh.__version__, read_only=True).tag(sync=True)
-    dark = traitlets.Bool(False).tag(sync=True)
+    children: Any = traitlets.Tuple().tag(sync=True, **ipywidgets.widget_serialization)
+    version: traitlets.Unicode[str, str | bytes] = traitlets.Unicode(bokeh.__version__, read_only=True).tag(sync=True)
+    dark: traitlets.Bool[bool, bool | int] = traitlets.Bool(False).tag(sync=True)
     _library = traitlets.Bytes().tag(sync=True)
 
     def __init__(

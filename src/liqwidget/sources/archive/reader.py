@@ -43,6 +43,8 @@ class _StoppedError(Exception):
 class Reader:
     """Reads files concurrently, and collects notes about them."""
 
+    files: int
+
     def __init__(self, step: int, verify: bool, told: Told) -> None:
         self.files = 0
         self._step, self._verify, self._told = step, verify, told

@@ -100,4 +100,4 @@ def _stores(root: Path) -> Iterator[Store]:
         yield Store(root, venue, symbol, kind, interval, stored_columns(SeriesFolder(root, series)))
 
 
-cache = Cache()
+cache: Cache = Cache()

@@ -55,7 +55,7 @@ class SeriesFolder:
     """
 
     def __init__(self, root: Path, series: tuple[str, ...]) -> None:
-        self.name = " ".join(check_name(what, name) for what, name in zip(_NAMES, series, strict=True))
+        self.name: str = " ".join(check_name(what, name) for what, name in zip(_NAMES, series, strict=True))
         self._root = Path(root)
         self._path = self._root.joinpath(_LAYOUT, *series)
         self._check_inside()

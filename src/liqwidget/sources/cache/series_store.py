@@ -111,8 +111,8 @@ class Store:
     def __init__(
         self, root: Path, venue: str, symbol: str, kind: str, interval: str, columns: Sequence[str], lag: int = LAG
     ) -> None:
-        self.series = (venue, symbol, kind, interval)
-        self.columns = tuple(columns)
+        self.series: tuple[str, str, str, str] = (venue, symbol, kind, interval)
+        self.columns: tuple[str, ...] = tuple(columns)
         self.lag = lag
         self._folder = SeriesFolder(root, self.series)
         self._loaded: dict[str, _Loaded] = {}

@@ -81,14 +81,21 @@ class FetchPlan:
         ms since 1970.
     """
 
+    venue: Venue
+    symbol: str
+    range: Wanted
+    place: Path | None
+    now: int
+    offline: bool
+
     def __init__(
         self, venue: Venue, symbol: str, range_: Wanted, place: Path | None, now: int, offline: bool = False
     ) -> None:
         self.venue, self.symbol, self.range, self.place = venue, symbol, range_, place
         self.now, self.offline = now, offline
-        self.progress = Progress(f"{venue.name} {symbol}", "pages")
+        self.progress: Progress = Progress(f"{venue.name} {symbol}", "pages")
         plans = (self._plan(kind, series) for kind, series in venue.series.items())
-        self.plans = [plan for plan in plans if plan is not None]
+        self.plans: list[SeriesPlan] = [plan for plan in plans if plan is not None]
         for plan in self.plans:
             plan.holes = self._holes(plan)
         self._kept = CLOCK.monotonic()

@@ -49,12 +49,19 @@ class Pager:
         Called with the rows of each window when they are complete.
     """
 
+    client: Client
+    series: Series
+    symbol: str
+    took: Callable[[FetchedRows], None]
+    period: str
+    size: int
+
     def __init__(
         self, client: Client, kind: Kind, series: Series, symbol: str, step: int, took: Callable[[FetchedRows], None]
     ) -> None:
         self.client, self.kind, self.series, self.symbol, self.took = client, kind, series, symbol, took
         self.period, self.size = series.period_for(step)
-        self.what = f"{client.venue.name} {symbol} {kind}"
+        self.what: str = f"{client.venue.name} {symbol} {kind}"
 
     def windows(self, start: int, end: int) -> list[Span]:
         """Return ``[start, end)`` in windows of at most a page, in order of time."""

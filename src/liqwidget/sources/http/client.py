@@ -96,6 +96,8 @@ class Client:
         Whether to use proxies and certificates that the environment names.
     """
 
+    venue: Venue
+
     def __init__(
         self,
         venue: Venue,

@@ -35,6 +35,8 @@ class Stream:
         Current problem of the stream, for the user; empty: none.
     """
 
+    problem: str
+
     def __init__(self, add: Callable[[pd.DataFrame], object], venue: Venue, symbol: str, trust_env: bool) -> None:
         self._add, self._venue, self._symbol, self._trust_env = add, venue, symbol, trust_env
         self._feed = FEEDS.get(venue.name)
