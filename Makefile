@@ -5,6 +5,10 @@ PYTHON ?= python3
 PORT ?= 8888
 PY := .venv/bin/python
 OLDEST := .venv-oldest/bin/python
+NEWEST := .venv-newest/bin/python
+# The newest Python that is installed, of those after the one that `make test` runs on; empty if there is none.
+AFTER = $(shell for python in python3.14 python3.13 $(HOME)/.pyenv/versions/3.14*/bin/python \
+	$(HOME)/.pyenv/versions/3.13*/bin/python; do $$python -c '' 2>/dev/null && { echo $$python; break; }; done)
 # Tests of browsers, servers, many processes and the package itself: only `make test` runs them; versions matter little.
 SLOW := browser serve scale test_packaging.py test_user_types.py test_narrow_integers.py sources/test_kill.py sources/test_cache_processes.py
 # Open a browser only if there is a display.
@@ -14,10 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo voila course test test-oldest bench lint build screenshots clean
+.PHONY: help bundle demo voila course test test-oldest test-newest bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | test-oldest | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | test-oldest | test-newest | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on a copy of the explorer notebook that has run; prints the address
 	$(PY) scripts/demo_notebook.py
@@ -38,6 +42,11 @@ test: js/node_modules/.all .venv/.dev bundle
 test-oldest: .venv-oldest/.test bundle  ## all but the slow tests, with the lowest versions that pyproject.toml allows
 	$(OLDEST) -m pytest -q -m 'not slow' -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
+test-newest: bundle  ## all but the slow tests, with the newest Python that is installed and the newest dependencies
+	@if [ -n "$(AFTER)" ]; then $(MAKE) --no-print-directory .venv-newest/.test && \
+		$(NEWEST) -m pytest -q -m 'not slow' -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%); \
+	else echo "make test-newest: left out, no python3.14 or python3.13 is installed"; fi
+
 lint: js/node_modules/.all .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -56,7 +65,7 @@ screenshots: .venv/.dev bundle
 	$(PY) scripts/screenshots.py
 
 clean:
-	rm -rf .venv .venv-oldest js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-newest js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A Python environment with a Node: the machine's own, or one from PyPI.
 .venv/.python:
@@ -80,6 +89,12 @@ clean:
 	$(PY) -m uv pip compile --quiet --resolution lowest-direct --python $(OLDEST) --extra test -o .venv-oldest/versions.txt pyproject.toml
 	$(PY) -m uv pip install --quiet --python $(OLDEST) --requirement .venv-oldest/versions.txt
 	$(PY) -m uv pip install --quiet --python $(OLDEST) --no-deps --editable .
+	@touch $@
+
+.venv-newest/.test: pyproject.toml .venv/.dev | bundle
+	rm -rf .venv-newest
+	$(PY) -m uv venv --quiet --python $(AFTER) .venv-newest
+	$(PY) -m uv pip install --quiet --python $(NEWEST) --editable '.[test]'
 	@touch $@
 
 js/node_modules/.all: js/package.json js/package-lock.json | .venv/.python

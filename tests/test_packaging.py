@@ -7,8 +7,11 @@ import gzip
 import re
 import shutil
 import statistics
+import subprocess
+import sys
 import sysconfig
 import tarfile
+from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -57,8 +60,35 @@ def test_the_wheel_carries_the_front_end_the_brackets_and_the_licences(wheel: Pa
     names = ZipFile(wheel).namelist()
     assert {f"liqwidget/{name}" for name in CARGO} <= set(names)
     licences = {Path(name).name for name in names if "/licenses/" in name}
-    assert {"LICENSE", "NOTICE"} <= licences
+    assert licences == {"LICENSE", "LICENSE-Apache-2.0", "NOTICE"}
     assert not [name for name in names if name.startswith(("js/", "tests/")) or "__pycache__" in name]
+
+
+def test_the_metadata_and_the_content_are_as_a_package_index_wants_them(wheel: Path, tmp_path: Path) -> None:
+    sdist = tmp_path / "sdist" / said(build("sdist", ROOT, tmp_path / "sdist"))
+    for command in (
+        ["twine", "check", "--strict", str(wheel), str(sdist)],
+        ["check_wheel_contents", str(wheel)],
+    ):
+        run = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_package_page_says_what_is_so(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        page = message_from_bytes(archive.read(name))
+        apache = archive.read(name.replace("METADATA", "licenses/LICENSE-Apache-2.0")).decode()
+    assert page["License-Expression"] == "MIT AND Apache-2.0"
+    assert "Apache License\n" in apache
+    assert "END OF TERMS AND CONDITIONS" in apache
+    classifiers = set(page.get_all("Classifier", []))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    versions = {name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)}
+    assert versions == {"3.11", "3.13"}
+    assert page["Requires-Python"] == ">=3.11"
+    assert all(re.search(rf"--python {version}|python{version}", makefile) for version in versions)
+    assert {"Typing :: Typed", "Framework :: Jupyter"} <= classifiers
 
 
 def test_the_wheel_is_of_these_sources(wheel: Path) -> None:
