@@ -198,6 +198,10 @@ class SyncedHeatmap(anywidget.AnyWidget):
         super().__init__(**_traits_of(shown), **traits)
         self._is_ready = True
 
+    def __repr__(self) -> str:
+        """Return text that is the same in each run, so that notebooks can be compared: ipywidgets' has an address."""
+        return f"{type(self).__name__}({self._shown.market!r})" if self._is_ready else object.__repr__(self)
+
     @property
     def shown(self) -> Shown:
         """The current state, immutable."""
