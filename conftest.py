@@ -13,6 +13,22 @@ import pytest
 collect_ignore_glob = ["*conftest.py", "*/fixtures/*/make.py"]
 
 
+@pytest.fixture(autouse=True)
+def venues_of_examples(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Connect docstring examples that ask a venue to the imitated venues."""
+    example = getattr(request.node, "dtest", None)
+    if example is None:
+        yield
+        return
+    from example_venues import asks_venues, example_venues  # found once pytest has read its pythonpath
+
+    if not any(asks_venues(part.source) for part in example.examples):
+        yield
+        return
+    with example_venues():
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def loopback_alone() -> Iterator[None]:
     """Refuse any address beyond this machine before a packet is sent."""

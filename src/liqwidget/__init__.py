@@ -20,6 +20,8 @@ What-ifs and studies
     cascade, Cascade, cascade_curve, CascadeCurve, magnet_study, MagnetStudy
 Errors
     LiqError, InputError, DataError, FetchError, ParseError, WireError
+Version
+    __version__
 
 ``python -m liqwidget`` prints what this installation has, and how to start.
 """

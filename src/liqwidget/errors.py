@@ -21,6 +21,15 @@ class LiqError(Exception):
     """Root of all errors raised by liqwidget.
 
     IPython, and so Jupyter, shows the message and the line of the user's code instead of a full traceback.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> try:
+    ...     lw.estimate(lw.load_sample(), "hottest")
+    ... except lw.LiqError as error:
+    ...     print(error)
+    leverage_mix: wanted one of balanced, hot, on-chain or a dict; got 'hottest'
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -48,20 +57,62 @@ def _calling_line(traceback: Any) -> list[str]:
 
 
 class InputError(LiqError, ValueError):
-    """An argument, a DataFrame or a trait value is not usable."""
+    """An argument, a DataFrame or a trait value is not usable.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> lw.Market.from_frame([])
+    Traceback (most recent call last):
+    liqwidget.errors.InputError: ...
+    """
 
 
 class DataError(LiqError):
-    """Market data is not available."""
+    """Market data is not available.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> lw.history(None, "no-such-store")
+    Traceback (most recent call last):
+    liqwidget.errors.DataError: ...
+    """
 
 
 class FetchError(DataError):
-    """An exchange or an archive did not answer as it should."""
+    """An exchange or an archive did not answer as it should.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> issubclass(lw.FetchError, lw.DataError)
+    True
+    """
 
 
 class ParseError(DataError):
-    """An answer or a file could not be read."""
+    """An answer or a file could not be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import liqwidget as lw
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "BTCUSDT-1h-2026-01-01.zip").write_bytes(b"not a zip")
+    ...     lw.read_archive(folder)
+    Traceback (most recent call last):
+    liqwidget.errors.ParseError: ...
+    """
 
 
 class WireError(LiqError):
-    """A frame between Python and the browser is malformed."""
+    """A frame between Python and the browser is malformed.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> issubclass(lw.WireError, lw.LiqError)
+    True
+    """

@@ -43,6 +43,14 @@ class Rolling(Drawn):
     weights : DataFrame
         Per window and tier: ``market``, ``start``, ``end``, ``leverage``, ``weight``, ``low``, ``high`` (percent;
         90 % of resamples), ``from_data`` (see :class:`liqwidget.Calibration`). Windows that failed have none.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=2_000, traders=20_000, seed=3)
+    >>> found = lw.calibrate_rolling(made.market, "4D", "2D", draws=3, turnovers=(1.0,), decay_rates=(0.03,))
+    >>> found.table["decay_rate"].round(3).to_list()
+    [0.03, 0.03]
     """
 
     table: pd.DataFrame
@@ -134,8 +142,8 @@ def calibrate_rolling(
     Examples
     --------
     >>> import liqwidget as lw
-    >>> made = lw.simulate(candles=1_500, traders=20_000, seed=3)
-    >>> found = lw.calibrate_rolling(made.market, "3D", "2D", draws=3, turnovers=(1.0,), decay_rates=(0.03,))
+    >>> made = lw.simulate(candles=2_000, traders=20_000, seed=3)
+    >>> found = lw.calibrate_rolling(made.market, "4D", "2D", draws=3, turnovers=(1.0,), decay_rates=(0.03,))
     >>> len(found)
     2
     """

@@ -62,6 +62,14 @@ class Score(Drawn):
         Share of the cells that counts as brightest.
     outside, unpriced : float
         Known USD whose level has no row, and known USD without a liquidation price: no measure includes them.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=400, traders=8_000, seed=2)
+    >>> found = lw.score(lw.estimate(made.market, made.leverage_mix, made.decay_rate), made)
+    >>> found.by_side().index.to_list()
+    ['long', 'short', 'both']
     """
 
     frame: pd.DataFrame

@@ -57,6 +57,15 @@ def explore(
     ------
     InputError
         ``market`` is not a Market.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> app = lw.explore()
+    >>> app.market.simulated
+    True
+    >>> app.heatmap.decay_rate = 0.05
+    >>> app.close()
     """
     if market is not None and not isinstance(market, Market):
         raise InputError(

@@ -31,6 +31,15 @@ class Origin:
         Some of the requested data is missing although the source has it.
     notes
         Other facts that a reader has to know, one sentence each.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> market = lw.fetch("BTCUSDT", exchange="hyperliquid", interval="1h", days=1)
+    >>> market.origin.source
+    'hyperliquid'
+    >>> sorted(market.origin.missing)
+    ['liquidations', 'long_short_ratio', 'mark_high', 'mark_low', 'open_interest', 'taker_buy_volume']
     """
 
     source: str

@@ -100,6 +100,13 @@ def find_bracket(brackets: Sequence[Bracket], notional: float) -> Bracket:
     ------
     InputError
         No brackets, `notional` not above 0, or above the last cap.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> bracket = lw.find_bracket(lw.load_brackets("binance"), 1_000_000)
+    >>> bracket.maintenance_rate, bracket.max_leverage
+    (0.0065, 75.0)
     """
     caps = _caps(brackets)
     amount = checked_numbers("notional", notional, above=0.0)
@@ -154,6 +161,13 @@ def liquidation_price_in_brackets(
     InputError
         As `liquidation_price`; also when a leverage is above the maximum of the bracket at entry, or a position at
         entry is above the last cap.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> brackets = lw.load_brackets("binance")
+    >>> lw.liquidation_price_in_brackets(60_000, 20, "long", [0.1, 10, 100], brackets).round(1)
+    array([57228.9, 57256.3, 57454.5])
     """
     caps = _caps(brackets)
     price = checked_numbers("entry", entry, above=0.0)

@@ -53,6 +53,15 @@ class Density(Drawn):
     standing_long, standing_short
         USD standing at each close in float64, same shape. Like those above they are computed on the ledger's rows,
         so they are the same for every bin size.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> density = lw.estimate(lw.load_sample())
+    >>> density.profile().columns.to_list()
+    ['price', 'long', 'short', 'cumulative_long', 'cumulative_short']
+    >>> density.values.shape == (density.grid.rows, len(density.time))
+    True
     """
 
     _long_at_close: Floats | None = None

@@ -58,6 +58,16 @@ def estimate(
     ------
     InputError
         If an argument is out of its range.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> density = lw.estimate(lw.load_sample(), {5: 30, 10: 40, 25: 30}, decay_rate=0.03)
+    >>> density.clusters()[["side", "peak_price", "notional"]].head(3)
+        side  peak_price      notional
+    0   long     80750.0  3.269214e+09
+    1  short     97950.0  1.608166e+09
+    2   long     71850.0  1.180428e+09
     """
     mix = check_mix(leverage_mix)
     ledger = build_ledger(market, list(mix), None, maintenance_rate, fee_rate, turnover, span)
@@ -104,6 +114,14 @@ def auto_decay_rate(market: Market, turnover: float | Literal["auto"] = 1.0) -> 
     Coins closed on each side over coins standing: ``sum(C) / sum(OI[t-1] * hours[t])``, with C from
     :func:`liqwidget.model.turnover.opened_coins`. Without open interest it is the default, a half-life of 24 h. With
     turnover "auto", which is derived from a rate, all volume is assumed to open positions.
+
+    Examples
+    --------
+    >>> import math
+    >>> import liqwidget as lw
+    >>> rate = lw.auto_decay_rate(lw.load_sample())
+    >>> round(math.log(2) / rate, 1)  # half-life in hours
+    14.4
     """
     share = check_turnover(turnover)
     return decay_of(*turned_over(market, 1.0 if isinstance(share, str) else share))

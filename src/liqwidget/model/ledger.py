@@ -64,6 +64,14 @@ class Ledger(Drawn):
     auto
         Set by ``turnover="auto"``: here each candle opens as much as with a turnover of 1; :meth:`at`, which
         :meth:`replay` calls, scales that to the amount for a decay rate.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> ledger = lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25))
+    >>> density = ledger.replay(decay_rate=0.03, weights=[0.3, 0.4, 0.3], bin_size=100)
+    >>> density.bin_size
+    100.0
     """
 
     grid: PriceGrid
@@ -370,6 +378,13 @@ def build_ledger(
     ------
     InputError
         If an argument is out of its range or the grid would be too large.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> ledger = lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25), bin_size=50)
+    >>> ledger.replay(decay_rate=0.03).values.shape  # tiers, price rows, candles
+    (3, 1075, 2016)
     """
     tiers, settings = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)
     low, high, close = (market.candles[name].to_numpy() for name in ("low", "high", "close"))

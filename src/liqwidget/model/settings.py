@@ -16,6 +16,12 @@ PresetName = Literal["balanced", "hot", "on-chain"]
 #: Shares in percent by tier leverage. No venue publishes the leverage that traders really use:
 #: these are adjustable assumptions, not data. "balanced": USD per unit of log leverage fall with the square root
 #: of the leverage; without being fitted, it scores about as well as a calibration.
+#:
+#: Examples
+#: --------
+#: >>> import liqwidget as lw
+#: >>> lw.PRESETS["on-chain"]
+#: {2: 36, 5: 49, 10: 9, 20: 4, 40: 2}
 PRESETS: dict[str, dict[float, float]] = {
     "balanced": {3: 25, 5: 23, 10: 19, 20: 15, 50: 10, 100: 5, 150: 3},
     "hot": {5: 15, 10: 30, 25: 25, 50: 20, 100: 10},

@@ -203,6 +203,15 @@ class History(Drawn):
         Times of the first and the last candle, ns.
     windows
         Source of the widget's columns.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import liqwidget as lw
+    >>> with TemporaryDirectory() as store:
+    ...     years = lw.history(lw.load_sample(), store, columns=200, progress=False)
+    ...     print(years.candles, years.interval_label, years.simulated)
+    2016 5m True
     """
 
     grid: PriceGrid

@@ -42,6 +42,13 @@ class Simulation(Drawn):
     leverage_mix, decay_rate, turnover
         What `calibrate` should find, and what `build_ledger` and `replay` need: the mix; the rate, 1 / mean holding
         time, per hour; the share of volume that opens or closes positions.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=300, traders=3_000, seed=1)
+    >>> sorted(made.positions["outcome"].unique())
+    ['closed', 'liquidated', 'open']
     """
 
     market: Market

@@ -49,6 +49,14 @@ def link(*heatmaps: HeatmapWidget) -> Link:
     ------
     InputError
         Fewer than two heatmaps, one of them twice, or something else; nothing is linked then.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> slow = lw.LiquidationHeatmap(lw.load_sample(), decay_rate=0.01)
+    >>> fast = lw.LiquidationHeatmap(lw.load_sample(), decay_rate=0.1)
+    >>> linked = lw.link(slow, fast)
+    >>> linked.remove()
     """
     for at, heatmap in enumerate(heatmaps):
         if not isinstance(heatmap, HeatmapWidget):

@@ -47,6 +47,8 @@ class LiquidationHeatmap(WatchedHeatmap):
 
     Attributes
     ----------
+    leverage_mix
+        Tier -> weight; a preset's name can be assigned.
     decay_rate
         Per hour, in force. ``"auto"`` sets ``decay_auto``, a number clears it.
     decay_auto
@@ -78,6 +80,13 @@ class LiquidationHeatmap(WatchedHeatmap):
     price_axis
         "linear", or "log": equal steps along the axis are equal shares of the price. Rows keep their prices, so that
         they are the higher the lower they are; an automatic bin size is that of the rows in the middle of the view.
+    palette, scale, threshold, opacity
+        Colours of the heat: "plasma", "viridis", "cividis" or "inferno"; "linear", "sqrt" or "log"; the two shares of
+        the brightest cell between which they are spread, ``0 <= low < high <= 1``; 0 to 1.
+    swept
+        Whether levels are marked where a candle liquidated them.
+    theme, height
+        "auto" (that of the page), "light" or "dark"; height of the chart in pixels.
     bubbles
         Whether realised liquidations are drawn as bubbles over the estimate.
     score
@@ -86,6 +95,8 @@ class LiquidationHeatmap(WatchedHeatmap):
         range x volume), ``better`` than that (None: not clear), ``days``, ``until`` and ``every``; "hidden" with
         ``reason``; or "pending". It is computed on a thread while a view is open: once settings rest, and at most once
         a minute as data grow; and for ``to_html``.
+    linked, markets_assigned
+        Name of its :func:`liqwidget.link`, and how many times another market was assigned; both read-only.
     near
         Clusters near the last close that :meth:`on_near` watches for, the nearest first; read-only.
     shock
@@ -96,6 +107,18 @@ class LiquidationHeatmap(WatchedHeatmap):
     ------
     InputError
         An argument or a trait value is not valid; the widget is unchanged.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> hm = lw.LiquidationHeatmap(lw.load_sample(), "hot", decay_rate=0.03)
+    >>> hm.leverage_mix = {10: 60, 25: 40}
+    >>> hm.visible = "3d"
+    >>> hm.density.clusters()["side"].isin(["long", "short"]).all()
+    np.True_
+    >>> page = hm.to_html()  # a page of its own; a path as argument writes it to a file
+    >>> page.startswith("<!doctype html>")
+    True
     """
 
     def __init__(

@@ -69,6 +69,15 @@ class HistoryHeatmap(HeatmapWidget):
     ------
     InputError
         An argument or a trait value is not valid; the widget is unchanged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import liqwidget as lw
+    >>> with TemporaryDirectory() as store:
+    ...     years = lw.history(lw.load_sample(), store, columns=200, progress=False)
+    ...     hm = lw.HistoryHeatmap(years, "balanced")
+    ...     hm.close()
     """
 
     # Not daemons: Arrow aborts if the interpreter ends while it reads a tile.

@@ -56,6 +56,16 @@ class Calibration(Drawn):
         Resampled mixes, percent, a line per draw, a column per tier; ``decay_draws``: a decay rate for each, (draws,).
     notes : list of str
         Questions that the data cannot answer.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=1_500, traders=20_000, seed=3)
+    >>> fit = lw.calibrate(made.market, list(made.leverage_mix), draws=10)
+    >>> fit.decay_interval[0] <= fit.decay_rate <= fit.decay_interval[1]
+    True
+    >>> fit.tiers.columns.to_list()
+    ['weight', 'low', 'high', 'prior', 'liquidated', 'from_data', 'like_next']
     """
 
     leverage_mix: dict[float, float]

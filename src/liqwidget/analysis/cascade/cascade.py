@@ -51,6 +51,13 @@ class Cascade(Drawn):
         Whether it reached the grid's edge or the end of the given book: the numbers are then lower bounds.
     impact
         The price impact, with its assumed or measured parameters.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> what_if = lw.cascade(lw.estimate(lw.load_sample()), shock=-0.03)
+    >>> what_if.final_move <= what_if.shock
+    True
     """
 
     time: np.datetime64
@@ -98,6 +105,13 @@ class CascadeCurve(Drawn):
         DataFrame of the pushes within the range of ``shocks`` beyond which the price jumps over two rows
         or more, largest jump first: ``shock``, ``price`` (USD, where the push ends), ``rests_before``, ``rests_after``
         (USD), ``jump`` (fraction of the close, unsigned), ``liquidated`` (USD more), ``out_of_range``.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> curve = lw.cascade_curve(lw.estimate(lw.load_sample()))
+    >>> curve.cliffs.columns.to_list()
+    ['shock', 'price', 'rests_before', 'rests_after', 'jump', 'liquidated', 'out_of_range']
     """
 
     time: np.datetime64
@@ -249,6 +263,13 @@ def cascade_curve(
     ------
     InputError
         As :func:`cascade`.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> curve = lw.cascade_curve(lw.estimate(lw.load_sample()), shocks=[-0.05, -0.03, -0.01, 0.01, 0.03])
+    >>> bool((abs(curve.final_move) >= abs(curve.shocks)).all())
+    True
     """
     import pandas as pd
 

@@ -57,6 +57,13 @@ class MagnetStudy(Drawn):
         became of ``level``: ``touched``, ``hours``, ``range``, ``speed``, ``broke``, ``break_hours``.
     settings
         Settings of the study, including decay rate and bin size.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> study = lw.magnet_study(lw.load_sample(), draws=20)
+    >>> study.decisions[["level", "mirror", "shifted", "classical"]].shape[1]
+    4
     """
 
     decisions: pd.DataFrame
@@ -190,6 +197,13 @@ def magnet_study(
     what follows a touch include only levels that were touched.
 
     A difference is no proof of a cause: clusters are where volume was, and price often stays or returns there anyway.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> study = lw.magnet_study(lw.load_sample(), draws=20)
+    >>> sorted(study.decisions["side"].unique())
+    ['above', 'below']
     """
     import pandas as pd
 

@@ -56,6 +56,13 @@ class Sensitivity(Drawn):
         every draw scaled to the estimate's sum, so that only shifts between rows count.
     draws
         DataFrame, one line per draw: the share of each tier, ``decay_rate``, ``bin_size``.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> found = lw.sensitivity(lw.load_sample(), draws=50)
+    >>> found.matters.index.to_list()
+    ['leverage mix', 'decay rate', 'bin size']
     """
 
     time: pd.Timestamp

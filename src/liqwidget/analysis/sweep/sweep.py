@@ -54,6 +54,13 @@ class Sweep(Drawn):
         Shares of the tiers, a line per mix, a column per tier.
     notes : list of str
         Markets that could not be scored, and why.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> found = lw.sweep(lw.load_sample(), ["balanced", "hot"], [0.01, 0.03, 0.1])
+    >>> found.table[["mix", "decay_rate"]].drop_duplicates().shape
+    (6, 2)
     """
 
     table: pd.DataFrame

@@ -95,6 +95,14 @@ class Validation(Drawn):
     ``price_off``
         Earth mover's distance of the two profiles over these rows, as a fraction of the price; mean over intervals and
         sides, weighted by realised USD.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> made = lw.simulate(candles=2_000, traders=40_000, seed=2)
+    >>> found = lw.validate(made.market, leverage_mix=made.leverage_mix, decay_rate=made.decay_rate, draws=50)
+    >>> found.by_side().loc[[("both", "rank"), ("both", "false_alarm")]].index.to_list()
+    [('both', 'rank'), ('both', 'false_alarm')]
     """
 
     frame: pd.DataFrame

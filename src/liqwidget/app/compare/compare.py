@@ -126,6 +126,13 @@ class Comparison:
         distance; ``notes`` on the data. Without a large cluster these are missing.
     figure
         The page as a Bokeh layout.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> page = lw.compare({"week": lw.load_sample(), "last day": lw.load_sample().tail(288)})
+    >>> page.table[["symbol", "side"]].columns.to_list()
+    ['symbol', 'side']
     """
 
     def __init__(self, shown: list[Distances], axes: Axes, large: float) -> None:

@@ -66,6 +66,18 @@ def read_archive(
     Open interest and long/short ratio of a candle are those of the last snapshot up to its close. The labels of
     Binance's metrics are that snapshot's moment until 2026-06-24, and since 2026-06-25 five minutes before it.
     Without trades there is no candle of trades.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import liqwidget as lw
+    >>> line = "1767225600000,60000,60300,59900,60200,120,1767229199999,7212000,950,61,3666100,0"
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "BTCUSDT-1h-2026-01-01.csv").write_text(line)
+    ...     market = lw.read_archive(folder)
+    >>> market.symbol, market.candles["close"].to_list()
+    ('BTCUSDT', [60200.0])
     """
     step = None if interval is None else check_interval(interval)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):

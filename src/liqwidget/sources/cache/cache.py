@@ -27,6 +27,18 @@ class Cache:
     ----------
     given
         Its folder; None: the result of `cache_folder.folder` at each use.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> market = lw.fetch("BTCUSDT", exchange="binance", interval="1h", days=1)
+    >>> lw.cache.info()[["kind", "interval", "gaps"]].head(2)
+          kind interval  gaps
+    0  candles       1h     0
+    1  funding      any     0
+    >>> freed = lw.cache.clear("binance")
+    >>> lw.cache
+    Cache: 0 series, 0.0 MB
     """
 
     def __init__(self, given: str | Path | None = None) -> None:

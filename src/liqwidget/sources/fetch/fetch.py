@@ -71,6 +71,16 @@ def fetch(
         An argument is not usable.
     FetchError, ParseError
         The venue did not answer as expected. Rows fetched before that are in the cache.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> market = lw.fetch("BTCUSDT", exchange="binance", interval="5m", days=1)
+    >>> market.symbol, market.exchange, len(market)  # the candle that is still forming is left out
+    ('BTCUSDT', 'binance', 287)
+    >>> again = lw.fetch("BTCUSDT", exchange="binance", interval="5m", days=1, offline=True)
+    >>> again.origin.source
+    'binance, from the cache'
     """
     plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
     if offline:
@@ -95,7 +105,16 @@ async def fetch_async(
     progress: bool | Told | None = None,
     trust_env: bool = False,
 ) -> Market:
-    """Fetch like :func:`liqwidget.fetch`, in the running event loop; cancelling the task cancels the fetch."""
+    """Fetch like :func:`liqwidget.fetch`, in the running event loop; cancelling the task cancels the fetch.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import liqwidget as lw
+    >>> market = asyncio.run(lw.fetch_async("BTCUSDT", exchange="okx", interval="15m", days=1))
+    >>> len(market)
+    95
+    """
     plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
     if not offline:
         with Bar(plan.progress, progress) as bar:

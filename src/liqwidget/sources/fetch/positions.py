@@ -164,6 +164,14 @@ def hyperliquid_positions(
         An address is not valid, or there are more than 5,000.
     FetchError, ParseError
         The exchange answered for no address as expected. Where it did for some, `notes` name the others.
+
+    Examples
+    --------
+    >>> import liqwidget as lw
+    >>> accounts = ["0xb949791c70aa19aef750d177fe9004075eea5e75", "0x63076278033319edc3725da0ffc5015a3d9aa04a"]
+    >>> positions = lw.hyperliquid_positions(accounts)
+    >>> sorted(positions.frame["side"]), positions.addresses
+    (['long', 'short'], 2)
     """
     wanted = _checked(addresses)
     name = native(coin)

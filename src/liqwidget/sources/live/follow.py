@@ -84,6 +84,18 @@ def follow(
     ------
     InputError
         An argument is not usable, the market is simulated, or no event loop is running.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import liqwidget as lw
+    >>> hm = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", exchange="binance", days=1))
+    >>> async def main():  # a notebook runs an event loop already: there, call lw.follow(hm) in a cell
+    ...     live = lw.follow(hm)
+    ...     print(live)
+    ...     live.stop()
+    >>> asyncio.run(main())
+    <Follower binance BTCUSDT, every 5 s, running>
     """
     assigned, market = widget.markets_assigned, widget.market  # in this order: any thread may assign another market
     venue = find_venue(source or market.exchange)
