@@ -18,10 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo voila course test test-oldest test-newest bench lint build screenshots clean
+.PHONY: help bundle demo voila course docs test test-oldest test-newest bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | test | test-oldest | test-newest | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | docs | test | test-oldest | test-newest | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on a copy of the explorer notebook that has run; prints the address
 	$(PY) scripts/demo_notebook.py
@@ -34,6 +34,10 @@ voila: .venv/.voila bundle  ## the dashboard as a page for visitors; prints the 
 
 course: .venv/.lab bundle  ## the lessons as pages that need neither kernel nor network, in dist/course
 	$(PY) notebooks/teaching/export.py
+
+docs: .venv/.docs bundle  ## the manual as a site, in dist/docs; needs no network
+	rm -rf dist/docs
+	$(PY) -m sphinx -q -W --keep-going -n -E -d dist/.doctrees docs dist/docs
 
 test: js/node_modules/.all .venv/.dev bundle
 	$(PY) hatch_build.py npm run --silent test
