@@ -113,7 +113,7 @@ def _check(app: Any) -> None:
 
 def _all_shown(app: Any, env: Any) -> None:
     shown = {data["groups"] for data in env.metadata.values() if "groups" in data}
-    if app.config.exclude_patterns.count("reference/*"):
+    if "reference/index" not in env.found_docs:  # a small site, of a test
         return
     for title in groups():
         if title not in shown:
