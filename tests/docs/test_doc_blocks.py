@@ -37,7 +37,8 @@ def test_blocks_that_do_not_run_are_few_and_say_why() -> None:
 def test_a_block_that_fails_is_named(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "# A page\n\n```python\nx = 1\n```\n\n<!-- not run: no y -->\n```python\ny\n```\n\n```{run}\n:title: T\nx / 0\n```\n"
+        "# A page\n\n```python\nx = 1\n```\n\n<!-- not run: no y -->\n```python\ny\n```\n\n"
+        "```{run}\n:title: T\nx / 0\n```\n"
     )
     folder = tmp_path / "folder"
     folder.mkdir()
