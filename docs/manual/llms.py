@@ -37,7 +37,8 @@ def _first(env: Any, page: str) -> str:
     for node in env.get_doctree(page).findall(nodes.paragraph):
         text = re.sub(r"^Context\. ", "", " ".join(node.astext().split()))  # of a decision
         if text:
-            return re.split(r"(?<=[.:?]) ", text)[0].rstrip(".:") + "."
+            sentence = re.split(r"(?<=[.:?]) ", text)[0]
+            return sentence if sentence.endswith("?") else f"{sentence.rstrip('.:')}."
     return env.titles[page].astext() + "."
 
 
