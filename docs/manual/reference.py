@@ -102,7 +102,7 @@ def _entry(name: str) -> list[str]:
         ]
     lines = [*title, f".. auto{what}:: liqwidget.{name}"]
     if what == "class" and members(value):
-        lines += [f"   :members: {', '.join(members(value))}", "   :inherited-members:"]
+        lines.append(f"   :members: {', '.join(members(value))}")
     return [*lines, ""]
 
 

@@ -176,3 +176,11 @@ def test_the_text_for_programs_lists_every_page(site):
 def test_the_site_is_small(site):
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     assert size < 25e6
+
+
+def test_the_reference_lists_members_of_this_package_alone(site):
+    text = (site / "reference" / "show.html").read_text("utf-8")
+    shown = set(re.findall(r'id="liqwidget\.LiquidationHeatmap\.(\w+)"', text))
+    assert {"to_html", "append", "on_near", "density"} <= shown
+    assert not shown & {"add_class", "observe", "traits", "comm"}
+    assert 'id="liqwidget.Density.plot"' in (site / "reference" / "estimate.html").read_text("utf-8")
