@@ -42,6 +42,9 @@ class Group(SphinxDirective):
     def _example(self, name: str) -> list[str]:
         value = getattr(liqwidget, name)
         text = docstring(name)
+        if inspect.isclass(value) and not example_in(text):  # the example of what makes it, such as Market.from_frame
+            texts = (inspect.getdoc(getattr(value, member)) or "" for member in members(value))
+            text = next(filter(example_in, texts), text)
         if not example_in(text):
             LOG.warning("liqwidget.%s: its docstring has no example that runs", name, location=self.get_location())
             return []

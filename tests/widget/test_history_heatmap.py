@@ -13,7 +13,8 @@ import pytest
 import liqwidget as lw
 from liqwidget.errors import InputError
 from liqwidget.scale import window
-from liqwidget.widget.history_heatmap import COLUMNS, as_sent
+from liqwidget.widget.frames import as_sent
+from liqwidget.widget.history_heatmap import COLUMNS
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 

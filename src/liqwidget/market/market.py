@@ -63,14 +63,6 @@ class Market:
         Where the candles come from, when they were fetched, and what is missing; None for the user's own DataFrame.
     notes : tuple of str
         What a reader has to know about the quantities: columns that were used or omitted, unusual amounts.
-
-    Examples
-    --------
-    >>> import liqwidget as lw
-    >>> market = lw.Market.from_frame({"time": ["2026-02-01 00:00", "2026-02-01 01:00"], "open": [60_000, 60_200],
-    ...     "high": [60_300, 60_400], "low": [59_900, 60_100], "close": [60_200, 60_150], "volume": [120.0, 90.0]})
-    >>> market.interval_label, len(market), market.simulated
-    ('1h', 2, False)
     """
 
     def __init__(

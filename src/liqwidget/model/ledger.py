@@ -38,18 +38,11 @@ class Ledger(Drawn):
 
     Attributes
     ----------
-    grid
-        The price rows.
-    leverage
-        Tier leverages, shape (L,).
-    time
-        Candle open times, datetime64[ns] UTC, shape (T,).
-    close
-        Closes in USD, shape (T,).
-    hours
-        Hours since the previous candle, shape (T,); 0 for the first.
-    opened
-        USD opened on each side of each tier's plane, shape (T,).
+    grid, leverage
+        The price rows; tier leverages, shape (L,).
+    time, close, hours, opened
+        Candle open times, datetime64[ns] UTC; closes in USD; hours since the previous candle, 0 for the first; USD
+        opened on each side of each tier's plane; all of shape (T,).
     start
         Entries of candle t are ``start[t]:start[t + 1]``, int64, shape (T+1,).
     row, tier, side, notional
@@ -69,8 +62,7 @@ class Ledger(Drawn):
     --------
     >>> import liqwidget as lw
     >>> ledger = lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25))
-    >>> density = ledger.replay(decay_rate=0.03, weights=[0.3, 0.4, 0.3], bin_size=100)
-    >>> density.bin_size
+    >>> ledger.replay(decay_rate=0.03, weights=[0.3, 0.4, 0.3], bin_size=100).bin_size
     100.0
     """
 
@@ -382,8 +374,7 @@ def build_ledger(
     Examples
     --------
     >>> import liqwidget as lw
-    >>> ledger = lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25), bin_size=50)
-    >>> ledger.replay(decay_rate=0.03).values.shape  # tiers, price rows, candles
+    >>> lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25), bin_size=50).replay(decay_rate=0.03).values.shape
     (3, 1075, 2016)
     """
     tiers, settings = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)

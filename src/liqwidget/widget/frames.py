@@ -17,7 +17,7 @@ from ..model.ledger import Ledger, market_ledger
 from ..model.margin import level_factors
 from ..model.turnover import opened_coins
 from ..simulation.sample import is_sample
-from .wire import bars_arrays, encode_frame
+from .wire import age_steps, bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
     from ..market.market import Market
@@ -178,3 +178,12 @@ def _origin(market: Market) -> str:
     if is_sample(market):
         return "sample"
     return "fetch" if market.origin is not None and market.origin.fetched is not None else ""
+
+
+def as_sent(ledger: Ledger, rate: float) -> Ledger:
+    """Return the ledger with ages rounded as on the wire, and USD adjusted so that this rate stays exact."""
+    if ledger.age is None:
+        return ledger
+    unit = ledger_arrays(ledger)[0]["age_unit"]
+    age = age_steps(ledger.age, unit) ** 3 * unit
+    return replace(ledger, age=age, notional=ledger.notional * np.exp(rate * (age - ledger.age)))

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
 import traitlets
 
 from ..errors import InputError, LiqError
@@ -18,12 +17,12 @@ from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
 from ..model.settings import PRESETS, PresetName, check_decay_rate, check_mix
 from .base import HeatmapWidget
-from .frames import MAX_CELLS, about_of, currency_notices
+from .frames import MAX_CELLS, about_of, as_sent, currency_notices
 from .marks import Realised
 from .shown import FRAMES, SETTINGS, Shown
 from .traits import HistoryTraits, refuse_unknown
 from .visible import Extent, view_of
-from .wire import age_steps, bars_arrays, encode_frame, ledger_arrays
+from .wire import bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
     from ..scale.history import History
@@ -398,12 +397,3 @@ def _started(timer: threading.Timer) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def as_sent(ledger: Ledger, rate: float) -> Ledger:
-    """Return the ledger with ages rounded as on the wire, and USD adjusted so that this rate stays exact."""
-    if ledger.age is None:
-        return ledger
-    unit = ledger_arrays(ledger)[0]["age_unit"]
-    age = age_steps(ledger.age, unit) ** 3 * unit
-    return replace(ledger, age=age, notional=ledger.notional * np.exp(rate * (age - ledger.age)))
