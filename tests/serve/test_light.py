@@ -12,6 +12,7 @@ from uuid import uuid4
 import brotli
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from liqwidget.serve.files import BEST, FAST, Version, accepted
 from served import DASHBOARD, Served
@@ -93,9 +94,9 @@ def test_the_better_packing_is_smaller_and_says_the_same(tmp_path: Any) -> None:
 
 
 def test_the_socket_brings_no_script_and_no_panel_that_nobody_sees(served: Served, visitor: Visitor) -> None:
-    origin = served.url.rstrip("/")
+    origin = Origin(served.url.rstrip("/"))
     address = f"ws://{served.host}/api/kernels/{visitor.kernel}/channels?session_id={uuid4()}"
-    with connect(address, subprotocols=[PROTOCOL], origin=origin, max_size=None) as socket:
+    with connect(address, subprotocols=[Subprotocol(PROTOCOL)], origin=origin, max_size=None) as socket:
         assert "permessage-deflate" in socket.response.headers["Sec-WebSocket-Extensions"]
         comm = uuid4().hex
         socket.send(frame("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}))
