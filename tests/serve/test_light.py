@@ -103,7 +103,7 @@ def test_the_socket_brings_no_script_and_no_panel_that_nobody_sees(served: Serve
         socket.send(frame("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}}))
         size, states = 0, None
         while states is None:
-            message = socket.recv(timeout=20)
+            message: Any = socket.recv(timeout=20)
             size += len(message)
             head, body = unpack(message)
             if head["msg_type"] == "comm_msg" and body["comm_id"] == comm:
