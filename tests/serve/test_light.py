@@ -79,7 +79,12 @@ def test_files_of_another_version_are_not_served_under_its_address(served: Serve
     other = "0" * len(digest)
     assert served.get(f"{parent}/{other}/voila.js")[0] == 404
     assert served.get(f"{parent}/voila.js")[1]["cache-control"] == "public, max-age=3600"
-    for path in (f"{folder}/../{digest}/../../x", f"{folder}/..%2f..%2fserver.py", f"{folder}/__init__.py"):
+    for path in (
+        f"{folder}/../{digest}/../../x",
+        f"{folder}/..%2f..%2fserver.py",
+        f"{folder}/__init__.py",
+        f"{folder}/widget.js",
+    ):
         assert served.get(path, **{"Accept-Encoding": "br"})[0] in (403, 404)
 
 

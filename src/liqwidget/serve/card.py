@@ -16,8 +16,9 @@ from tornado.web import HTTPError
 ROBOTS = "User-agent: *\nDisallow: /api/\n"
 #: How a browser says that it will show the reply as a page.
 SHOWN = frozenset({"document", "iframe", "frame"})
+#: Programs name themselves. Browsers inside other applications are people, and so are phones of the make Cubot.
 PROGRAM = re.compile(
-    r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|embedly|whatsapp|telegram|discord|slack|pingdom|monitor",
+    r"(?<!cu)bot\b|crawl|spider|slurp|facebookexternalhit|embedly|(?:url|link|uri)-?preview|^whatsapp/|pingdom",
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/]{100,4000000}={0,2})")

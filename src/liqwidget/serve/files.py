@@ -136,6 +136,14 @@ class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[mi
         self.is_fixed = True
         return super().parse_url_path(rest)  # type: ignore[no-any-return]
 
+    def get_absolute_path(self, root: str, path: str) -> str:
+        """Return where a file is: a widget's script, or one in the page's folders."""
+        for script in widget_scripts().values():
+            if path in script.files:
+                self.root = str(script.files[path].parent)
+                return str(script.files[path])
+        return super().get_absolute_path(root, path)  # type: ignore[no-any-return]
+
     def set_extra_headers(self, path: str) -> None:
         """Let browsers keep what has a digest in its address, and anything else for an hour."""
         self.set_header("Cache-Control", FOREVER if getattr(self, "is_fixed", False) else "public, max-age=3600")
@@ -151,29 +159,40 @@ class ExtensionFiles(Compressed, InWords, FileFindHandler):
 
 
 def digest_of(folders: list[str]) -> str:
-    """Return a digest of the names and contents of all files in these folders, in their order."""
+    """Return a digest of the names and contents of all files in these folders, in their order, and of the scripts."""
     found = hashlib.sha256()
     for folder in map(Path, folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file():
                 found.update(f"{path.relative_to(folder)}\0".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
+    found.update(offered().encode())
     return found.hexdigest()[:16]
 
 
-def mixed(*texts: str) -> str:
-    """Return one digest of several."""
-    return hashlib.sha256(" ".join(texts).encode()).hexdigest()[:16]
+class Script(NamedTuple):
+    """What tells the contents of widgets' scripts, and where they are, by the name in their address."""
+
+    version: str
+    files: dict[str, Path]
 
 
 @cache
-def offered_files() -> dict[str, tuple[Path, str]]:
-    """Return folder and version of each script that widgets of this package can load from the page."""
+def widget_scripts() -> dict[str, Script]:
+    """Return the scripts that widgets of this package can load from the page."""
     module = Path(__file__).parents[1] / "static" / "index.js"
-    found = {"module": (module.parent, hashlib.sha256(module.read_bytes()).hexdigest())}
+    version = hashlib.sha256(module.read_bytes()).hexdigest()
+    found = {"module": Script(version, {module.name: module})}
     try:
         import bokeh
         from bokeh.util.paths import server_path
     except ImportError:  # a notebook without panels
         return found
-    return {**found, "bokeh": (server_path() / "static" / "js", bokeh.__version__)}
+    folder = server_path() / "static" / "js"
+    files = {f"{name}.min.js": folder / f"{name}.min.js" for name in ("bokeh", "bokeh-tables")}
+    return {**found, "bokeh": Script(bokeh.__version__, files)}
+
+
+def offered() -> str:
+    """Return names and versions of the widgets' scripts, for the environment of kernels."""
+    return " ".join(f"{name}:{script.version}" for name, script in widget_scripts().items())

@@ -25,7 +25,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from . import executor
 from .card import Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
-from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, mixed, offered_files
+from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
@@ -86,7 +86,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         super().initialize(argv)
         if not str(self.notebook_path or "").endswith(".ipynb"):
             raise SystemExit("Name one notebook: python -m liqwidget.serve NOTEBOOK.ipynb")
-        os.environ[OFFERED] = " ".join(f"{name}:{version}" for name, (_, version) in offered_files().items())
+        os.environ[OFFERED] = offered()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         if self.voila_configuration.page_config_hook is None:
@@ -121,9 +121,6 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.template_paths.insert(0, str(FOLDER))
         self.static_paths.insert(0, str(FOLDER / "static"))
         self.digest = digest_of(self.static_paths)
-        for folder, version in offered_files().values():
-            self.static_paths.append(str(folder))
-            self.digest = mixed(self.digest, version)
 
     def init_settings(self) -> dict[str, Any]:
         """Limit message sizes. Without cookies no other site can abuse a visitor's browser: no XSRF token is needed."""
