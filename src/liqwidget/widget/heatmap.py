@@ -114,8 +114,8 @@ class LiquidationHeatmap(WatchedHeatmap):
     >>> hm = lw.LiquidationHeatmap(lw.load_sample(), "hot", decay_rate=0.03)
     >>> hm.leverage_mix = {10: 60, 25: 40}
     >>> hm.visible = "3d"
-    >>> hm.density.clusters()["side"].isin(["long", "short"]).all()
-    np.True_
+    >>> sorted(hm.density.clusters()["side"].unique())
+    ['long', 'short']
     >>> page = hm.to_html()  # a page of its own; a path as argument writes it to a file
     >>> page.startswith("<!doctype html>")
     True
