@@ -18,7 +18,8 @@ ROBOTS = "User-agent: *\nDisallow: /api/\n"
 SHOWN = frozenset({"document", "iframe", "frame"})
 #: Programs name themselves. Browsers inside other applications are people, and so are phones of the make Cubot.
 PROGRAM = re.compile(
-    r"(?<!cu)bot\b|crawl|spider|slurp|facebookexternalhit|embedly|(?:url|link|uri)-?preview|^whatsapp/|pingdom",
+    r"(?<!cu)bot\b|crawl|spider\b|slurp|preview|facebookexternalhit|embedly|iframely|^whatsapp/|inspectiontool|googleother"
+    r"|mediapartners|ia_archiver|kube-probe|healthcheck|pingdom|uptime",
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/]{100,4000000}={0,2})")

@@ -157,7 +157,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             elif kind == "stream":
                 return None
         try:
-            return super().write_message(message, binary)
+            with self.effort.timed():  # compressing takes a while
+                return super().write_message(message, binary)
         except StreamBufferFullError:
             self.cut("A visitor does not fetch what they asked for")
         except WebSocketClosedError:  # the kernel's last messages

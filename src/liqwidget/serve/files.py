@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import posixpath
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -54,19 +55,29 @@ class Packer:
     """Compressed contents of files, in memory: each is packed fast for whoever asks first, and then well."""
 
     def __init__(self) -> None:
-        self._kept: dict[Version, bytes] = {}
+        self._first: dict[Version, asyncio.Task[bytes]] = {}
+        self._best: dict[Version, bytes] = {}
 
     async def packed(self, version: Version) -> bytes:
         """Return the contents in the version's encoding."""
-        if version not in self._kept:
-            loop = asyncio.get_running_loop()
-            self._kept[version] = await loop.run_in_executor(_fast, version.packed, FAST)
-            _best.submit(self._improve, version)
-        return self._kept[version]
+        if version in self._best:
+            return self._best[version]
+        if version not in self._first:
+            self._first[version] = asyncio.create_task(self._pack(version))
+        return await asyncio.shield(self._first[version])
+
+    async def _pack(self, version: Version) -> bytes:
+        try:
+            body = await asyncio.get_running_loop().run_in_executor(_fast, version.packed, FAST)
+        except OSError:  # the file has gone meanwhile
+            del self._first[version]
+            raise
+        _best.submit(self._improve, version)
+        return body
 
     def _improve(self, version: Version) -> None:
-        with suppress(OSError):  # the file has gone meanwhile
-            self._kept[version] = version.packed(BEST)
+        with suppress(OSError):
+            self._best[version] = version.packed(BEST)
 
 
 _packer = Packer()
@@ -102,12 +113,13 @@ class Compressed:
         if encoding is None or Path(absolute).suffix not in TEXT or state.st_size < SMALLEST:
             await super().get(path, include_body)  # type: ignore[misc]
             return
-        body = await _packer.packed(Version(absolute, state.st_size, state.st_mtime_ns, encoding))
+        version = Version(absolute, state.st_size, state.st_mtime_ns, encoding)
+        body = await _packer.packed(version)
         self.absolute_path = absolute
         self.set_header("Content-Type", self.get_content_type())
         self.set_header("Content-Encoding", encoding)
         self.set_extra_headers(self.path)
-        self.set_header("Etag", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        self.set_header("Etag", f'W/"{hashlib.sha256(repr(version).encode()).hexdigest()[:32]}"')
         if self.check_etag_header():
             self.set_status(304)
             return
@@ -151,6 +163,17 @@ class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[mi
 
 class ExtensionFiles(Compressed, InWords, FileFindHandler):
     """Scripts of widget front ends; most are named by their contents."""
+
+    def parse_url_path(self, path: str) -> str:
+        """Refuse other spellings of a path: Jupyter keeps each one that it has found."""
+        if posixpath.normpath(path) != path:
+            raise HTTPError(404)
+        return super().parse_url_path(path)
+
+    def set_headers(self) -> None:
+        """Set the headers; Jupyter's own forbid to keep a file."""
+        super().set_headers()
+        self.set_extra_headers(self.path)
 
     def set_extra_headers(self, path: str) -> None:
         """Let browsers keep what is named by its contents, and anything else for a day."""

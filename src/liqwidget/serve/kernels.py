@@ -66,7 +66,7 @@ class VisitorKernel(ServerKernelManager):
 
 
 #: A page that loads tells so every 30 s, for at most as long as a very slow line takes.
-BETWEEN_TOLD, LONGEST_LOAD = 40.0, 900.0
+BETWEEN_TOLD, LONGEST_LOAD = 40.0, 300.0
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -149,6 +149,8 @@ class Kernels(AsyncMappingKernelManager):
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End a kernel whose page is closed, or open but unused. The page's automatic messages do not count as use."""
+        if kernel_id in self.heating:
+            return
         kernel, now = self._kernels[kernel_id], time.monotonic()
         if self.channels(kernel_id):
             kernel.left = None

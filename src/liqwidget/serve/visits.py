@@ -108,7 +108,8 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         self._send_card()
 
     def _send_card(self) -> None:
-        address = f"{self.request.protocol}://{self.request.host}{self.base_url}voila/api/preview.png"
+        is_secure = self.request.headers.get("X-Forwarded-Proto") == "https"  # a proxy's word; used in this text only
+        address = f"{'https' if is_secure else self.request.protocol}://{self.request.host}{self.base_url}voila/api/preview.png"
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Sec-Fetch-Dest, User-Agent")
         self.finish(card_html(self.what, address if self.preview.png else None))

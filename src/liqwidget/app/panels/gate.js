@@ -26,8 +26,7 @@ async function provide(model) {
   window.liqwidgetBokeh ??= {};
   window.liqwidgetBokeh[version] ??= (async () => {
     const packed = model.get("_library");
-    if (packed.byteLength === 0) {
-      // The page offers the files itself.
+    if (isOffered(model)) {
       const page = JSON.parse(document.getElementById("jupyter-config-data").textContent);
       for (const name of ["bokeh", "bokeh-tables"]) await run(`${page.fullStaticUrl}/${name}.min.js`);
       return;
@@ -38,21 +37,34 @@ async function provide(model) {
     await run(url);
     URL.revokeObjectURL(url);
   })();
-  await window.liqwidgetBokeh[version];
+  try {
+    await window.liqwidgetBokeh[version];
+  } catch (error) {
+    delete window.liqwidgetBokeh[version]; // the next view tries again
+    throw error;
+  }
 }
 
-/** Ask the kernel for the panels' current state; after a timeout (kernel busy or dead) draw what is here. */
-function freshened(model, milliseconds = 5000) {
+/** Whether the page offers BokehJS as a file; then the panels' state comes with the first view, too. */
+const isOffered = (model) => model.get("_library").byteLength === 0;
+
+/**
+ * Ask the kernel for the panels' current state. If it is silent, draw what is here; a page that has nothing to draw yet
+ * asks again.
+ */
+function freshened(model, signal, milliseconds = 5000) {
   return new Promise((done) => {
-    const heard = (message) => {
-      if (message?.type !== "fresh") return;
-      clearTimeout(timer);
+    const ask = () => model.send({ type: "fresh" });
+    const end = () => {
+      clearInterval(timer);
       model.off("msg:custom", heard);
       done();
     };
-    const timer = setTimeout(() => heard({ type: "fresh" }), milliseconds);
+    const heard = (message) => message?.type === "fresh" && end();
+    const timer = setInterval(isOffered(model) ? ask : end, milliseconds);
     model.on("msg:custom", heard);
-    model.send({ type: "fresh" });
+    signal.addEventListener("abort", end);
+    ask();
   });
 }
 
@@ -111,7 +123,7 @@ function render({ model, el, signal }) {
       await isNear(el, ended.signal); // it is in the page now
       await isDrawn(el, ended.signal);
       await isNear(el, ended.signal);
-      await Promise.all([provide(model), freshened(model)]);
+      await Promise.all([provide(model), freshened(model, ended.signal)]);
       for (const reference of model.get("children")) {
         const child = await model.widget_manager.get_model(reference.replace("IPY_MODEL_", ""));
         const view = await model.widget_manager.create_view(child);

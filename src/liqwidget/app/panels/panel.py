@@ -29,7 +29,8 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
     """
 
     def __init__(self, model: LayoutDOM, *selectable: ColumnDataSource) -> None:
-        self._is_open, self._is_stale, self._is_quiet, self._selectable = True, False, False, selectable
+        self._is_open, self._selectable = True, selectable
+        self._is_stale = self._is_wanted = self._is_quiet = False
         super().__init__(model)
 
     def set_state(self, sync_data: Any) -> None:
@@ -50,10 +51,10 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Return the synced state, with the current model, for a page that is reloaded.
 
-        A page that offers BokehJS as a file has a kernel as long as it has panels: it gets the model with its first
-        view, when `refresh` is called.
+        A page that offers BokehJS as a file has a kernel as long as it has panels: it gets the model when its first
+        view calls `refresh`, and from then on here, too.
         """
-        is_later = key is None and is_offered("bokeh", bokeh.__version__)
+        is_later = key is None and not self._is_wanted and is_offered("bokeh", bokeh.__version__)
         if key is None and not is_later and self._is_open and self.comm is not None:
             self._is_quiet = True  # the caller sends the state
             try:
@@ -75,6 +76,7 @@ class Panel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh ships no types
 
     def refresh(self) -> None:
         """Send the current model, for later views, unless it is as it was when last sent."""
+        self._is_wanted = True
         if self._is_stale:
             self._is_stale = False
             self.render_bundle = self._model_to_traits(self._model)

@@ -113,6 +113,7 @@ window.WebSocket = class extends WebSocket {
     });
     this.addEventListener("message", ({ data }) => {
       if (isLoading) arrived();
+      [wasAway, lost] = [false, null];
       if (!(data instanceof ArrayBuffer) || partOf(data, 1).msg_type !== "error") return;
       showFailed(partOf(data, 4).traceback.join(" "));
     });
@@ -120,46 +121,59 @@ window.WebSocket = class extends WebSocket {
 };
 
 // The kernel of a page that slept, or whose server was restarted, has ended. Such a page loads itself again, into the
-// same view. One whose kernel has ended before its reader's eyes stays as it is; the heatmap says so.
+// same view, when somebody looks at it. One whose kernel has ended before its reader's eyes stays as it is; the heatmap
+// says so.
 const LOOK_MS = 3_000;
+const RARELY_MS = 60_000;
 const SLEPT_MS = 30_000;
 const LOST_MS = 90_000; // Jupyter's own attempts to reconnect have ended by then
 const MOST_RELOADS = 3;
+const FORGOTTEN_MS = 600_000;
 const RELOADS = "liqwidget.reloads";
 let wasAway = false;
 let seen = Date.now();
 let lost = null;
+let next = 0;
 let isLooking = false;
-const reloads = () => {
+let isOver = false;
+/** Whether the page may load itself again; it remembers that it does. Without a memory it could go on for ever. */
+const mayReload = () => {
   try {
-    const times = JSON.parse(sessionStorage.getItem(RELOADS) ?? "[]").filter((at) => Date.now() - at < 600_000);
+    const times = JSON.parse(sessionStorage.getItem(RELOADS) ?? "[]").filter((at) => Date.now() - at < FORGOTTEN_MS);
+    if (times.length >= MOST_RELOADS) return false;
     sessionStorage.setItem(RELOADS, JSON.stringify([...times, Date.now()]));
-    return times.length;
+    return true;
   } catch {
-    return MOST_RELOADS; // without a memory it could go on for ever
+    return false;
   }
 };
-const comeBack = (why) => {
-  if (reloads() >= MOST_RELOADS) return showFailed(`${why} Reload the page to go on.`);
+const comeBack = async (why) => {
+  isOver = true;
+  while (document.hidden) {
+    await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  }
+  if (!mayReload()) return showFailed(`${why} Reload the page to go on.`);
   showFailed(`${why} Loading the same view again…`);
   const view = document.querySelector(".liq")?.liqLink?.();
   if (view) history.replaceState(null, "", `#${view}`);
   location.reload();
 };
 const look = async () => {
-  if (isLooking || sockets.size > 0 || isLoading) return;
+  if (isOver || isLooking || sockets.size > 0 || (isLoading && !wasAway) || Date.now() < next) return;
   isLooking = true;
   lost ??= Date.now();
   const reply = await fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST" }).catch(() => null);
   isLooking = false;
   if (sockets.size > 0) return;
-  if (reply?.status === 404 && wasAway) comeBack("This page had lost its connection, and its kernel has ended.");
-  else if (reply?.status === 204 && Date.now() - lost > LOST_MS) comeBack("This page has lost its connection.");
-  else if (reply?.status !== 204 && reply?.status !== 404) wasAway = true;
+  if (reply?.status === 404) {
+    if (wasAway) comeBack("This page had lost its connection, and its kernel has ended.");
+    else next = Date.now() + RARELY_MS;
+  } else if (reply?.status === 204) {
+    if (!isLoading && Date.now() - lost > LOST_MS) comeBack("This page has lost its connection.");
+  } else wasAway = true;
 };
 setInterval(() => {
   if (Date.now() - seen > SLEPT_MS) wasAway = true;
   seen = Date.now();
-  if (sockets.size > 0) [wasAway, lost] = [false, null];
   look();
 }, LOOK_MS);
