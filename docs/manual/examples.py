@@ -5,16 +5,25 @@ from __future__ import annotations
 import doctest
 import inspect
 import io
-from contextlib import nullcontext, redirect_stdout
-from typing import Any, NamedTuple
+import re
+import tempfile
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 from example_venues import asks_venues, example_venues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FLAGS = doctest.ELLIPSIS  # as pytest has it
 
 
 class Ran(NamedTuple):
-    """What came of an example: failures as text, and the last result that has a drawing, as HTML."""
+    """What came of an example: failures as text, and the last result that has a drawing, as HTML.
+
+    A drawing that shows an error in place of its numbers is a failure, too.
+    """
 
     failures: str
     drawn: str | None
@@ -32,11 +41,31 @@ def run(name: str, text: str, module: Any) -> Ran:
     test = doctest.DocTestParser().get_doctest(text, namespace, name, None, 0)
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
     said = io.StringIO()
-    with example_venues() if asks_venues(text) else nullcontext(), redirect_stdout(io.StringIO()):
-        runner.run(test, out=said.write, clear_globs=False)
-    made = [value for key, value in test.globs.items() if key not in vars(module) or vars(module)[key] is not value]
-    drawn = next((value._repr_html_() for value in reversed(made) if _is_drawn(value)), None)
-    return Ran(said.getvalue(), drawn)
+    with _folders_kept():
+        with example_venues() if asks_venues(text) else nullcontext(), redirect_stdout(io.StringIO()):
+            runner.run(test, out=said.write, clear_globs=False)
+        made = [value for key, value in test.globs.items() if key not in vars(module) or vars(module)[key] is not value]
+        drawn = next((value._repr_html_() for value in reversed(made) if _is_drawn(value)), None)
+    return Ran(said.getvalue() + error_in(drawn or ""), drawn)
+
+
+def error_in(drawn: str) -> str:
+    """Return the message that a drawing shows in place of numbers that it could not read; "" if there is none."""
+    found = re.search(r"The store cannot be read: [^<]*", drawn)
+    return found[0] if found else ""
+
+
+@contextmanager
+def _folders_kept() -> Iterator[None]:
+    """Keep the temporary folders of an example until its results are drawn: some read their store again."""
+    with ExitStack() as ends:
+
+        class Kept(tempfile.TemporaryDirectory):  # type: ignore[type-arg]
+            def __exit__(self, *_: object) -> None:
+                ends.callback(self.cleanup)
+
+        with patch.object(tempfile, "TemporaryDirectory", Kept):
+            yield
 
 
 def _is_drawn(value: Any) -> bool:

@@ -43,7 +43,9 @@ def _first(env: Any, page: str) -> str:
 
 
 def _text(env: Any, page: str) -> str:
-    return f"{page}.html\n\n{env.get_doctree(page).astext()}"
+    """Return a page as text: of images that it contains as base64, the alternative text."""
+    text = re.sub(r'<img\b[^>]*?\balt="([^"]*)"[^>]*>', r"\1", env.get_doctree(page).astext())
+    return f"{page}.html\n\n{text}"
 
 
 def setup(app: Any) -> None:

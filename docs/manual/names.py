@@ -9,6 +9,10 @@ from typing import Any
 import liqwidget
 
 
+#: Public by name, but for the package's own parts and for ipywidgets: no reader of the reference calls them.
+INTERNAL = {"check_replay", "get_state", "locked", "set_state", "shown", "still_html"}
+
+
 def groups(text: str | None = None) -> dict[str, list[str]]:
     """Return group -> names, in the order of the package's docstring."""
     found: dict[str, list[str]] = {}
@@ -48,7 +52,11 @@ def members(cls: type) -> list[str]:
 
     Attributes without a docstring of their own (fields, traits) are described in the class's docstring.
     """
-    return [name for name in _public(cls) if callable(getattr(cls, name)) or _is_property(_found(cls, name))]
+    return [
+        name
+        for name in _public(cls)
+        if name not in INTERNAL and (callable(getattr(cls, name)) or _is_property(_found(cls, name)))
+    ]
 
 
 def undescribed(cls: type) -> list[str]:
@@ -60,7 +68,8 @@ def undescribed(cls: type) -> list[str]:
     return [
         name
         for name in _public(cls)
-        if not (inspect.getdoc(_found(cls, name)) if name in described else re.search(rf"\b{name}\b", text))
+        if name not in INTERNAL
+        and not (inspect.getdoc(_found(cls, name)) if name in described else re.search(rf"\b{name}\b", text))
     ]
 
 

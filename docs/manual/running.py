@@ -17,6 +17,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from example_venues import asks_venues, example_venues
 
+from .examples import error_in
+
 LOG = logging.getLogger(__name__)
 FOLDER = "living"  # of the site: pages of heatmaps
 
@@ -62,7 +64,10 @@ class Run(SphinxDirective):
             height = f' style="height: {self.options["height"]}px"' if "height" in self.options else ""
             return f'<iframe class="living" title="{title}" loading="lazy"{height} src="{up}{FOLDER}/{name}"></iframe>'
         if hasattr(value, "_repr_html_"):
-            return f'<div class="drawn">{value._repr_html_()}</div>'
+            drawn = value._repr_html_()
+            if error := error_in(drawn):
+                LOG.warning("an example failed: %s", error, location=self.get_location())
+            return f'<div class="drawn">{drawn}</div>'
         return f'<div class="drawn"><pre>{escape(repr(value))}</pre></div>'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ def build(tmp_path: Path, page: str, *, before: str = "", errors: bool = False) 
 
 def test_a_sound_page_builds(tmp_path: Path) -> None:
     page = "# A page\n\nSee {py:exc}`liqwidget.LiqError`, [itself](#a-page).\n\n```{run}\n1 + 1\n```\n"
+    page += "\n```{run}\nimport liqwidget as lw\n\nlw.estimate(lw.load_sample())\n```\n"
     assert build(tmp_path, page, errors=True) == (0, "")
+    assert "base64" not in (tmp_path / "site" / "llms-full.txt").read_text("utf-8")
     assert "<pre>2</pre>" in (tmp_path / "site" / "index.html").read_text("utf-8")
     assert (tmp_path / "site" / "llms.txt").read_text("utf-8").startswith("# A page\n\n> See ")
 
@@ -42,6 +45,12 @@ def test_a_sound_page_builds(tmp_path: Path) -> None:
         ("[there](#no-heading)", "no-heading"),
         ("{py:func}`liqwidget.no_such_name`", "liqwidget.no_such_name"),
         ("```{run}\n1 / 0\n```", "an example failed: ZeroDivisionError: division by zero"),
+        (
+            "```{run}\nfrom tempfile import TemporaryDirectory\nimport liqwidget as lw\n"
+            "with TemporaryDirectory() as store:\n"
+            "    years = lw.history(lw.load_sample(), store, columns=200, progress=False)\nyears\n```",
+            "an example failed: The store cannot be read: ",
+        ),
     ],
 )
 def test_a_broken_link_or_block_fails(page: str, said: str, tmp_path: Path) -> None:
@@ -68,12 +77,15 @@ def test_an_undocumented_name_or_a_failing_example_fails(before: str, said: str,
     assert said in warnings
 
 
-def test_every_public_name_is_in_one_group() -> None:
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        from manual.names import faults_of_groups, groups
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
+@pytest.fixture
+def manual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site's extension can be imported."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+
+
+def test_every_public_name_is_in_one_group(manual: None) -> None:
+    from manual.names import faults_of_groups, groups
+
     assert faults_of_groups() == []
     assert [name for names in groups().values() for name in names][:2] == ["Market", "Origin"]
     assert sum(map(len, groups().values())) == len(liqwidget.__all__)
@@ -82,3 +94,22 @@ def test_every_public_name_is_in_one_group() -> None:
         "liqwidget.__doc__: link is listed 2 times",
         "liqwidget.__doc__: other is no public name",
     ]
+
+
+def test_a_drawing_is_made_while_its_store_exists(manual: None) -> None:
+    from manual.examples import run
+
+    made = run("History", liqwidget.History.__doc__ or "", inspect.getmodule(liqwidget.History))
+    assert made.failures == ""
+    assert made.drawn is not None
+    assert "cannot be read" not in made.drawn
+
+
+def test_the_reference_leaves_out_what_the_package_alone_calls(manual: None) -> None:
+    from manual.names import INTERNAL, members
+
+    for cls in (liqwidget.LiquidationHeatmap, liqwidget.HistoryHeatmap):
+        listed = set(members(cls))
+        assert {"append", "to_html", "view"} <= listed
+        assert not listed & INTERNAL
+        assert all(hasattr(cls, name) for name in INTERNAL)
