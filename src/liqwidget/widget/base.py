@@ -294,7 +294,8 @@ class HeatmapWidget(SyncedHeatmap):
     ) -> str | None:
         """Write what is shown as one HTML file that needs no kernel and no network.
 
-        All controls work in it, also the replay, and pictures and tables can be saved from it.
+        All controls work in it, and pictures and tables can be saved from it. That of a
+        :class:`liqwidget.LiquidationHeatmap` has the replay, too; that of a :class:`liqwidget.HistoryHeatmap` has none.
 
         Parameters
         ----------
