@@ -13,6 +13,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketProtocol13
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler, read_header_from_binary_message
 
+from .budget import Budget
 from .connection import idle
 from .kernels import Limits
 from .message import PROTOCOL, MessageRefusedError, judge
@@ -47,6 +48,12 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
     connection backs up. A visitor who continues for `MOST_OWING` seconds is cut off. All sockets of a kernel share its
     budgets, so that a new socket does not bring new ones.
     """
+
+    opened: int
+    pings: int
+    messages: Budget
+    traffic: Budget
+    effort: Budget
 
     def initialize(self, limits: Limits) -> None:
         """Set the limits of a visitor."""

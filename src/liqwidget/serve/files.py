@@ -101,6 +101,8 @@ def accepted(header: str) -> str | None:
 class Compressed:
     """Makes a handler of static files send text compressed; each file is compressed once and kept in memory."""
 
+    path: str
+
     async def get(self: Any, path: str, include_body: bool = True) -> None:
         """Send the file, or 304 if the browser has it."""
         self.path = self.parse_url_path(path)
@@ -131,7 +133,8 @@ class Compressed:
 class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[misc]  # Voila ships no types
     """Scripts and styles of the page itself, below a folder that names the digest of all of them."""
 
-    digest = ""
+    digest: str = ""
+    root: str
 
     def initialize(self, digest: str, **options: Any) -> None:
         """Set the digest, and the options of Voila's own handler."""

@@ -69,6 +69,10 @@ class Refused(InWords, JupyterHandler):
 class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila ships no types
     """The notebook, for a limited number of visitors."""
 
+    max_visitors: int
+    preview: Preview
+    what: About
+
     def initialize(self, max_visitors: int, preview: Preview, what: About, **options: Any) -> None:
         """Set the number of places, what programs read, and the options of Voila's own handler."""
         super().initialize(**options)
