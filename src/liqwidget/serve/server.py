@@ -7,6 +7,7 @@ import re
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 from jupyter_core.paths import jupyter_config_path
@@ -81,6 +82,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Start with our settings; voila.json, voila.py and the command line override them."""
+        self.started = uuid4().hex
         self.update_config(Config(SETTINGS))
         executor.install()
         super().initialize(argv)
@@ -103,7 +105,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         if not any(mark in text for text in texts for mark in ("$", "\\(", "\\[", "\\begin")):
             config.update(fullMathjaxUrl=f"{config['fullStaticUrl']}/no-formulas.js", mathjaxConfig="")
-        return {**config, "early": _pieces(self.static_paths), "theme": self._theme()}
+        return {**config, "early": _pieces(self.static_paths), "theme": self._theme(), "started": self.started}
 
     def _theme(self) -> str:
         """Return the theme that the server was started with, or auto: the visitor's."""
@@ -150,7 +152,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         if self.voila_configuration.file_allowlist:
             kept[AllowListFileHandler] = (AllowListFileHandler, {})
         own: list[Any] = [
-            ("/voila/api/touched/" + ID, Touched),
+            ("/voila/api/touched/" + ID, Touched, {"started": self.started}),
             ("/voila/api/health", Health, {"max_visitors": self.max_visitors}),
             ("/voila/api/preview.png", PreviewPicture, {"preview": preview}),
             ("/robots.txt", Robots),

@@ -128,15 +128,22 @@ class VisitorKernelInfo(KernelHandler):
 class Touched(APIHandler):
     """The page reports from time to time that the visitor is using it."""
 
-    SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
+    SUPPORTED_METHODS = ("POST",)
+
+    started: str
+
+    def initialize(self, started: str) -> None:
+        """Set what tells this run of the server from others."""
+        self.started = started
 
     async def post(self, kernel_id: str) -> None:
         """Record the use; 404 says that the kernel has ended."""
         kernels: Any = self.kernel_manager
-        if kernel_id not in kernels:
-            raise HTTPError(404)
-        kernels.touch(kernel_id)
-        self.set_status(204)
+        is_here = kernel_id in kernels
+        if is_here:
+            kernels.touch(kernel_id)
+        self.set_header("X-Started", self.started)
+        self.set_status(204 if is_here else 404)
 
 
 def sealed(documents: dict[str, str], others: dict[str, str]) -> type[OutputTransform]:

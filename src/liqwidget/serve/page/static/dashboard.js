@@ -15,7 +15,7 @@ if (document.body.dataset.theme === "auto") {
   dark.addEventListener("change", follow);
 }
 
-const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+const { baseUrl, kernelId, started } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
 const tell = () =>
   fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST", keepalive: true }).catch(() => {});
 tell();
@@ -124,7 +124,7 @@ window.WebSocket = class extends WebSocket {
 // same view, when somebody looks at it. One whose kernel has ended before its reader's eyes stays as it is; the heatmap
 // says so.
 const LOOK_MS = 3_000;
-const RARELY_MS = 60_000;
+const RARELY_MS = 10_000;
 const SLEPT_MS = 30_000;
 const LOST_MS = 90_000; // Jupyter's own attempts to reconnect have ended by then
 const MOST_RELOADS = 3;
@@ -166,7 +166,8 @@ const look = async () => {
   isLooking = false;
   if (sockets.size > 0) return;
   if (reply?.status === 404) {
-    if (wasAway) comeBack("This page had lost its connection, and its kernel has ended.");
+    const now = reply.headers.get("X-Started"); // a server that is stopped ends its kernels first
+    if (wasAway || (now !== null && now !== started)) comeBack("This page's kernel has ended.");
     else next = Date.now() + RARELY_MS;
   } else if (reply?.status === 204) {
     if (!isLoading && Date.now() - lost > LOST_MS) comeBack("This page has lost its connection.");
