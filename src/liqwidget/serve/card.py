@@ -65,7 +65,7 @@ def is_for_a_person(headers: HTTPHeaders) -> bool:
 
 
 class Preview:
-    """The still picture of the page that was sent last, for previews of links."""
+    """The still picture of the first page that was sent, for previews of links."""
 
     png: bytes | None = None
 
