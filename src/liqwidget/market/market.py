@@ -17,12 +17,13 @@ import pandas as pd
 from ..checks import moment, shown, stamp, whole
 from ..errors import InputError, LiqError
 from .any_table import as_frame
-from .candles import Bars, carry, check_candles, decimals_of, join, opened_before
+from .candles import Bars, carry, check_candles, decimals_of, opened_before
 from .clock import are_ends, interval_of, interval_text
 from .columns import CANDLE_NAMES, REQUIRED, read_table
 from .facts import facts_html, facts_of
 from .files.table_file import in_file, read_table_file
 from .labels import check_label
+from .later_candles import followed
 from .liquidations import told_liquidations, within
 from .origin import Origin
 from .period_sums import sums_beside
@@ -225,35 +226,11 @@ class Market:
         frame = as_frame(frame)
         own_symbol(frame, self.symbol, self.exchange)
         about, ends = instrument(self.symbol, self.exchange), are_ends(frame, self.exchange)
-        frame, *renamed = named_volume(frame, about)
-        table = read_table(frame, "candles", CANDLE_NAMES, REQUIRED, sort=False)
-        if ends:
-            table = replaced(table, time=table.time - self.interval.value)
-        least = int(self._bars.time[1 if replace and len(self) > 1 else -1])
-        if len(table.time) and table.time[0] < least:
-            cure = "Cut the frame, or build a new Market."
-            if not replace and len(self) > 1 and table.time[0] >= self._bars.time[1]:
-                cure = "Pass replace=True to replace the candles from there on, or cut the frame."
-            raise InputError(
-                f"candles: appended times must not be before {'' if replace else 'the last candle, '}{stamp(least)} "
-                f"(UTC); first is {table.at(0)}. {cure}"
-            )
-        keep = int(np.searchsorted(self._bars.time, table.time[0])) if len(table.time) else len(self)
-        replaces = keep < len(self) and bool(table.time[0] == self._bars.time[keep])
-        base = self._bars.cut(slice(None, keep))
-        known = {name: column for name, column in table.cells.items() if name in self._bars.columns}
-        new = check_candles(
-            replaced(table, cells=known),
-            previous_close=float(base.columns["close"][-1]) if len(base.time) else np.nan,
-            keep=tuple(self._bars.columns),
-        )
-        beside = quantities_beside(frame, table, about)
-        new, units, notes = bars_in_coins(new, beside, said if said != Units() else self._units, about, renamed, base)
-        units = self._units if said != Units() else units
-        forming = {name: float(values[keep]) for name, values in self._bars.columns.items()} if replaces else {}
-        bars = carry(join(base, new), forming, len(base.time))
-        ignored = dict.fromkeys((*self.ignored, *table.ignored, *(name for name in table.cells if name not in known)))
-        return self._with(bars=bars, ignored=tuple(ignored), notes=(*self.notes, *notes), units=units)
+        units = said if said != Units() else self._units
+        bars, found, notes, ignored = followed(self._bars, frame, about, units, ends=ends, replaces=replace)
+        units = self._units if said != Units() else found
+        ignored = tuple(dict.fromkeys((*self.ignored, *ignored)))
+        return self._with(bars=bars, ignored=ignored, notes=(*self.notes, *notes), units=units)
 
     def read_liquidations(self, frame: Any) -> tuple[pd.DataFrame, list[str]]:
         """Return realised liquidations as `from_frame` takes them, in the shape of `liquidations`, and notices."""
