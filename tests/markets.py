@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,9 @@ def walk(
     wild: float = 1.0,
     gaps: bool = False,
     marks: bool = False,
+    contract: Literal["linear", "inverse"] = "linear",
 ) -> Market:
-    """A random walk on a tick grid, with optional open interest, marks and missing candles."""
+    """A random walk on a tick grid, with optional open interest, marks and missing candles; quantities are coins."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(0, 0.012 * wild, n) * price
     closes = np.maximum(price + np.cumsum(steps), price * 0.2)
@@ -45,7 +46,8 @@ def walk(
     frame.index = pd.date_range("2026-01-01", periods=n, freq=f"{step_minutes}min", tz="UTC", name="time")
     if gaps:
         frame = frame.drop(frame.index[rng.choice(np.arange(1, n), n // 6, replace=False)])
-    return Market.from_frame(frame, symbol="TEST", exchange="test")
+    units = {"volume_unit": "coins", "open_interest_unit": "coins"} if contract == "inverse" else {}
+    return Market.from_frame(frame, symbol="TEST", exchange="test", contract=contract, **units)
 
 
 seeds = st.integers(0, 10_000)

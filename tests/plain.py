@@ -77,7 +77,10 @@ def plain_replay(
         opened_usd.append(usd)
         for i, tier in enumerate(tiers):
             lev = exact(tier)
-            for side, k in (("long", (1 - 1 / lev) / (1 - m - f)), ("short", (1 + 1 / lev) / (1 + m + f))):
+            factors = ((1 - 1 / lev) / (1 - m - f), (1 + 1 / lev) / (1 + m + f))
+            if market.contract == "inverse":
+                factors = ((1 + m + f) / (1 + 1 / lev), (1 - m - f) / (1 - 1 / lev))
+            for side, k in zip(("long", "short"), factors, strict=True):
                 a, b = low * k, high * k
                 for tick in range(floor(a / size), max(ceil(b / size), floor(a / size) + 1)):
                     share = 1 if a == b else (min(b, (tick + 1) * size) - max(a, tick * size)) / (b - a)

@@ -63,8 +63,12 @@ def test_02_coins_beside_contracts_of_a_dollar_are_taken(case: Callable[..., pd.
     assert market.candles["volume"].iloc[:3].tolist() == [114.85, 372.36, 394.45]
     assert market.symbol == "XBTUSD"
     assert "volume is 'homeNotional': 'volume' is not in coins" in notices_of(market)
+    contracts = frame.drop(columns=["homeNotional", "turnover"])
+    market = Market.from_frame(contracts)
+    np.testing.assert_allclose(market.candles["volume"], frame["volume"] / typical(frame))
+    assert "volume is 'volume' in contracts of 1 USD / price" in market.notes
     with pytest.raises(InputError, match=r"equals 'foreignNotional'.* volume_unit='quote'"):
-        Market.from_frame(frame.drop(columns=["homeNotional", "turnover"]))
+        Market.from_frame(contracts.assign(symbol="XBTUSDT"))
 
 
 def test_03_volumes_that_change_places_are_refused_with_the_row(case: Callable[..., pd.DataFrame]) -> None:

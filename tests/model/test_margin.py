@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from liqwidget.errors import InputError
 from liqwidget.model.brackets import Bracket, find_bracket, liquidation_price_in_brackets, load_brackets
-from liqwidget.model.margin import level_factors, liquidation_price
+from liqwidget.model.margin import NO_LEVEL, SIDES, level_factors, liquidation_price
 
 VENUES = [
     ("binance", "BTCUSDT"),
@@ -50,6 +50,24 @@ def test_every_documented_price(shared_data: Callable[[str], Path]) -> None:
         ):
             wrong.append((i, row["exchange"], price, row["expected_liq_price"]))
     assert wrong == []
+
+
+def test_level_factors_give_every_documented_price_of_their_rule(shared_data: Callable[[str], Path]) -> None:
+    with shared_data("liquidation_price_vectors_ext.csv").open(newline="") as file:
+        rows = [
+            row for row in csv.DictReader(file) if row["rule"] == "mm_at_liq" and not float(row["maint_amount"] or 0)
+        ]
+    kinds = []
+    for row in rows:
+        entry, size, margin = (float(row[name]) for name in ("entry_price", "size", "wallet_balance"))
+        leverage = (size * entry if row["kind"] == "linear" else size / entry) / margin
+        if leverage < 1:
+            continue
+        factors = level_factors([leverage], float(row["mmr"]), float(row["fee_rate"]), row["kind"])  # type: ignore[arg-type]
+        price = entry * factors[SIDES.index(row["side"])][0]
+        assert price == pytest.approx(float(row["expected_liq_price"]), abs=float(row["tolerance_abs"]), rel=0), row
+        kinds.append(row["kind"])
+    assert (kinds.count("linear"), kinds.count("inverse")) == (21, 3)
 
 
 def test_scalars_give_a_float_and_arrays_broadcast() -> None:
@@ -96,6 +114,27 @@ def test_the_entry_rules_count_the_amount_and_no_fee_without_bankruptcy() -> Non
 
 tiers = st.floats(1.0, 150.0)
 rates = st.floats(0.0, 0.006)
+
+
+@given(tiers, rates, st.floats(0.0, 0.0006), st.floats(1e-6, 1e7))
+def test_level_factors_of_inverse_contracts(leverage: float, m: float, f: float, entry: float) -> None:
+    k_long, k_short = level_factors([leverage], m, f, "inverse")
+    long, short = np.asarray(liquidation_price(entry, leverage, ["long", "short"], m, fee_rate=f, contract="inverse"))
+    assert long == pytest.approx(entry * k_long[0], rel=1e-14)
+    assert (
+        short == pytest.approx(entry * k_short[0], rel=1e-14) if k_short[0] < NO_LEVEL else not short < entry * NO_LEVEL
+    )
+    # Margin, profit and maintenance in coins, as shares of the coins at entry.
+    for s, k in ((1, k_long[0]), (-1, k_short[0])):
+        assert k == NO_LEVEL or 1 / leverage + s * (1 - 1 / k) == pytest.approx((m + f) / k, abs=1e-12)
+
+
+@given(rates)
+def test_a_long_in_coins_is_liquidated_earlier_and_a_short_later(m: float) -> None:
+    linear, inverse = level_factors([2, 5, 10, 50, 100], m), level_factors([2, 5, 10, 50, 100], m, contract="inverse")
+    assert (inverse[0] > linear[0]).all()
+    assert (inverse[1] > linear[1]).all()
+    assert level_factors([1], m, contract="inverse")[1].tolist() == [NO_LEVEL]
 
 
 @given(tiers, rates, st.floats(0.0, 0.0006), st.floats(1e-6, 1e7))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
+from liqwidget.model.margin import CONTRACTS, Contract
 from liqwidget.model.replay import few_standing_columns
 from liqwidget.model.sweeps import order_of, outlives, swept_in
 from markets import BIN_SIZES, seeds, walk
@@ -30,9 +31,18 @@ def dense(planes: Any, rows: Any, L: Any) -> Any:
 
 
 @slow
-@given(seeds, st.sampled_from((0.5, 1, 2.5, 0.3)), st.sampled_from((0.0, 0.03, 2.0)), st.booleans(), st.booleans())
-def test_equals_the_plain_twin(seed: int, bin_size: float, decay_rate: float, gaps: bool, marks: bool) -> None:
-    market = walk(24, seed, gaps=gaps, marks=marks)
+@given(
+    seeds,
+    st.sampled_from((0.5, 1, 2.5, 0.3)),
+    st.sampled_from((0.0, 0.03, 2.0)),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(CONTRACTS),
+)
+def test_equals_the_plain_twin(
+    seed: int, bin_size: float, decay_rate: float, gaps: bool, marks: bool, contract: Contract
+) -> None:
+    market = walk(24, seed, gaps=gaps, marks=marks, contract=contract)
     kwargs = {"maintenance_rate": 0.005, "fee_rate": 0.0005, "turnover": 0.8, "span": 0.25}
     density = lw.build_ledger(market, TIERS, bin_size, **kwargs).replay(decay_rate)
     planes, rows, totals, opened = plain_replay(market, TIERS, bin_size, decay_rate, **kwargs)
@@ -46,10 +56,18 @@ def test_equals_the_plain_twin(seed: int, bin_size: float, decay_rate: float, ga
         np.testing.assert_allclose(getattr(density, name), want, rtol=1e-9, atol=1e-6, err_msg=name)
 
 
+def test_a_short_without_leverage_in_an_inverse_contract_has_no_level() -> None:
+    market = walk(60, 3, contract="inverse")
+    density = lw.build_ledger(market, (1, 1.001, 5), 0.5).replay()
+    for tier in (0, 1):
+        np.testing.assert_allclose(density.out_of_range_short[tier], density.opened)
+    assert density.standing_short[2, -1] > 0
+
+
 @slow
-@given(seeds, st.floats(0, 5), st.booleans())
-def test_conservation_per_tier_and_side(seed: int, decay_rate: float, gaps: bool) -> None:
-    ledger = lw.build_ledger(walk(80, seed, gaps=gaps, wild=2), TIERS, 0.5)
+@given(seeds, st.floats(0, 5), st.booleans(), st.sampled_from(CONTRACTS))
+def test_conservation_per_tier_and_side(seed: int, decay_rate: float, gaps: bool, contract: Contract) -> None:
+    ledger = lw.build_ledger(walk(80, seed, gaps=gaps, wild=2, contract=contract), TIERS, 0.5)
     density = ledger.replay(decay_rate)
     opened = density.opened.sum()
     below = density.grid.centres < density.close[-1]

@@ -210,7 +210,7 @@ export function pictureOf(shown: Shown, field: Field, settings: Settings): HTMLC
     context.fillText(text, x, y, width - 2 * MARGIN);
   };
   const [from, to] = columns.map((column) => clock.stamp(time[column]!));
-  const title = [about.symbol, about.exchange, about.interval].filter(Boolean).join(" · ");
+  const title = [about.symbol, about.contract, about.exchange, about.interval].filter(Boolean).join(" · ");
   write(title || "Liquidation levels", MARGIN, 24, 16, ink);
   write(`Estimated liquidation levels: ${WORDS}${about.simulated ? " · simulated market" : ""}`, MARGIN, 43, 12, ink);
   const said = [

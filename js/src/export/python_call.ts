@@ -50,7 +50,7 @@ const when = (ms: number): string => literal(Math.abs(ms) <= MAX_TIME ? utc(ms, 
 
 /** A line of Python that gets the market, or a comment that says what `market` has to be. */
 function marketLine({ bars }: Field): string {
-  const { symbol, exchange, interval, origin, candles, last, intervalMs } = bars.about; // of all candles, also in a replay
+  const { symbol, exchange, contract, interval, origin, candles, last, intervalMs } = bars.about; // of all candles, also in a replay
   const first = when(bars.time[0]!);
   if (origin === "sample") {
     return `market = lw.load_sample()${candles < SAMPLE_CANDLES ? `.between(${first}, ${when(last)})` : ""}`;
@@ -58,7 +58,7 @@ function marketLine({ bars }: Field): string {
   const named = `${literal(symbol)}, exchange=${literal(exchange)}`;
   return origin === "fetch"
     ? `market = lw.fetch(${named}, interval=${literal(interval)}, start=${first}, end=${when(last + intervalMs)})`
-    : `# market: your candles, such as lw.Market.from_frame(df, symbol=${named})`;
+    : `# market: your candles, such as lw.Market.from_frame(df, symbol=${named}${contract && ', contract="inverse"'})`;
 }
 
 /** How to create the widget: the line that gets its data, its class and the name of its first argument. */

@@ -29,6 +29,8 @@ export interface Bars {
 export interface About {
   symbol: string;
   exchange: string;
+  /** "inverse", or "" for a linear contract. */
+  contract: string;
   /** Currency of prices and amounts; "" for USD. */
   currency: string;
   interval: string;
@@ -137,6 +139,7 @@ export function barsOf(frame: Frame): Bars {
     about: {
       symbol: text(meta.symbol),
       exchange: text(meta.exchange),
+      contract: text(meta.contract),
       currency: text(meta.currency),
       interval: text(meta.interval),
       simulated: meta.simulated === true,

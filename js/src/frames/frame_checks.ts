@@ -88,7 +88,7 @@ export function checkModel(meta: Meta): void {
   const { length } = tiers(meta);
   for (const [name, low, high] of [
     ["k_long", 0, 1],
-    ["k_short", 1, 2],
+    ["k_short", 1, 1e9],
     ["beyond", 0, 1],
   ] as const) {
     const values = meta[name];

@@ -75,9 +75,9 @@ export class Header {
   showTitle(): void {
     const about = this.source.field?.bars.about;
     if (about === undefined) return;
-    const { symbol, exchange, interval, simulated } = about;
+    const { symbol, exchange, contract, interval, simulated } = about;
     const venue = simulated && exchange === "simulated" ? "" : exchange; // the badge says it
-    setText(this.#title, [symbol, venue, interval].filter(Boolean).join(" · "));
+    setText(this.#title, [symbol, contract, venue, interval].filter(Boolean).join(" · "));
   }
 
   /** Show what the numbers are, which depends on the mix, too. */

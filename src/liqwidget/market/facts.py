@@ -17,7 +17,8 @@ def facts_of(market: Market) -> list[tuple[str, str]]:
     """Return names and texts; the first fact has no name."""
     index, gaps = market.candles.index, len(market.gaps)
     begin, end = (stamp(time.value) for time in (index[0], index[-1]))
-    name = " ".join(word for word in (market.symbol, market.exchange, market.interval_label) if word)
+    words = (market.symbol, contract_text(market.contract), market.exchange, market.interval_label)
+    name = " ".join(word for word in words if word)
     facts = [
         ("", f"{name} (simulated)" if market.simulated else name),
         ("UTC", f"{begin} to {end}"),
@@ -35,6 +36,11 @@ def facts_of(market: Market) -> list[tuple[str, str]]:
         closed = index[-1].value + market.interval.value
         facts += market.origin.facts(closed // 1_000_000, time_ns() // 1_000_000)
     return facts
+
+
+def contract_text(contract: str) -> str:
+    """Return what is shown of a contract beside the symbol: nothing if it is linear."""
+    return "" if contract == "linear" else contract
 
 
 def facts_html(facts: list[tuple[str, str]]) -> str:

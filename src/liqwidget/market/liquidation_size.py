@@ -10,8 +10,6 @@ from .columns import Floats, Table
 from .quote import Instrument
 
 _FAR = 3.0
-#: USD per inverse contract of Bitcoin and of other coins; elsewhere sizes are in USD.
-_CONTRACTS = {"binance": (100.0, 10.0), "okx": (100.0, 10.0)}
 
 
 def notional_of(numbers: dict[str, Floats], about: Instrument, exchange: str) -> tuple[dict[str, Floats], list[str]]:
@@ -34,14 +32,12 @@ def notional_of(numbers: dict[str, Floats], about: Instrument, exchange: str) ->
         return {**numbers, "quantity": coins, "notional": notional}, ["liquidation sizes are not coins: notional taken"]
     if not (product > 0).any():
         return {**numbers, "notional": np.where(np.isnan(notional), product, notional)}, []
-    venue = exchange.strip().lower()
     if about.inverse:
-        bitcoin, other = _CONTRACTS.get(venue, (1.0, 1.0))
-        unit = bitcoin if about.is_bitcoin else other
+        unit = about.contract_usd
         usd = np.where(np.isnan(notional), quantity * unit, notional)
         said = "USD" if unit == 1 else f"contracts of {unit:g} USD"
         return {**numbers, "quantity": usd / price, "notional": usd}, [f"liquidation sizes are {said} (inverse)"]
-    if about.inverse is None and about.quote == "USD" and not venue and _whole(quantity):
+    if about.inverse is None and about.quote == "USD" and not exchange.strip() and are_whole(quantity):
         raise InputError(
             "liquidations: wanted quantity in coins; got whole numbers for a symbol in USD, which are USD where the "
             "contract is inverse. Pass exchange=, or a column notional (USD)."
@@ -49,7 +45,8 @@ def notional_of(numbers: dict[str, Floats], about: Instrument, exchange: str) ->
     return {**numbers, "notional": np.where(np.isnan(notional), product, notional)}, []
 
 
-def _whole(quantity: Floats) -> bool:
+def are_whole(quantity: Floats) -> bool:
+    """Return whether quantities are whole numbers, half of them at least 10: contracts or USD rather than coins."""
     known = quantity[~np.isnan(quantity)]
     return bool(len(known)) and bool((known == np.round(known)).all()) and float(np.median(known)) >= 10
 

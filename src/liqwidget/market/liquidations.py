@@ -19,6 +19,7 @@ from .period_sums import find_pair, read_sums
 from .quantities import plain
 from .quote import Instrument, instrument
 from .symbols import SYMBOL_NAMES, is_own, listed, symbol_column
+from .units import Units
 
 _VENUE_NAMES = frozenset({"exchange", "venue", "exchangename"})
 
@@ -29,7 +30,7 @@ def read_liquidations(frame: Any, symbol: str = "", exchange: str = "") -> pd.Da
 
 
 def told_liquidations(
-    frame: Any, symbol: str = "", exchange: str = "", bars: Bars | None = None
+    frame: Any, symbol: str = "", exchange: str = "", bars: Bars | None = None, units: Units | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Check realised liquidations in any common format.
 
@@ -43,6 +44,8 @@ def told_liquidations(
         Of the market: rows of other symbols are omitted, inverse contracts are recognised.
     bars
         The market's candles, against which liquidations are checked; None: unknown.
+    units
+        What is known of the market's contract; None: as the symbol and exchange say.
 
     Returns
     -------
@@ -56,7 +59,8 @@ def told_liquidations(
     InputError
         A liquidation is not usable; the message names the row, counted from 0 in the input, and its time.
     """
-    about = instrument(symbol, exchange)
+    units = units or Units()
+    about = units.of(instrument(symbol, exchange))
     if isinstance(frame, pd.DataFrame) and frame.columns.nlevels == 1:
         has_side = any(plain(name) == "side" for name in frame.columns)
         pair = None if has_side else find_pair(frame.columns, about, named=False)
@@ -82,7 +86,7 @@ def told_liquidations(
         wrong, wanted = checks[name]
         table.refuse(wrong(numbers[name]), numbers[name], name, wanted, "Repair it, or drop the row.")
     is_computed = np.isnan(numbers["notional"])
-    numbers, told = notional_of(numbers, rows_about or about, exchange)
+    numbers, told = notional_of(numbers, units.of(rows_about or about), exchange)
     wrong, wanted = checks["notional"]
     table.refuse(wrong(numbers["notional"]), numbers["notional"], "notional", wanted, "Repair it, or drop the row.")
     if bars is not None:

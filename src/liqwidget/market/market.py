@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace as replaced
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,10 @@ class Market:
     ----------
     symbol, exchange : str
         Instrument and exchange, as given; empty if unknown.
+    contract : str
+        "linear", or "inverse" if margin is in coins.
+    contract_size : float or None
+        Coins per contract, or USD per inverse contract, as given or found; None if unknown.
     simulated : bool
         True if the candles come from a simulation.
     candles : DataFrame
@@ -99,6 +103,7 @@ class Market:
         volume_unit: str | None = None,
         open_interest_unit: str | None = None,
         contract_size: float | None = None,
+        contract: Literal["linear", "inverse"] | None = None,
     ) -> Market:
         """Check candles in any common format and make a Market of them.
 
@@ -127,9 +132,14 @@ class Market:
             Label the candles as simulated.
         volume_unit, open_interest_unit
             ``"coins"``, ``"quote"`` (the quote currency, such as USD; or contracts of 1 USD) or ``"contracts"``. None:
-            the table decides, and it is refused if it contradicts coins.
+            the table decides, and it is refused if it contradicts coins. They become coins at the typical price of the
+            candle (volume) or its close (open interest); taker_buy_volume is in the unit of volume, or in coins.
         contract_size
-            Coins per contract, for ``"contracts"``.
+            Coins per contract, for ``"contracts"``; for an inverse contract USD, and then the default unit is
+            ``"contracts"``.
+        contract
+            ``"linear"`` or ``"inverse"`` (margin in coins, size in USD): the rule of liquidation prices. None: the
+            symbol and exchange decide, such as BTCUSD_PERP or XBTUSD; "linear" if they do not.
 
         Raises
         ------
@@ -151,10 +161,11 @@ class Market:
         """
         check_label("symbol", symbol)
         check_label("exchange", exchange)
-        units = Units.checked(volume_unit, open_interest_unit, contract_size)
         frame = as_frame(df)
         symbol = own_symbol(frame, symbol, exchange)
         about, ends = instrument(symbol, exchange), are_ends(frame, exchange)
+        units = Units.checked(volume_unit, open_interest_unit, contract_size, contract, symbol, about)
+        about = units.of(about)
         frame, *renamed = named_volume(frame, about)
         table = read_table(frame, "candles", CANDLE_NAMES, REQUIRED, sort=bool(sort))
         bars = check_candles(table)
@@ -168,7 +179,7 @@ class Market:
             sums, told = sums_beside(table, frame, bars, about)
             realised = None if sums is None else told_liquidations(sums)[0]
         else:
-            realised, told = told_liquidations(liquidations, symbol, exchange, bars)
+            realised, told = told_liquidations(liquidations, symbol, exchange, bars, units)
         return cls(bars, symbol, exchange, realised, bool(simulated), table.ignored, None, [*notes, *told], units)
 
     @classmethod
@@ -222,19 +233,20 @@ class Market:
             As `from_frame`; also when the first new candle is before the last one here (with `replace`: is not later
             than the first one here).
         """
-        said = Units.checked(volume_unit, open_interest_unit, contract_size)
         frame = as_frame(frame)
         own_symbol(frame, self.symbol, self.exchange)
-        about, ends = instrument(self.symbol, self.exchange), are_ends(frame, self.exchange)
-        units = said if said != Units() else self._units
+        about, ends = self._units.of(instrument(self.symbol, self.exchange)), are_ends(frame, self.exchange)
+        contract = self._units.contract or None
+        said = Units.checked(volume_unit, open_interest_unit, contract_size, contract, self.symbol, about)
+        units = said.over(self._units)
         bars, found, notes, ignored = followed(self._bars, frame, about, units, ends=ends, replaces=replace)
-        units = self._units if said != Units() else found
+        units = found if units == self._units else self._units
         ignored = tuple(dict.fromkeys((*self.ignored, *ignored)))
         return self._with(bars=bars, ignored=ignored, notes=(*self.notes, *notes), units=units)
 
     def read_liquidations(self, frame: Any) -> tuple[pd.DataFrame, list[str]]:
         """Return realised liquidations as `from_frame` takes them, in the shape of `liquidations`, and notices."""
-        return told_liquidations(frame, self.symbol, self.exchange, self._bars)
+        return told_liquidations(frame, self.symbol, self.exchange, self._bars, self._units)
 
     def with_origin(self, origin: Origin) -> Market:
         """Return the same candles with this provenance."""
@@ -306,6 +318,16 @@ class Market:
     def currency(self) -> str:
         """Return the currency of prices and amounts if it is not USD; empty for USD and equivalents."""
         return "" if (about := instrument(self.symbol, self.exchange)).is_usd else about.quote
+
+    @property
+    def contract(self) -> Literal["linear", "inverse"]:
+        """Return "linear", or "inverse" if margin is in coins."""
+        return "inverse" if self._units.contract == "inverse" else "linear"
+
+    @property
+    def contract_size(self) -> float | None:
+        """Return coins per contract, or USD per inverse contract, as given or found; None if unknown."""
+        return self._units.contract_size
 
     @property
     def widened(self) -> int:

@@ -86,6 +86,8 @@ _SAME = {"XBT": "BTC"}
 
 #: Venues whose contracts quoted in plain USD are inverse: margin in coins, sizes in USD.
 _INVERSE_VENUES = frozenset(["binance", "bybit", "okx", "bitmex", "deribit", "htx", "huobi", "bitget", "gate"])
+#: Venues whose inverse contracts are 100 USD for Bitcoin and 10 USD for other coins; elsewhere they are 1 USD.
+_LARGE_CONTRACTS = frozenset(["binance", "okx", "htx", "huobi"])
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,15 @@ class Instrument:
         Expiry or another mark that distinguishes instruments of one pair, such as ``"250328"``.
     inverse
         Whether sizes are in USD according to the symbol or the venue; None if neither tells.
+    contract_usd
+        USD per contract if it is inverse.
     """
 
     base: str = ""
     quote: str = ""
     term: str = ""
     inverse: bool | None = None
+    contract_usd: float = 1.0
 
     @property
     def is_usd(self) -> bool:
@@ -154,8 +159,10 @@ def instrument(symbol: str, exchange: str = "") -> Instrument:
     term = "-".join([*rest, *([dated] if dated else [])])
     base, quote, settle = _SAME.get(base, base), _SAME.get(quote, quote), _SAME.get(settle, settle)
     if inverse is None:
-        inverse = _inverse(text, base, quote, settle, venue, marked)
-    return Instrument(base, quote, term, inverse)
+        inverse = _inverse(text, base, quote, settle, venue, marked, term)
+    is_large = venue in _LARGE_CONTRACTS or (not venue and text.endswith(("USD_PERP", "USD-SWAP")))
+    size = (100.0 if base == "BTC" else 10.0) if inverse and is_large else 1.0
+    return Instrument(base, quote, term, inverse, size)
 
 
 def _pair(words: list[str]) -> tuple[str, str, list[str]]:
@@ -170,7 +177,7 @@ def _pair(words: list[str]) -> tuple[str, str, list[str]]:
     return first.removesuffix("PERP") or first, "", rest
 
 
-def _inverse(text: str, base: str, quote: str, settle: str, venue: str, marked: list[str]) -> bool | None:
+def _inverse(text: str, base: str, quote: str, settle: str, venue: str, marked: list[str], term: str) -> bool | None:
     if settle:
         return settle == base
     if quote and quote != "USD":
@@ -178,8 +185,11 @@ def _inverse(text: str, base: str, quote: str, settle: str, venue: str, marked: 
     if "PERPETUAL" in marked and not quote:  # Deribit: BTC-PERPETUAL
         return venue in ("", "deribit")
     if quote == "USD":
-        if text.startswith("XBT") or "SWAP" in marked or re.search(r"USD_(PERP|\d{6})$", text):
+        is_bitmex = text.startswith("XBT") and venue in ("", *_INVERSE_VENUES)  # Kraken has XBT for USD, not inverse
+        if is_bitmex or "SWAP" in marked or re.search(r"USD_(PERP|\d{6})$", text):
             return True
-        if venue:
-            return venue in _INVERSE_VENUES
+        if venue == "okx":
+            return bool(term)  # BTC-USD is a spot pair
+        if venue in _INVERSE_VENUES:
+            return True
     return None

@@ -53,18 +53,18 @@ def fitting_volume(bars: Bars, others: Sequence[Quantity], column: str) -> Quant
         A column contradicts volume, and no other one fits; or the unit changes at a row.
     """
     volume = bars.columns["volume"]
-    some = [one for one in others if one.role in (COINS, QUOTE, EITHER) and not _is_filler(one.values, volume)]
+    some = volumes_beside(bars, others)
     quotes = [one for one in some if one.role != COINS]
     if not some or not (volume > 0).any():
         return None
     for quote in quotes:
-        if _fits(bars, volume, quote.values):
+        if fits(bars, volume, quote.values):
             _refuse_rows(bars, volume, quote, column)
             return None
     own = Quantity(column, EITHER, volume)
     for coins in sorted((one for one in some if one.role != QUOTE), key=lambda one: one.role != COINS):
         for quote in (*quotes, own):
-            if quote is not coins and _fits(bars, coins.values, quote.values):
+            if quote is not coins and fits(bars, coins.values, quote.values):
                 _refuse_rows(bars, coins.values, quote, coins.name)
                 return coins
     for quote in quotes:
@@ -74,6 +74,12 @@ def fitting_volume(bars: Bars, others: Sequence[Quantity], column: str) -> Quant
         if coins.role == COINS and (taken := _contracts(volume, coins)) is not None:
             return taken
     return None
+
+
+def volumes_beside(bars: Bars, others: Sequence[Quantity]) -> list[Quantity]:
+    """Return the columns that may hold the volume in another unit."""
+    volume = bars.columns["volume"]
+    return [one for one in others if one.role in (COINS, QUOTE, EITHER) and not _is_filler(one.values, volume)]
 
 
 def _is_filler(values: Floats, volume: Floats) -> bool:
@@ -87,7 +93,7 @@ def _plausible(values: Floats) -> Mask:
     return (values > 1e-30) & (values < 1e30)
 
 
-def _fits(bars: Bars, coins: Floats, quote: Floats) -> bool:
+def fits(bars: Bars, coins: Floats, quote: Floats) -> bool:
     """Return whether candles traded at prices in their range if these are coins and quote currency, by coins."""
     known = _plausible(coins) & _plausible(quote)
     with np.errstate(over="ignore"):

@@ -26,6 +26,8 @@ Contract = Literal["linear", "inverse"]
 CONTRACTS: tuple[Contract, ...] = get_args(Contract)
 Rule = Literal["mm_at_liq", "mm_at_entry", "mm_at_entry_fee_at_bust"]
 RULES: tuple[Rule, ...] = get_args(Rule)
+#: Factor of a level that no price reaches: a short in an inverse contract whose margin covers its notional.
+NO_LEVEL = 1e9
 
 
 @overload
@@ -153,7 +155,9 @@ def liquidation_price(
     return level if shape else float(level)
 
 
-def level_factors(leverage: ArrayLike, maintenance_rate: float, fee_rate: float = 0.0) -> tuple[Floats, Floats]:
+def level_factors(
+    leverage: ArrayLike, maintenance_rate: float, fee_rate: float = 0.0, contract: Contract = "linear"
+) -> tuple[Floats, Floats]:
     """Return liquidation price / entry price of each leverage tier, long and short.
 
     Parameters
@@ -162,11 +166,15 @@ def level_factors(leverage: ArrayLike, maintenance_rate: float, fee_rate: float 
         Leverages, >= 1, shape (L,).
     maintenance_rate, fee_rate
         Maintenance margin rate m and liquidation fee f, in [0, 1).
+    contract
+        ``"linear"`` (margin in USD) or ``"inverse"`` (margin in coins).
 
     Returns
     -------
     k_long, k_short
-        float64, shape (L,): ``(1 - 1/L) / (1 - m - f)`` and ``(1 + 1/L) / (1 + m + f)``; a long at L = 1 has 0.
+        float64, shape (L,). Linear: ``(1 - 1/L) / (1 - m - f)`` and ``(1 + 1/L) / (1 + m + f)``; a long at L = 1 has 0.
+        Inverse: ``(1 + m + f) / (1 + 1/L)`` and ``(1 - m - f) / (1 - 1/L)``, at most 1e9, which a short at L = 1 has:
+        nothing liquidates it.
 
     Raises
     ------
@@ -175,13 +183,16 @@ def level_factors(leverage: ArrayLike, maintenance_rate: float, fee_rate: float 
 
     Notes
     -----
-    `liquidation_price` for a linear contract under the rule ``mm_at_liq``, without a maintenance amount.
+    `liquidation_price` over entry under the rule ``mm_at_liq``, without a maintenance amount.
 
     Examples
     --------
     >>> level_factors([10, 100], 0.004)[0].round(5)
     array([0.90361, 0.99398])
+    >>> level_factors([10, 100], 0.004, contract="inverse")[0].round(5)
+    array([0.91273, 0.99406])
     """
+    checked_choice("contract", contract, CONTRACTS)
     tier = np.atleast_1d(checked_numbers("leverage", leverage, low=1.0))
     if tier.ndim != 1:
         raise InputError(f"leverage: need one row of numbers, shape (L,); got shape {tier.shape}.")
@@ -191,11 +202,8 @@ def level_factors(leverage: ArrayLike, maintenance_rate: float, fee_rate: float 
         raise InputError("maintenance_rate, fee_rate: need one number each; got an array.")
     refuse_heavy_rates(m, f)
     refuse_hopeless_tiers(tier, m, f, np.float64(0.0))
-    return _linear_factor(np.float64(1.0), 1.0 / tier, m, f), _linear_factor(np.float64(-1.0), 1.0 / tier, m, f)
-
-
-def _linear_factor(sign: Any, backing: Any, m: Any, f: Any) -> Any:
-    return (sign - backing) / (sign - m - f)
+    long, short = (raw_level(1.0, np.float64(sign), 1.0 / tier, 0.0, m, f, contract, "mm_at_liq") for sign in (1, -1))
+    return long, np.minimum(short, NO_LEVEL)
 
 
 def raw_level(price: Any, sign: Any, margin: Any, amount: Any, m: Any, f: Any, contract: str, rule: str) -> Any:
@@ -203,7 +211,7 @@ def raw_level(price: Any, sign: Any, margin: Any, amount: Any, m: Any, f: Any, c
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         if rule == "mm_at_liq":
             if contract == "linear":
-                return price * _linear_factor(sign, margin + amount, m, f)
+                return price * ((sign - (margin + amount)) / (sign - m - f))
             level = price * (1 + sign * (m + f)) / (1 + sign * (margin + amount))
         else:
             # A position that cannot go bankrupt pays no fee, hence the 0. Without a fee this is mm_at_entry.

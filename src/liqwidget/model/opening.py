@@ -65,7 +65,8 @@ def open_and_sweep(
     if since == 0:
         before = np.concatenate([close[:1], before])  # nothing stands yet, so the first sweep clears nothing
 
-    k = np.stack(level_factors(tiers, settings["maintenance_rate"], settings["fee_rate"]), axis=-1)  # (L, 2)
+    rates = settings["maintenance_rate"], settings["fee_rate"]
+    k = np.stack(level_factors(tiers, *rates, market.contract), axis=-1)  # (L, 2)
     blocks, entries = [], 0
     for i in range(0, len(close), _BLOCK):
         part = slice(i, i + _BLOCK)
@@ -94,6 +95,10 @@ def _open(
     n, L = len(close), len(k)
     bottom = (half_bins(low[:, None, None] * k, grid.bin_size) / 2).reshape(-1)  # in bins, (n * L * 2,)
     top = (half_bins(high[:, None, None] * k, grid.bin_size) / 2).reshape(-1)
+    if k.max() > 2:  # of an inverse contract: levels beyond the grid are one entry, or they would be too many
+        end = float(grid.first + grid.rows)
+        top = np.where(bottom >= end, end, top)
+        bottom = np.minimum(bottom, end)
     first = np.floor(bottom)
     count = np.maximum(np.ceil(top) - first, 1.0)
     if count.sum() > most:

@@ -13,7 +13,7 @@ entries). A coarser tile is made of two finer ones, level by level.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.grid import Floats, Ints, PriceGrid
 from ..model.ledger import ledger_on
+from ..model.margin import Contract
 from .chunks import Chunk, candles_of
 from .piece import Piece, Step
 from .standing_entries import Standing
@@ -53,6 +54,8 @@ class Settings:
         Candles in all.
     candles, plan
         Plan ids of the files of candles, and of the files computed from them.
+    contract
+        As in a `Market`.
     """
 
     grid: PriceGrid
@@ -63,6 +66,14 @@ class Settings:
     total: int
     candles: str
     plan: str
+    contract: Contract = "linear"
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Settings:
+        """Return the settings in the manifest of a history."""
+        of_ledger, contract = facts["settings"], facts.get("contract", "linear")
+        same = {name: facts[name] for name in ("decay_rate", "width", "total", "candles", "plan")}
+        return cls(PriceGrid(*facts["grid"]), np.array(facts["leverage"]), of_ledger, **same, contract=contract)
 
     def kept(self, chunk: Chunk) -> Ints:
         """Return the candles of a chunk that close a display column, counted from its first."""
@@ -84,7 +95,7 @@ def tile_of_chunk(job: Job) -> Tile:
     """Return the candles of a chunk and their ledger, a column per candle."""
     candles = candles_of(job.folder, job.chunk, job.settings.candles)
     ledger = ledger_on(
-        Market.from_frame(candles, **IN_COINS),
+        Market.from_frame(candles, **IN_COINS, contract=job.settings.contract),
         job.chunk.since,
         job.settings.grid,
         job.settings.leverage,

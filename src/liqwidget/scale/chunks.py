@@ -97,7 +97,7 @@ def cut(
     tail: Market | None = None
     for frame in _sized(source.frames, chunk):
         if tail is None:
-            about: dict[str, Any] = {"symbol": source.symbol, "exchange": source.exchange}
+            about: dict[str, Any] = {"symbol": source.symbol, "exchange": source.exchange, "contract": source.contract}
             market, since = Market.from_frame(frame, **about, simulated=source.simulated, **source.units), 0
         else:
             market, since = _with_columns_of(frame, tail).append(frame), 1

@@ -14,11 +14,13 @@ import pandas as pd
 from ..checks import moment, shown, stamp, whole
 from ..drawing.report import Drawn, Report
 from ..errors import DataError, InputError, ParseError
+from ..market.facts import contract_text
 from ..market.market import Market
 from ..market.units import IN_COINS
 from ..model.density import Density
 from ..model.estimate import decay_of
 from ..model.grid import Floats, PriceGrid, auto_bin_size
+from ..model.margin import Contract
 from ..model.opening import SPAN, check_settings
 from ..model.settings import check_decay_rate
 from ..run.cluster import Cluster
@@ -140,7 +142,9 @@ def history(
             bar.show()
 
         label = [VERSION, found.mark, found.symbol, found.exchange, found.simulated]
-        of_candles = _plan([*label, chunk if isinstance(chunk, int) else list(chunk), turnover])
+        # A store of a linear market from before this was known stays valid.
+        contract = {} if found.contract == "linear" else {"contract": found.contract}
+        of_candles = _plan([*label, *contract.values(), chunk if isinstance(chunk, int) else list(chunk), turnover])
         chunks = _kept_chunks(folder, of_candles)
         if chunks is None:
             chunks = cut(found, chunk, folder, of_candles, turnover, tell)
@@ -168,9 +172,10 @@ def history(
             "tiles": [STRIDE, JOINED],
             "total": total,
             "candles": of_candles,
+            **contract,
         }
         facts["plan"] = _plan(facts)
-        settings = _settings(facts)
+        settings = Settings.of(facts)
         told.total, told.rows = 2 * len(chunks), total
         jobs = (Job(folder, settings, one) for one in chunks)
         for _ in cluster.computed(make, jobs):
@@ -191,7 +196,7 @@ class History(Drawn):
 
     Attributes
     ----------
-    symbol, exchange, simulated, interval_label
+    symbol, exchange, simulated, contract, interval_label
         As in a `Market`.
     grid, leverage, decay_rate
         Price rows; tiers (L,); per hour.
@@ -222,12 +227,13 @@ class History(Drawn):
     last: int
 
     def __init__(self, folder: Folder, facts: dict[str, Any]) -> None:
-        self._folder, self._settings = folder, _settings(facts)
+        self._folder, self._settings = folder, Settings.of(facts)
         self._chunks = [Chunk(**one) for one in facts["chunks"]]
         self.symbol: str = facts["symbol"]
         self.notes: tuple[str, ...] = tuple(str(note) for note in facts.get("notes", ()))
         self.exchange: str = facts["exchange"]
         self.simulated: bool = facts["simulated"]
+        self.contract: Contract = self._settings.contract
         self.interval_label: str = facts["interval"]
         self.grid, self.leverage = self._settings.grid, self._settings.leverage
         self.decay_rate, self.candles = self._settings.decay_rate, self._settings.total
@@ -256,10 +262,15 @@ class History(Drawn):
         first, last = (stamp(ns) for ns in (self._chunks[0].first, self._chunks[-1].last))
         made = "simulated, " if self.simulated else ""
         return (
-            f"<History {self.symbol} {self.exchange}, UTC {first} to {last}, {self.candles:,} candles in "
+            f"<History {' '.join(self.names)}, UTC {first} to {last}, {self.candles:,} candles in "
             f"{len(self._chunks):,} chunks, {self.grid.rows:,} rows of {self.grid.bin_size:g} USD, "
             f"{f'{self.missing:,} candles missing, ' if self.missing else ''}{made}estimate>"
         )
+
+    @property
+    def names(self) -> list[str]:
+        """Return symbol, contract unless it is linear, and exchange; those that are known."""
+        return [word for word in (self.symbol, contract_text(self.contract), self.exchange) if word]
 
     def __len__(self) -> int:
         """Return the number of candles."""
@@ -318,7 +329,12 @@ class History(Drawn):
         frames = candles_between(self._folder, self._settings, self._chunks, *_moments(start, end))
         if not frames:
             raise InputError(f"market: wanted candles from {shown(start)} to {shown(end)}; got none. Widen the range.")
-        return Market.from_frame(pd.concat(frames), self.symbol, self.exchange, simulated=self.simulated, **IN_COINS)
+        return self.market_of(pd.concat(frames))
+
+    def market_of(self, candles: Any) -> Market:
+        """Return candles of this history as a Market."""
+        about = {"simulated": self.simulated, "contract": self.contract, **IN_COINS}
+        return Market.from_frame(candles, self.symbol, self.exchange, **about)
 
 
 def _opened(folder: Folder) -> History:
@@ -352,20 +368,6 @@ def _kept_chunks(folder: Folder, plan: str) -> list[Chunk] | None:
 def _interval(folder: Folder, chunks: Sequence[Chunk], plan: str) -> str:
     longest = max(chunks, key=lambda chunk: chunk.rows)
     return Market.from_frame(candles_of(folder, longest, plan), **IN_COINS).interval_label
-
-
-def _settings(facts: Mapping[str, Any]) -> Settings:
-    size, first, rows = facts["grid"]
-    return Settings(
-        PriceGrid(size, first, rows),
-        np.array(facts["leverage"]),
-        facts["settings"],
-        facts["decay_rate"],
-        facts["width"],
-        facts["total"],
-        facts["candles"],
-        facts["plan"],
-    )
 
 
 def _plan(facts: Any) -> str:

@@ -33,7 +33,7 @@ def columns_of(window: Window) -> pd.DataFrame:
 
 def report_of(history: History) -> Report:
     """Return the report of a history."""
-    name = " ".join(word for word in (history.symbol, history.exchange, history.interval_label) if word)
+    name = " ".join(word for word in (*history.names, history.interval_label) if word)
     gaps = f", {history.missing:,} missing" if history.missing else ""
     headline = (
         f"{name}{' (simulated)' if history.simulated else ''}: {history.candles:,} candles{gaps} from "

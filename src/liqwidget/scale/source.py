@@ -14,7 +14,7 @@ import pandas as pd
 from ..checks import shown
 from ..errors import InputError
 from ..market.market import Market
-from ..market.units import IN_COINS
+from ..market.units import IN_COINS, contract_of
 from ..sources.archive.file_names import Dump, find_dumps
 from ..sources.archive.read_archive import read_archive
 
@@ -26,7 +26,7 @@ class Source:
 
     Attributes
     ----------
-    symbol, exchange, simulated
+    symbol, exchange, simulated, contract
         As in a `Market`.
     mark
         Identifies the source and its content: it changes when the source changes.
@@ -52,6 +52,7 @@ class Source:
         frames: Iterable[Any],
         units: Mapping[str, Any] = IN_COINS,
     ) -> None:
+        self.contract = contract_of(symbol, exchange)
         self.symbol, self.exchange, self.simulated, self.mark = symbol, exchange, simulated, mark
         self.frames, self.units = frames, units
         self.notes: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ def find_source(source: Any, symbol: str | None = None, interval: str | None = N
     """
     if isinstance(source, Market):
         found = Source(source.symbol, source.exchange, source.simulated, _mark_of(source), _Slices(source))
-        found.notes = source.notes
+        found.notes, found.contract = source.notes, source.contract
         return found
     if isinstance(source, pd.DataFrame):
         return find_source(Market.from_frame(source, symbol or ""))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import WireError
+from ..model.margin import NO_LEVEL
 
 MAX_TIME = 8.64e15  # ms, the last of a JavaScript date
 MAX_EVENTS = 10_000
@@ -101,7 +102,7 @@ def check_model(meta: dict[str, Any]) -> None:
     integer(meta, "first", -(2**53), 2**53)
     integer(meta, "rows", 1, 65_535)
     leverage = _tiers(meta)
-    for name, low, high in (("k_long", 0, 1), ("k_short", 1, 2), ("beyond", 0, 1)):
+    for name, low, high in (("k_long", 0, 1), ("k_short", 1, NO_LEVEL), ("beyond", 0, 1)):
         values = meta.get(name)
         if not isinstance(values, list) or len(values) != len(leverage):
             raise WireError(f"meta {name}: wanted {len(leverage)} numbers, one a tier; found {str(values)[:40]}")

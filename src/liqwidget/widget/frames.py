@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..market.day import day_of
+from ..market.facts import contract_text
 from ..model.estimate import auto_decay_rate
 from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger, market_ledger
@@ -109,7 +110,8 @@ class CandlePicture:
         return about
 
     def _factors(self) -> tuple[Floats, Floats]:
-        return level_factors(self.leverage, self.settings["maintenance_rate"], self.settings["fee_rate"])
+        rates = self.settings["maintenance_rate"], self.settings["fee_rate"]
+        return level_factors(self.leverage, *rates, self.market.contract)
 
     def _beyond(self) -> list[float]:
         """Return what share of each tier's levels lies outside the rows, by USD that opened, shape (L,)."""
@@ -136,6 +138,7 @@ def about_of(market: Market, turnover: float | Literal["auto"] = 1.0) -> dict[st
     return {
         "symbol": market.symbol,
         "exchange": market.exchange,
+        "contract": contract_text(market.contract),
         "currency": market.currency,
         "interval": market.interval_label,
         "interval_ms": market.interval.value // 1_000_000,

@@ -12,7 +12,6 @@ import traitlets
 
 from ..errors import InputError, LiqError
 from ..market.market import Market
-from ..market.units import IN_COINS
 from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
 from ..model.settings import PRESETS, PresetName, check_decay_rate, check_mix
@@ -324,9 +323,7 @@ class WindowPicture:
         cls, history: History, window: Window, rate: float, view: Mapping[str, float] | None, revision: int
     ) -> WindowPicture:
         """Return the picture of a window, with ages exact at ``rate``; the browser moves to ``view``."""
-        candles = window.tile.candles
-        market = Market.from_frame(candles, history.symbol, history.exchange, simulated=history.simulated, **IN_COINS)
-        return cls(market, revision, history, window, rate, view)
+        return cls(history.market_of(window.tile.candles), revision, history, window, rate, view)
 
     @property
     def bars_revision(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import usd_text
+from ..market.facts import contract_text
 from ..model.grid import decimals_of
 from .png import GROUND, Pixels, encode_png, heat_colours, ramp, rgb
 from .still_axes import PriceAxis, amount_at, apart, time_ticks
@@ -304,7 +305,8 @@ class _Sheet:
 
 
 def _title(market: Market) -> str:
-    return " · ".join(filter(None, [market.symbol, market.exchange, market.interval_label]))
+    contract = contract_text(market.contract)
+    return " · ".join(filter(None, [market.symbol, contract, market.exchange, market.interval_label]))
 
 
 def _caption(market: Market, bottom: float, top: float) -> str:

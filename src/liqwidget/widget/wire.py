@@ -15,15 +15,15 @@ A frame is self-describing and little-endian::
 first byte of every value, then the second byte of every value and so on. Sections stand in the order of the header and
 do not overlap. A reader checks all of this before it builds a view.
 
-``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC), ``step`` (ms), ``revision``, and for display
-``symbol exchange interval interval_ms simulated decimals candles notices auto_decay_rate``, ``last`` (open time of the
+``bars`` (T columns): meta has ``time_base`` (ms since 1970 UTC), ``step`` (ms), ``revision``, and for display ``symbol
+exchange contract interval interval_ms simulated decimals candles notices auto_decay_rate``, ``last`` (open time of the
 last candle, ms), ``origin`` ("sample", "fetch" or "": how the same market can be had again) and ``day`` (volatility, a
 fraction, and volume, USD, of a day over the last week; 0 where nothing can be measured); of a window of a history
 ``part`` (true), ``width`` (candles in a column) and, where it was cut for times that Python names, ``view``
-(``time_from time_to``, ms). Sections: ``gap`` f64 [T] (steps since the column before, 0 for the first), ``open high
-low close`` [T], ``volume`` f32 [T] (coins); where open interest is known ``open_interest`` f32 [T] (coins, NaN: not
-known); and for a market that the browser replays ``open_interest_change`` f32 [T] (coins since the candle before, 0
-where either is not known) and, where the venue publishes mark prices, ``mark_low mark_high`` [T] (NaN: not known).
+(``time_from time_to``, ms). Sections: ``gap`` f64 [T] (steps since the column before, 0 for the first), ``open high low
+close`` [T], ``volume`` f32 [T] (coins); where open interest is known ``open_interest`` f32 [T] (coins, NaN: not known);
+and for a market that the browser replays ``open_interest_change`` f32 [T] (coins since the candle before, 0 where
+either is not known) and, where the venue publishes mark prices, ``mark_low mark_high`` [T] (NaN: not known).
 
 Prices are f64, or i32 where all of them are whole numbers of ticks and meta has ``ticks`` (a USD) and ``first_tick``
 (the first open, in ticks): ``open`` counts from the close before (the first from ``first_tick``), ``close`` from the
