@@ -9,6 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from liqwidget import Market
+from liqwidget.market.units import IN_COINS
 
 
 def walk(
@@ -46,7 +47,7 @@ def walk(
     frame.index = pd.date_range("2026-01-01", periods=n, freq=f"{step_minutes}min", tz="UTC", name="time")
     if gaps:
         frame = frame.drop(frame.index[rng.choice(np.arange(1, n), n // 6, replace=False)])
-    units = {"volume_unit": "coins", "open_interest_unit": "coins"} if contract == "inverse" else {}
+    units: dict[str, Any] = IN_COINS if contract == "inverse" else {}
     return Market.from_frame(frame, symbol="TEST", exchange="test", contract=contract, **units)
 
 
