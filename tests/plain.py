@@ -72,6 +72,8 @@ def plain_replay(
         change = 0.0
         if oi is not None and t and oi[t] == oi[t] and oi[t - 1] == oi[t - 1]:
             change = oi[t] - oi[t - 1]
+            if market.contract == "inverse":  # contracts are USD
+                change = (oi[t] * c["close"].iloc[t] - oi[t - 1] * c["close"].iloc[t - 1]) / c["close"].iloc[t]
         coins = max((float(phi) * c["volume"].iloc[t] + change) / 2, max(change, 0.0))
         usd = coins * float(low + high + close) / 3
         opened_usd.append(usd)

@@ -217,3 +217,13 @@ def test_an_automatic_rate_beyond_the_bound_is_not_called_the_user_s() -> None:
     with pytest.raises(lw.InputError, match=r"decay_rate: 'auto' finds .* Check the units of open_interest"):
         lw.estimate(tiny)
     assert lw.auto_decay_rate(tiny) > 1e6
+
+
+def test_open_interest_of_an_inverse_contract_changes_with_contracts_and_not_with_the_price() -> None:
+    candles = walk(60, seed=5).candles
+    usd = 2e5 + 1e3 * (np.arange(60) >= 30)  # ten contracts of 100 USD open at once
+    frame = candles.assign(open_interest=usd / candles["close"])
+    units = {"volume_unit": "coins", "open_interest_unit": "coins"}
+    change = Opening.of(lw.Market.from_frame(frame, contract="inverse", **units)).change  # type: ignore[arg-type]
+    assert change[30] == pytest.approx(1e3 / candles["close"].iloc[30])
+    np.testing.assert_allclose(np.delete(change, 30), 0, atol=1e-9)

@@ -82,7 +82,7 @@ def test_what_is_replayed_has_marks_and_changes_of_open_interest_and_other_bars_
     more = {"mark_low", "mark_high", "open_interest_change"}
     assert not more & set(decode_frame(bars_frame(market)).arrays)
     for since in (0, 7):
-        meta, arrays = bars_arrays(market.candles, since, replayed=True)
+        meta, arrays = bars_arrays(market.candles, since, replayed="linear")
         frame = decode_frame(encode_frame("bars", meta, arrays))
         for name in ("mark_low", "mark_high"):
             np.testing.assert_array_equal(frame.arrays[name], market.candles[name].iloc[since:])
@@ -102,7 +102,7 @@ def test_prices_come_back_to_the_last_bit_in_ticks_or_not(seed, tick, unknown):
             candles[name] -= rng.random(len(candles)) * 1e-3
     if unknown:
         candles.loc[candles.index[rng.random(len(candles)) < 0.5], ["mark_low", "mark_high"]] = np.nan
-    meta, arrays = bars_arrays(candles, replayed=True)
+    meta, arrays = bars_arrays(candles, replayed="linear")
     data = encode_frame("bars", meta, arrays)
     dtypes = {section["name"]: section["dtype"] for section in split(data)[0]["sections"]}
     assert {dtypes[name] for name in ("open", "high", "low", "close")} == {"f64" if tick is None else "i32"}

@@ -90,8 +90,8 @@ class Opening:
         hours = np.diff(stamps, prepend=stamps[:1]) / NS_PER_HOUR
         change, exposure = np.zeros(len(volume)), np.full(len(volume), np.nan)
         if "open_interest" in candles:
-            interest = candles["open_interest"].to_numpy()
-            change[1:] = np.nan_to_num(np.diff(interest), nan=0.0)
+            interest, close = (candles[name].to_numpy() for name in ("open_interest", "close"))
+            change[1:] = interest_change(interest, close, market.contract)
             exposure[1:] = interest[:-1] * hours[1:]
         return cls(volume, change, exposure, hours)
 
@@ -162,6 +162,16 @@ class Opening:
         decayed = -expm1(-decay_rate * span)
         stands = grown * decayed / decay_rate if decayed > 0 else grown * span
         return min(1.0, self.coin_hours / stands)
+
+
+def interest_change(interest: Floats, close: Floats, contract: str) -> Floats:
+    """Return the change of open interest between candles, coins, (T - 1,): 0 where either is unknown.
+
+    In an inverse contract the USD of a position stay the same while its coins change with the price: the change counts
+    contracts, valued at the later close.
+    """
+    change = np.diff(interest * close) / close[1:] if contract == "inverse" else np.diff(interest)
+    return np.nan_to_num(change, nan=0.0)
 
 
 def check_turnover(value: Any) -> float | Literal["auto"]:

@@ -67,7 +67,7 @@ class CandlePicture:
 
     def bars_frame(self) -> bytes:
         """Return the candles as a frame."""
-        meta, arrays = bars_arrays(self.market.candles, replayed=True)
+        meta, arrays = bars_arrays(self.market.candles, replayed=self.market.contract)
         return encode_frame("bars", {**meta, **self._about(), "revision": self.bars_revision}, arrays)
 
     def model_frame(self) -> bytes:
@@ -97,7 +97,7 @@ class CandlePicture:
         changed = replace(self, market=market, revision=self.revision + 1)
         if "ledger" in vars(self):  # it was built: extend it, which is cheaper than building another
             vars(changed)["ledger"] = self.ledger.extended(market, since)
-        meta, arrays = bars_arrays(market.candles, since, replayed=True)
+        meta, arrays = bars_arrays(market.candles, since, replayed=market.contract)
         numbers = {"from": since, "base": self.revision, "revision": changed.revision}
         return changed, encode_frame("tail", {**meta, **changed._about(), **numbers}, arrays)
 

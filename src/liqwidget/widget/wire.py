@@ -71,6 +71,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, WireError
+from ..model.turnover import interest_change
 from .frame_checks import (
     MARKS,
     PRICES,
@@ -159,16 +160,8 @@ def encode_frame(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.ND
         packed = zlib.compress(_turned(raw, len(raw) // max(array.size, 1)), level)
         codec, data = ("deflate", packed) if len(packed) < len(raw) else ("raw", raw)
         body += b"\0" * (-len(body) % 8)
-        sections.append(
-            {
-                "name": name,
-                "dtype": dtype,
-                "shape": list(array.shape),
-                "codec": codec,
-                "offset": len(body),
-                "bytes": len(data),
-            }
-        )
+        place = {"offset": len(body), "bytes": len(data)}
+        sections.append({"name": name, "dtype": dtype, "shape": list(array.shape), "codec": codec, **place})
         body += data
     header = json.dumps(
         {"kind": kind, "meta": dict(meta), "sections": sections}, allow_nan=False, separators=(",", ":")
@@ -178,7 +171,7 @@ def encode_frame(kind: str, meta: Mapping[str, Any], arrays: Mapping[str, npt.ND
     return MAGIC + len(header).to_bytes(4, "little") + header + b"\0" * (-len(header) % 8) + bytes(body)
 
 
-def bars_arrays(candles: pd.DataFrame, since: int = 0, *, replayed: bool = False) -> tuple[dict[str, Any], Arrays]:
+def bars_arrays(candles: pd.DataFrame, since: int = 0, *, replayed: str = "") -> tuple[dict[str, Any], Arrays]:
     """Return time meta and the sections of ``bars`` for the candles from row ``since`` on.
 
     Parameters
@@ -188,7 +181,7 @@ def bars_arrays(candles: pd.DataFrame, since: int = 0, *, replayed: bool = False
     since
         First row to send.
     replayed
-        Whether the browser replays them; if so, the sections for that are added.
+        Contract of the market if the browser replays it: the sections for that are added.
 
     Raises
     ------
@@ -209,8 +202,9 @@ def bars_arrays(candles: pd.DataFrame, since: int = 0, *, replayed: bool = False
     arrays: Arrays = {"gap": steps / step}
     arrays |= {name: candles[name].to_numpy(np.float64)[since:] for name in names if name in candles}
     if replayed and "open_interest" in candles:
-        change = np.diff(candles["open_interest"].to_numpy()[max(since - 1, 0) :])
-        arrays["open_interest_change"] = np.nan_to_num(change if since else np.r_[0.0, change])
+        interest, close = (candles[name].to_numpy()[max(since - 1, 0) :] for name in ("open_interest", "close"))
+        change = interest_change(interest, close, replayed)
+        arrays["open_interest_change"] = change if since else np.r_[0.0, change]
     return {"time_base": int(ms[0]), "step": step}, arrays
 
 
