@@ -28,6 +28,10 @@ SERVED = {
 }
 
 
+#: The inverse perpetual of each venue that has one.
+INVERSE = {"binance": "BTCUSD_PERP", "bybit": "BTCUSD", "okx": "BTC-USD-SWAP"}
+
+
 class Hands:
     """A clock whose sleeps are recorded, and advance it and the exchange's clock at once."""
 
@@ -59,7 +63,7 @@ def connected(exchange: Exchange, monkeypatch: Any, folder: Any, ahead_ms: int =
         yield hands
 
 
-def truth(history: History, venue: str, interval: str, start: int, end: int) -> Any:
+def truth(history: History, venue: str, interval: str, start: int, end: int, contract: str = "linear") -> Any:
     """The table that a correct client returns for candles with ``start <= open time < end``, one cell at a time."""
     candles = history.candles(interval)
     step = _ms(interval)
@@ -84,6 +88,10 @@ def truth(history: History, venue: str, interval: str, start: int, end: int) -> 
             table[column] = np.array(
                 [_known(rows["time"], rows[name], int(t) + step, max(step, oldest)) for t in times]
             )
+    if contract == "inverse" and "open_interest" in table:  # contracts, in coins at the close
+        rows = history.contracts(period)
+        counted = [_known(rows["time"], rows["contracts"], int(t) + step, max(step, 5 * MINUTE)) for t in times]
+        table["open_interest"] = np.array(counted) * 100 / table["close"]
     return pd.DataFrame(table, pd.to_datetime(times, unit="ms", utc=True).as_unit("ns").rename("time"))
 
 

@@ -1,11 +1,12 @@
-"""Binance USD-M futures: ascending rows, both bounds inclusive, numbers as text, times as numbers."""
+"""Binance USD-M and COIN-M futures: ascending rows, both bounds inclusive, numbers as text, times as numbers."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .day import DAY
-from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, interval_ms, origin, ratio
+from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, in_contracts, interval_ms, origin, ratio
 from .messages import (
     BadParameterError,
     Reply,
@@ -21,7 +22,8 @@ from .messages import (
     texts,
 )
 
-SYMBOL = "BTCUSDT"
+SYMBOL, INVERSE, PAIR = "BTCUSDT", "BTCUSD_PERP", "BTCUSD"
+LONGEST_MS = 200 * DAY  # range of candles of COIN-M
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w")
 PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 KEPT_MS = 30 * DAY  # open interest and ratios are kept for this long
@@ -41,19 +43,19 @@ def _error(code: int, message: str, status: int = 400) -> Reply:
     return reply({"code": code, "msg": message}, status)
 
 
-def _symbol_error(params: dict[str, Any]) -> Reply | None:
+def _symbol_error(params: dict[str, Any], symbol: str = SYMBOL) -> Reply | None:
     if not params.get("symbol"):
         return _error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-    return None if params["symbol"] == SYMBOL else _error(-1121, "Invalid symbol.")
+    return None if params["symbol"] == symbol else _error(-1121, "Invalid symbol.")
 
 
 def _window(params: dict[str, Any]) -> tuple[int | None, int | None]:
     return integer(params, "startTime"), integer(params, "endTime")
 
 
-def _candles(kind: str) -> Any:
+def _candles(kind: str, symbol: str = SYMBOL) -> Any:
     def klines(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
-        if wrong := _symbol_error(params):
+        if wrong := _symbol_error(params, symbol):
             return wrong
         if params.get("interval") not in INTERVALS:
             return _error(-1120, "Invalid interval.")
@@ -61,6 +63,8 @@ def _candles(kind: str) -> Any:
         low, high = _window(params)
         if low is not None and high is not None and low > high:
             return _error(-1023, "Start time is greater than end time.")
+        if symbol == INVERSE and low is not None and high is not None and high - low > LONGEST_MS:
+            return _error(-4088, "Maximum time interval is 200 days.")
         limit = limit_of(params, 500, 1500)
         # With a start the first rows of the window, otherwise the newest.
         rows = bars(history, kind, step, origin(step), now_ms, low, high, limit, newest=low is None)
@@ -70,12 +74,18 @@ def _candles(kind: str) -> Any:
             end = bar.time + step - 1
             if kind == "mark":
                 return f'[{bar.time},{prices},"0",{end},"0",{step // 1000},"0","0","0"]'
+            if symbol == INVERSE:  # contracts, and coins where USD-M has the quote currency
+                volume, taker = (f"{quote // USD // 100}" for quote in (bar.quote, bar.taker_quote))
+                return (
+                    f'[{bar.time},{prices},"{volume}",{end},"{bar.volume / COINS:.8f}",{bar.trades},'
+                    f'"{taker}","{bar.taker / COINS:.8f}","0"]'
+                )
             return (
                 f'[{bar.time},{prices},"{bar.volume / COINS:.3f}",{end},"{bar.quote / USD:.4f}",{bar.trades},'
                 f'"{bar.taker / COINS:.3f}","{bar.taker_quote / USD:.4f}","0"]'
             )
 
-        return page(texts(history, ("binance", kind), step, now_ms, rows, render))
+        return page(texts(history, ("binance", kind, symbol), step, now_ms, rows, render))
 
     return klines
 
@@ -97,6 +107,21 @@ def _open_interest(history: History, now_ms: int, params: dict[str, Any]) -> Rep
         return month
     low, high, limit, step = month
     rows = snapshots(history, "open_interest", step, now_ms, low, high, limit, newest=True)
+    if "pair" in params:
+        if params.get("contractType") != "PERPETUAL":
+            return _error(-1102, "Mandatory parameter 'contractType' was not sent, was empty/null, or malformed.")
+        result = [
+            {
+                "pair": PAIR,
+                "contractType": "PERPETUAL",
+                "sumOpenInterest": f"{in_contracts(coins, price)}",
+                "sumOpenInterestValue": f"{coins / COINS:.8f}",
+                "timestamp": time,
+            }
+            for time, coins, price in rows
+            if params["pair"] == PAIR
+        ]
+        return reply(result, rows=len(result))
     if params.get("symbol") != SYMBOL:
         return reply([])
     result = [
@@ -118,11 +143,12 @@ def _long_short(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
         return month
     low, high, limit, step = month
     rows = snapshots(history, "long", step, now_ms, low, high, limit, newest=True)
-    if params.get("symbol") != SYMBOL:
+    name, known = ("pair", PAIR) if "pair" in params else ("symbol", SYMBOL)
+    if params.get(name) != known:
         return reply([])
     result = [
         {
-            "symbol": SYMBOL,
+            name: known,
             "longAccount": f"{long / SHARE:.4f}",
             "longShortRatio": f"{ratio(long) / SHARE:.4f}",
             "shortAccount": f"{(SHARE - long) / SHARE:.4f}",
@@ -133,8 +159,8 @@ def _long_short(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     return reply(result, rows=len(result))
 
 
-def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
-    if "symbol" in params and (wrong := _symbol_error(params)):
+def _funding(history: History, now_ms: int, params: dict[str, Any], symbol: str = SYMBOL) -> Reply:
+    if "symbol" in params and (wrong := _symbol_error(params, symbol)):
         return wrong
     low, high = _window(params)
     limit = limit_of(params, 200 if low is None and high is None else 100, 1000)
@@ -142,7 +168,7 @@ def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     old = int(history.funding_rows(8)[0][:3].max(initial=0))  # the oldest rows have no mark price
     result = [
         {
-            "symbol": SYMBOL,
+            "symbol": symbol,
             "fundingTime": time,
             "fundingRate": f"{rate / RATE:.8f}",
             "markPrice": f"{price / PRICE:.8f}" if time > old else "",
@@ -224,6 +250,9 @@ _PATHS = {
     "/fapi/v1/exchangeInfo": _exchange_info,
     "/fapi/v1/time": _time,
     "/fapi/v1/allForceOrders": _dead,
+    "/dapi/v1/klines": _candles("last", INVERSE),
+    "/dapi/v1/markPriceKlines": _candles("mark", INVERSE),
+    "/dapi/v1/fundingRate": partial(_funding, symbol=INVERSE),
     "/futures/data/openInterestHist": _open_interest,
     "/futures/data/globalLongShortAccountRatio": _long_short,
 }

@@ -1,4 +1,4 @@
-"""Bybit v5, linear: newest rows first, both bounds inclusive, everything as text, errors with HTTP 200."""
+"""Bybit v5, linear and inverse: newest rows first, both bounds inclusive, everything as text, errors with HTTP 200."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from .day import DAY, MINUTE
-from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, interval_ms, origin
+from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, in_contracts, interval_ms, origin
 from .messages import BadParameterError, Reply, Request, bars, funding, integer, limit_of, page, reply, snapshots, texts
 
 SYMBOL = "BTCUSDT"
+SYMBOLS = {"linear": SYMBOL, "inverse": "BTCUSD"}
 MINUTES = ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720")
 INTERVALS = {name: int(name) * MINUTE for name in MINUTES} | {"D": DAY, "W": 7 * DAY}
 PERIODS = {"5min": "5m", "15min": "15m", "30min": "30m", "1h": "1h", "4h": "4h", "1d": "1d"}
@@ -24,9 +25,9 @@ def answer(history: History, now_ms: int, request: Request) -> Reply:
         category = params.get("category")
         if category == "spot":
             return _envelope(now_ms, {"category": "spot", "list": []})
-        if category != "linear":
+        if category not in SYMBOLS:
             raise BadParameterError("Category")
-        if params.get("symbol") != SYMBOL:
+        if params.get("symbol") != SYMBOLS[category]:
             raise BadParameterError("Symbol")
         return handler(history, now_ms, params)
     except BadParameterError as error:
@@ -48,15 +49,20 @@ def _candles(kind: str) -> Any:
             low -= (low - origin(step)) % step  # the candle that contains the start belongs to the window
         limit = limit_of(params, 200, 1000)
         rows = bars(history, kind, step, origin(step), now_ms, low, high, limit, newest=True)
+        category, symbol = params["category"], params["symbol"]
 
         def render(bar: Bar) -> str:
             prices = ",".join(f'"{value / PRICE:.1f}"' for value in bar[1:5])
             volumes = "" if kind == "mark" else f',"{bar.volume / COINS:.3f}","{bar.quote / USD:.4f}"'
+            if category == "inverse" and volumes:  # USD, then coins
+                volumes = f',"{bar.quote // USD}","{bar.volume / COINS:.8f}"'
             return f'["{bar.time}",{prices}{volumes}]'
 
-        before = f'{{"retCode":0,"retMsg":"OK","result":{{"symbol":"{SYMBOL}","category":"linear","list":['
+        before = f'{{"retCode":0,"retMsg":"OK","result":{{"symbol":"{symbol}","category":"{category}","list":['
         after = f']}},"retExtInfo":{{}},"time":{now_ms}}}'
-        return page(texts(history, ("bybit", kind), step, now_ms, rows, render), before, after, descending=True)
+        return page(
+            texts(history, ("bybit", kind, category), step, now_ms, rows, render), before, after, descending=True
+        )
 
     return kline
 
@@ -90,22 +96,24 @@ def _cursor_ms(cursor: str) -> int:
 
 def _open_interest(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     rows, cursor = _measured(history, "open_interest", now_ms, params, "intervalTime", 200)
+    is_inverse = params["category"] == "inverse"
     result = [
         {
-            "openInterest": f"{2 * coins / COINS:.8f}",  # both sides are counted
-            "singleOpenInterest": f"{coins / COINS:.3f}",
+            "openInterest": f"{2 * 100 * in_contracts(coins, price) if is_inverse else 2 * coins / COINS:.8f}",
+            "singleOpenInterest": f"{100 * in_contracts(coins, price)}" if is_inverse else f"{coins / COINS:.3f}",
             "timestamp": str(time),
         }
-        for time, coins, _ in rows
+        for time, coins, price in rows  # openInterest counts both sides
     ]
-    return _envelope(now_ms, {"symbol": SYMBOL, "category": "linear", "list": result, "nextPageCursor": cursor})
+    about = {"symbol": params["symbol"], "category": params["category"]}
+    return _envelope(now_ms, {**about, "list": result, "nextPageCursor": cursor})
 
 
 def _long_short(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     rows, cursor = _measured(history, "long", now_ms, params, "period", 500)
     result = [
         {
-            "symbol": SYMBOL,
+            "symbol": params["symbol"],
             "buyRatio": f"{long / SHARE:.4f}",
             "sellRatio": f"{(SHARE - long) / SHARE:.4f}",
             "timestamp": str(time),
@@ -121,10 +129,10 @@ def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
         raise BadParameterError("endTime")
     rows = funding(history, 8, now_ms, low, high, limit_of(params, 200, 200), newest=True)
     result = [
-        {"symbol": SYMBOL, "fundingRate": f"{rate / RATE:.8f}", "fundingRateTimestamp": str(time)}
+        {"symbol": params["symbol"], "fundingRate": f"{rate / RATE:.8f}", "fundingRateTimestamp": str(time)}
         for time, rate, _ in reversed(rows)
     ]
-    return _envelope(now_ms, {"category": "linear", "list": result})
+    return _envelope(now_ms, {"category": params["category"], "list": result})
 
 
 def _instruments(history: History, now_ms: int, params: dict[str, Any]) -> Reply:

@@ -40,6 +40,10 @@ LIMITS = {
     "binance weight": Limit(2400, 60.0, ban_s=120.0, patience=5),
     "binance data": Limit(1000, 300.0, ban_s=120.0, patience=5),
     "binance funding": Limit(500, 300.0, ban_s=120.0, patience=5),
+    # COIN-M has a host of its own, which counts by itself.
+    "binance coin weight": Limit(2400, 60.0, ban_s=120.0, patience=5),
+    "binance coin data": Limit(1000, 300.0, ban_s=120.0, patience=5),
+    "binance coin funding": Limit(500, 300.0, ban_s=120.0, patience=5),
     "bybit": Limit(600, 5.0, ban_s=600.0),
     "okx candles": Limit(40, 2.0),
     "okx history-candles": Limit(20, 2.0),
@@ -126,8 +130,9 @@ class Counts:
         return self._windows[bucket]
 
     def _headers(self, request: Request, time: float, now_ms: int) -> dict[str, str]:
-        if request.venue == "binance" and request.path.startswith("/fapi/"):
-            return {"X-MBX-USED-WEIGHT-1M": str(self.used("binance weight", time))}
+        if request.venue == "binance" and request.path.startswith(("/fapi/", "/dapi/")):
+            bucket = f"binance {'coin ' * request.path.startswith('/dapi/')}weight"
+            return {"X-MBX-USED-WEIGHT-1M": str(self.used(bucket, time))}
         if request.venue == "bybit":
             limit = self.limits["bybit"]
             left = limit.limit - self.used("bybit", time)
@@ -145,7 +150,11 @@ def charges(request: Request, rows: int) -> Iterable[tuple[str, int]]:
     params, path = request.params or {}, request.path
     if request.venue == "binance":
         if path.startswith("/futures/data/"):
-            return [("binance data", 1)]
+            return [("binance coin data" if "pair" in params else "binance data", 1)]
+        if path == "/dapi/v1/fundingRate":
+            return [("binance coin funding", 1)]
+        if path.startswith("/dapi/"):
+            return [("binance coin weight", _klines_weight(params.get("limit")))]
         if path in ("/fapi/v1/fundingRate", "/fapi/v1/fundingInfo"):
             return [("binance funding", 1)]
         if path in ("/fapi/v1/klines", "/fapi/v1/markPriceKlines"):

@@ -98,6 +98,11 @@ class History:
         time, coins, price = self.snapshots("open_interest", interval_ms(interval))
         return {"time": time, "open_interest": coins / COINS, "value": coins * price / USD}
 
+    def contracts(self, interval: str = "5m") -> dict[str, Any]:
+        """Open interest of the inverse contract at each whole interval: time and contracts of 100 USD."""
+        time, coins, price = self.snapshots("open_interest", interval_ms(interval))
+        return {"time": time, "contracts": in_contracts(coins, price)}
+
     def long_short(self, interval: str = "5m") -> dict[str, Any]:
         """Accounts at each whole interval: time, long and short (shares of accounts), ratio (rounded to 4 digits)."""
         time, long, _ = self.snapshots("long", interval_ms(interval))
@@ -199,6 +204,11 @@ class History:
         if closed_by is None:
             return columns
         return [column[columns[0] + step <= closed_by] for column in columns]
+
+
+def in_contracts(coins: Any, price: Any) -> Any:
+    """Contracts of 100 USD, whole ones."""
+    return coins * price // (100 * USD)
 
 
 def interval_ms(interval: str) -> int:

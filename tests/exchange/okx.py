@@ -1,11 +1,11 @@
-"""OKX v5, swaps: newest rows first, both bounds exclusive, everything as text, contracts of 0.01 BTC."""
+"""OKX v5, swaps: newest rows first, both bounds exclusive, everything as text, contracts of 0.01 BTC or 100 USD."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .day import DAY, MINUTE
-from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, ratio
+from .history import COINS, PRICE, RATE, SHARE, USD, Bar, History, in_contracts, ratio
 from .messages import (
     BadParameterError,
     Reply,
@@ -42,8 +42,7 @@ def answer(history: History, now_ms: int, request: Request) -> Reply:
     if handler is None:
         return reply({"msg": "API endpoint does not exist", "code": "50404", "data": []}, 404)
     try:
-        asks_what = request.path == "/api/v5/public/instruments"
-        if "instId" in params and params["instId"] not in (INSTRUMENT, *[INVERSE] * asks_what):
+        if "instId" in params and params["instId"] not in (INSTRUMENT, INVERSE):
             message = "Instrument ID, Instrument ID code, or Spread ID doesn't exist."
             return reply({"code": "51001", "data": [], "msg": message})
         return handler(history, now_ms, params)
@@ -63,7 +62,7 @@ def _needed(params: dict[str, Any], name: str, known: Any) -> Any:
 
 def _candles(kind: str, recent: bool) -> Any:
     def candles(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
-        _needed(params, "instId", [INSTRUMENT])
+        _needed(params, "instId", [INSTRUMENT, INVERSE])
         step, offset = BARS[_needed({"bar": "1m", **params}, "bar", BARS)]
         low, high = above(integer(params, "before")), below(integer(params, "after"))
         current = now_ms - (now_ms - offset) % step
@@ -78,11 +77,13 @@ def _candles(kind: str, recent: bool) -> Any:
         def render(bar: Bar) -> str:
             prices = ",".join(f'"{value / PRICE:.1f}"' for value in bar[1:5])
             quote = f"{bar.quote / USD:.4f}"
-            volumes = f',"{bar.volume * CONTRACT / COINS:.1f}","{bar.volume / COINS:.3f}","{quote}"'
+            is_inverse = params["instId"] == INVERSE
+            contracts = f"{bar.quote // USD // 100}" if is_inverse else f"{bar.volume * CONTRACT / COINS:.1f}"
+            volumes = f',"{contracts}","{bar.volume / COINS:.3f}","{quote}"'
             confirm = int(bar.time + step <= now_ms)
             return f'["{bar.time}",{prices}{volumes if kind == "last" else ""},"{confirm}"]'
 
-        lines = texts(history, ("okx", kind, offset), step, now_ms, rows, render)
+        lines = texts(history, ("okx", kind, params["instId"], offset), step, now_ms, rows, render)
         return page(lines, '{"code":"0","msg":"","data":[', "]}", descending=True)
 
     return candles
@@ -90,7 +91,7 @@ def _candles(kind: str, recent: bool) -> Any:
 
 def _window(params: dict[str, Any], now_ms: int) -> tuple[int, int, int | None, int]:
     """Step, bounds (inclusive) and limit of a statistic that keeps 1,440 rows."""
-    _needed(params, "instId", [INSTRUMENT])
+    _needed(params, "instId", [INSTRUMENT, INVERSE])
     step = PERIODS[_needed({"period": "5m", **params}, "period", PERIODS)]
     kept = now_ms - now_ms % step - (KEPT_ROWS - 1) * step
     low = above(integer(params, "begin"))
@@ -117,7 +118,13 @@ def _taker_volume(history: History, now_ms: int, params: dict[str, Any]) -> Repl
 def _open_interest(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     step, low, high, limit = _window(params, now_ms)
     rows = snapshots(history, "open_interest", step, now_ms, low, high, limit, newest=True)
-    return _data([[str(time), *_interest(coins, price)] for time, coins, price in reversed(rows)])
+    interest = _inverse_interest if params["instId"] == INVERSE else _interest
+    return _data([[str(time), *interest(coins, price)] for time, coins, price in reversed(rows)])
+
+
+def _inverse_interest(coins: int, price: int) -> tuple[str, str, str]:
+    contracts = in_contracts(coins, price)
+    return f"{contracts}", f"{100 * contracts / (price / PRICE):.8f}", f"{100 * contracts}"
 
 
 def _interest(coins: int, price: int) -> tuple[str, str, str]:
@@ -132,7 +139,7 @@ def _long_short(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
 
 
 def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
-    _needed(params, "instId", [INSTRUMENT])
+    _needed(params, "instId", [INSTRUMENT, INVERSE])
     low, high = above(integer(params, "before")), below(integer(params, "after"))
     kept = now_ms - FUNDING_MS
     rows = funding(
@@ -143,7 +150,7 @@ def _funding(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
             "formulaType": "withRate",
             "fundingRate": f"{(rate + 13) / RATE:.8f}",  # predicted; the settled one is `realizedRate`
             "fundingTime": str(time),
-            "instId": INSTRUMENT,
+            "instId": params["instId"],
             "instType": "SWAP",
             "method": "current_period",
             "realizedRate": f"{rate / RATE:.8f}",

@@ -27,7 +27,7 @@ from liqwidget.sources.fetch.wanted import wanted as wanted_span
 from liqwidget.sources.http.client import Client
 from liqwidget.sources.rows import Rows
 from liqwidget.sources.venues.registry import VENUES as KNOWN
-from loopback import DAY, MINUTE, VENUES, connected, truth
+from loopback import DAY, INVERSE, MINUTE, VENUES, connected, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
 START = NOW // DAY * DAY - 4 * DAY
@@ -55,9 +55,9 @@ def time(ms: int) -> pd.Timestamp:
     return pd.Timestamp(ms, unit="ms")
 
 
-def expected(history: History, venue: str, interval: str, start: int, end: int = NOW):
+def expected(history: History, venue: str, interval: str, start: int, end: int = NOW, contract: str = "linear"):
     step = pd.Timedelta(interval).value // 1_000_000
-    return truth(history, venue, interval, start, (end - 1000) // step * step)
+    return truth(history, venue, interval, start, (end - 1000) // step * step, contract)
 
 
 def same(market: lw.Market, wanted: pd.DataFrame, only: str | None = None) -> None:
@@ -83,6 +83,31 @@ def test_each_venue_gives_the_truth(venue, interval, history, at) -> None:
     assert market.origin.source == venue
     assert not market.origin.partial
     assert market.liquidations is None
+
+
+@pytest.mark.parametrize("interval", ["5m", "1h"])
+@pytest.mark.parametrize(("venue", "symbol"), INVERSE.items())
+def test_each_venue_gives_the_truth_of_its_inverse_contract(venue, symbol, interval, history, exchange, at) -> None:
+    market = lw.fetch("BTC/USD:BTC", venue, interval, days=3)
+    assert (market.symbol, market.exchange, market.contract) == (symbol, venue, "inverse")
+    same(market, expected(history, venue, interval, NOW - 3 * DAY, contract="inverse"))
+    linear = lw.fetch("BTCUSDT", venue, interval, days=3)
+    assert linear.contract == "linear"
+    assert (linear.candles["open_interest"] != market.candles["open_interest"]).all()
+    seen = len(exchange.requests)
+    again = lw.fetch(symbol, venue, interval, days=3, offline=True)
+    pd.testing.assert_frame_equal(again.candles, market.candles)
+    assert len(exchange.requests) == seen
+
+
+def test_candles_of_more_than_200_days_are_asked_for_in_parts(monkeypatch, tmp_path) -> None:
+    history = History.make(NOW // DAY * DAY - 420 * DAY, 420 * 1440)
+    with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
+        market = lw.fetch("BTCUSD_PERP", "binance", "1d", days=410)
+        assert len(market) == 409
+        klines = [request for request in exchange.requests if request.path == "/dapi/v1/klines"]
+        assert len(klines) == 3
+        assert not exchange.violations
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -165,10 +190,11 @@ def test_a_symbol_that_does_not_exist(at) -> None:
             lw.fetch("NOPEUSDT", venue, days=1)
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSD", "BTC-USD-SWAP", "BTC/USD:BTC", "BTC-USDT-270326"])
-def test_a_contract_of_another_kind_is_refused_before_anything_is_asked(symbol, exchange, at) -> None:
-    with pytest.raises(lw.InputError, match=r"symbol: wanted a .*(inverse|dated) contract"):
-        lw.fetch(symbol, "okx", days=1)
+@pytest.mark.parametrize("symbol", ["BTCUSD_270326", "BTC-USD-270326", "BTCUSDZ26", "BTC/USD:BTC-270326"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_dated_contract_is_refused_before_anything_is_asked(symbol, venue, exchange, at) -> None:
+    with pytest.raises(lw.InputError, match=r"symbol: wanted a perpetual; .* a dated contract"):
+        lw.fetch(symbol, venue, days=1)
     assert not exchange.requests
 
 
@@ -321,6 +347,7 @@ def worlds(draw):
         "vices": many,
         "venue": draw(st.sampled_from(VENUES)),
         "interval": draw(st.sampled_from(["1m", "5m", "15m", "1h"])),
+        "inverse": draw(st.booleans()),
         "from": draw(st.integers(-600, minutes - 1)) * MINUTE + start,
         "now": start + minutes * MINUTE - draw(st.integers(1, 30)) * MINUTE + draw(st.integers(0, 59)) * 1000,
     }
@@ -332,19 +359,21 @@ def worlds(draw):
 def test_the_truth_or_the_right_error(world, monkeypatch, tmp_path_factory) -> None:
     history = History.make(*world["history"][:2], seed=world["history"][2], gaps=world["history"][3])  # type: ignore[misc]
     venue, interval, now = world["venue"], world["interval"], world["now"]
+    is_inverse = world["inverse"] and venue in INVERSE
+    symbol, contract = (INVERSE[venue], "inverse") if is_inverse else ("BTCUSDT", "linear")
     with Exchange(history, vices=world["vices"], now_ms=now) as exchange:
         with connected(exchange, monkeypatch, tmp_path_factory.mktemp("cache")):
             for _ in range(2):  # the second round reads the cache
                 try:
-                    market = lw.fetch("BTCUSDT", venue, interval, start=time(world["from"]))
+                    market = lw.fetch(symbol, venue, interval, start=time(world["from"]))
                 except lw.InputError:
                     assert now - world["from"] < 2 * MINUTE * 60  # the range contains no candle
                     continue
                 except lw.FetchError:
-                    wanted = expected(history, venue, interval, world["from"], now)
+                    wanted = expected(history, venue, interval, world["from"], now, contract)
                     assert not len(wanted) or world["vices"]
                     continue
-                wanted = expected(history, venue, interval, world["from"], exchange.now())
+                wanted = expected(history, venue, interval, world["from"], exchange.now(), contract)
                 newest = market.candles.index[-1]
                 wanted = wanted[wanted.index <= newest]
                 if venue == "okx" and interval == "1m":

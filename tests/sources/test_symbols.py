@@ -12,7 +12,7 @@ from liqwidget.sources.venues.symbols import read_symbol
 
 
 def named(venue: str, symbol: object) -> str:
-    return find_instrument(VENUES[venue], symbol)
+    return find_instrument(VENUES[venue], symbol)[1]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,15 @@ def named(venue: str, symbol: object) -> str:
         ("okx", "OKX:BTCUSDT.P", "BTC-USDT-SWAP"),
         ("okx", "BTC/USDC:USDC", "BTC-USDC-SWAP"),
         ("okx", "ksmusdt", "KSM-USDT-SWAP"),
+        ("binance", "BTCUSD", "BTCUSD_PERP"),
+        ("binance", "BTCUSD_PERP", "BTCUSD_PERP"),
+        ("binance", "BINANCE:BTCUSD.P", "BTCUSD_PERP"),
+        ("binance", "BTC-USD-SWAP", "BTCUSD_PERP"),
+        ("bybit", "BTC/USD:BTC", "BTCUSD"),
+        ("bybit", "BTCUSD_PERP", "BTCUSD"),
+        ("okx", "BTCUSD", "BTC-USD-SWAP"),
+        ("okx", "BTC-USD", "BTC-USD-SWAP"),
+        ("okx", "BTC/USD:BTC", "BTC-USD-SWAP"),
         ("hyperliquid", "BTC/USDC:USDC", "BTC"),
         ("hyperliquid", "BTC-USD", "BTC"),
         ("hyperliquid", "HYPERLIQUID:BTC", "BTC"),
@@ -70,10 +79,10 @@ def test_the_instrument_that_is_meant(venue: str, given: str, native: str) -> No
         ("BTC-5JUN26", "dated contract .5JUN26"),
         ("BTCUSDU25", "dated contract"),
         ("BTCUSDTZ2026.P", "dated contract"),
-        ("BTC/USD:BTC", "inverse contract"),
-        ("BTC/USDT:BTC", "inverse contract"),
-        ("BTCUSD_PERP", "inverse contract"),
-        ("BTC-USD-SWAP", "inverse contract"),
+        ("BTC/USDT:BTC", "settled in 'BTC'"),
+        ("BTC/USD:ETH", "settled in 'ETH'"),
+        ("BTC-USD-250627", "dated contract .250627"),
+        ("BTCUSDZ25", "dated contract"),
         ("BTC-PERPETUAL", "part 'PERPETUAL'"),
         ("BTC-USDT-QUARTER", "part 'QUARTER'"),
         ("NASDAQ:BTCUSDT", "part 'NASDAQ:'"),
@@ -97,10 +106,10 @@ def test_a_part_that_names_another_contract_is_refused(venue: str, symbol: str, 
         ("binance", "OKX:BTCUSDT.P", "Pass exchange='okx'"),
         ("hyperliquid", "xyz:TSLA", "of the dex 'xyz'"),
         ("binance", "xyz:TSLA", "part 'xyz:'"),
-        ("binance", "BTCUSD", "inverse"),
-        ("bybit", "BTCUSD", "inverse"),
-        ("okx", "BTCUSD", "inverse"),
-        ("okx", "BTC-USD", "inverse"),
+        ("hyperliquid", "BTC/USD:BTC", "inverse"),
+        ("hyperliquid", "BTCUSD_PERP", "inverse"),
+        ("hyperliquid", "BTC-USD-SWAP", "inverse"),
+        ("binance", "kPEPEUSD", "Write PEPEUSD_PERP"),
         ("okx", "BTC", "BTC-USDT-SWAP or BTCUSDT"),
         ("okx", "1000PEPEUSDT", "Write PEPE-USDT-SWAP"),
         ("okx", "1000PEPE/USDT:USDT", "Write PEPE-USDT-SWAP"),
@@ -127,7 +136,7 @@ def test_any_text_is_a_safe_name_or_refused(text: str) -> None:
             name = named(venue, text)
         except lw.InputError:
             continue
-        assert name.replace("-", "").isalnum()
+        assert name.removesuffix("_PERP").replace("-", "").isalnum()
         assert read_symbol(text, venue).base
 
 

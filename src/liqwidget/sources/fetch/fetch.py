@@ -41,7 +41,8 @@ def fetch(
     ----------
     symbol
         As the venue writes it (``BTCUSDT``, ``BTC-USDT-SWAP``, ``BTC``), or ``BTCUSDT`` or ``BTC/USDT:USDT`` anywhere,
-        or TradingView's ``BINANCE:BTCUSDT.P``. Linear perpetuals only: names of other contracts are refused.
+        or TradingView's ``BINANCE:BTCUSDT.P``. Inverse perpetuals (margin in coins) as ``BTCUSD_PERP``, ``BTCUSD``,
+        ``BTC-USD-SWAP`` or ``BTC/USD:BTC``. Names of dated contracts are refused.
     exchange
         ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`.
     interval
@@ -140,7 +141,7 @@ def _prepared(
     cache: bool | str | Path,
     offline: bool,
 ) -> FetchPlan:
-    venue = find_venue(exchange)
+    venue, name = find_instrument(find_venue(exchange), symbol)
     step = check_interval(interval)
     if interval not in venue.series["candles"].periods:
         known = ", ".join(venue.series["candles"].periods)
@@ -149,4 +150,4 @@ def _prepared(
         raise InputError("fetch: wanted a cache, since offline=True reads it; got cache=False. Drop one of the two.")
     now = int(CLOCK.now() * 1000)
     place = None if cache is False else folder(None if cache is True else cache)
-    return FetchPlan(venue, find_instrument(venue, symbol), wanted(start, end, days, step, now), place, now, offline)
+    return FetchPlan(venue, name, wanted(start, end, days, step, now), place, now, offline)

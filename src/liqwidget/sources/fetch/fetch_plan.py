@@ -10,7 +10,6 @@ from ...checks import stamp
 from ...errors import DataError, FetchError
 from ...market.market import Market
 from ...market.origin import Origin
-from ...market.units import IN_COINS
 from ...run.progress import Progress
 from ..cache.cache import Look, Store
 from ..cache.cache_folder import folder
@@ -20,7 +19,7 @@ from ..http.limits import Limits
 from ..rows import Rows, Span, covered
 from ..venues.venue import HOUR, INTERVALS, MINUTE, Kind, Series, Venue
 from .assemble import FRESH, assemble
-from .contract import coins_per_contract
+from .contract import contract_size
 from .pager import FORMING, SETTLE, FetchedRows, Pager, together
 from .wanted import Wanted
 
@@ -106,7 +105,7 @@ class FetchPlan:
         if any(plan.holes for plan in self.plans):
             with Limits(folder(None)) as limits:
                 async with Client(self.venue, limits, trust_env=trust_env) as client:
-                    await coins_per_contract(client, self.symbol)  # refuses other contracts
+                    await contract_size(client, self.symbol)  # refuses other contracts
                     try:
                         await self.fill(client)
                     finally:
@@ -154,7 +153,8 @@ class FetchPlan:
                 cure = f"got none from the venue: {self._clock_note}"
             raise FetchError(f"{self.venue.name}: wanted candles of {self.symbol} {self._asked()}; {cure}.")
         frame = assemble(parts, self.range.step)
-        return Market.from_frame(frame, self.symbol, self.venue.name, **IN_COINS).with_origin(self._origin(frame))
+        market = Market.from_frame(frame, self.symbol, self.venue.name, contract=self.venue.kind, **self.venue.units)
+        return market.with_origin(self._origin(frame))
 
     def _end(self) -> int:
         """Return the open time, ms, before which all series are complete: they are read at different times."""
@@ -174,7 +174,7 @@ class FetchPlan:
         if self.place is None:
             return SeriesPlan(kind, series, size, span, None, Look(Rows.empty(series.columns)), until)
         name = _NAMES[size] if series.periods else "any"
-        store = Store(self.place, self.venue.name, self.symbol.upper(), kind, name, series.columns)
+        store = Store(self.place, self.venue.name, self.symbol.upper().replace("_", "-"), kind, name, series.columns)
         return SeriesPlan(kind, series, size, span, store, store.look(span[0], max(until, span[1])), until)
 
     def _holes(self, plan: SeriesPlan) -> list[Span]:

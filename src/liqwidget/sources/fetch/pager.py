@@ -66,6 +66,8 @@ class Pager:
     def windows(self, start: int, end: int) -> list[Span]:
         """Return ``[start, end)`` in windows of at most a page, in order of time."""
         length = self.series.page * self.size
+        if self.series.longest is not None:
+            length = min(length, self.series.longest // self.size * self.size)
         first = start // self.size * self.size
         return [(max(at, start), min(at + length, end)) for at in range(first, end, length)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -34,7 +34,7 @@ class Feed:
         Tells what a message says about the subscription to a symbol: True: it is confirmed; text: refused, with the
         venue's reason; None: nothing.
     read
-        Parses liquidations of a symbol from a message, given the coins per unit of its sizes.
+        Parses liquidations of a symbol from a message, given the coins, or USD if it is inverse, per unit of its sizes.
     ping, pause
         Keep-alive message and its interval, seconds; empty: none.
     """
@@ -149,7 +149,17 @@ def _side(text: object, exchange: str) -> str:
     return side
 
 
-FEEDS: Mapping[str, Feed] = {
+def _in_usd(feed: Feed, **changes: Any) -> Feed:
+    """Return the feed of a venue's inverse contracts, whose sizes are in units of USD."""
+
+    def read(said: Any, symbol: str, unit: float) -> Iterator[Liquidation]:
+        for time, side, price, size in feed.read(said, symbol, 1.0):
+            yield time, side, price, size * unit / price
+
+    return replace(feed, read=read, **changes)
+
+
+_LINEAR: Mapping[str, Feed] = {
     "binance": Feed(
         path=lambda symbol: (
             f"/market/ws/{quote(symbol.lower())}@forceOrder"
@@ -174,4 +184,12 @@ FEEDS: Mapping[str, Feed] = {
         read=_okx,
         ping="ping",
     ),
+}
+
+#: By the venue's key.
+FEEDS: Mapping[str, Feed] = {
+    **_LINEAR,
+    "binance inverse": _in_usd(_LINEAR["binance"], path=lambda symbol: f"/ws/{quote(symbol.lower())}@forceOrder"),
+    "bybit inverse": _in_usd(_LINEAR["bybit"], path=lambda _symbol: "/v5/public/inverse"),
+    "okx inverse": _in_usd(_LINEAR["okx"]),
 }

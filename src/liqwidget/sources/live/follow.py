@@ -21,7 +21,7 @@ from ...checks import shown
 from ...errors import FetchError, InputError, LiqError
 from ...market.units import IN_COINS
 from ..cache.cache_folder import folder
-from ..fetch.contract import coins_per_contract
+from ..fetch.contract import contract_size
 from ..fetch.fetch_plan import FetchPlan
 from ..fetch.wanted import Wanted
 from ..http.client import Client
@@ -120,9 +120,12 @@ def follow(
     if widget in _FOLLOWERS and (before := _FOLLOWERS[widget]()) is not None:
         before.stop()
     place = None if cache is False else folder(None if cache is True else cache)
-    follower = Follower(
-        widget, venue, find_instrument(venue, symbol or market.symbol), step, float(every), place, trust_env
-    )
+    venue, name = find_instrument(venue, symbol or market.symbol)
+    if market.contract != venue.kind:
+        raise InputError(
+            f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."
+        )
+    follower = Follower(widget, venue, name, step, float(every), place, trust_env)
     follower._assigned = assigned
     follower.task = loop.create_task(follower.run(), name="liqwidget-follow")
     follower.task.add_done_callback(follower._over)
@@ -234,7 +237,7 @@ class Follower:
         """Update the candles; False if the venue could not be reached."""
         try:
             if not self._is_known:
-                await coins_per_contract(client, self._symbol)  # refuses other contracts
+                await contract_size(client, self._symbol)  # refuses other contracts
                 self._is_known = True
             forming = await self._since(client, _venue_time(client))
             closed = (_venue_time(client) - _GRACE) // self._step * self._step  # by the clock of this answer

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from ...checks import stamp
 from ...errors import LiqError, ParseError
-from ..fetch.contract import coins_per_contract
+from ..fetch.contract import contract_size
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.connection import failure
@@ -39,7 +39,7 @@ class Stream:
 
     def __init__(self, add: Callable[[pd.DataFrame], object], venue: Venue, symbol: str, trust_env: bool) -> None:
         self._add, self._venue, self._symbol, self._trust_env = add, venue, symbol, trust_env
-        self._feed = FEEDS.get(venue.name)
+        self._feed = FEEDS.get(venue.key)
         self._failures = self._unread = self._since = 0
         self._connected: float | None = None  # when the present connection was made, by the monotonic clock
         self._confirmed = self._refused = False
@@ -61,7 +61,7 @@ class Stream:
             why, refused = "the connection was lost", False
             self._connected, self._confirmed = None, False
             try:
-                unit = await coins_per_contract(client, self._symbol) if unit is None else unit
+                unit = await contract_size(client, self._symbol) if unit is None else unit
                 await self._listen(self._feed, unit)
             except _RefusedError as error:
                 why, refused = str(error), True
@@ -86,7 +86,7 @@ class Stream:
 
     async def _listen(self, feed: Feed, unit: float) -> None:
         async with _Straight(
-            hosts.HOSTS[self._venue.name].stream + feed.path(self._symbol),
+            hosts.host_of(self._venue.key).stream + feed.path(self._symbol),
             max_size=_MESSAGE,
             compression=None,
             proxy=True if self._trust_env else None,

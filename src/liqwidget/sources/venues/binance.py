@@ -1,4 +1,4 @@
-"""Binance USD-M futures: rows ascend, ranges are inclusive, errors are ``{"code": -1121, "msg": "..."}``."""
+"""Binance USD-M and COIN-M futures: rows ascend, ranges are inclusive, errors are ``{"code": -1121, "msg": "..."}``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...checks import shown
 from ...errors import InputError
 from ..rows import Rows
-from .symbols import inverse, other_unit, read_symbol, unlisted
+from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
     INTERVALS,
@@ -44,28 +44,48 @@ def _range(query: Query) -> dict[str, str | int]:
     return {"symbol": query.symbol, "startTime": query.start, "endTime": query.end - 1}
 
 
-def _klines(path: str) -> Callable[[Query], Request]:
+def _klines(path: str, bucket: str = "weight") -> Callable[[Query], Request]:
     # 499 rows weigh 2, 1,500 weigh 10: the most rows per weight.
-    return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, "weight", 2)
+    return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, bucket, 2)
 
 
 def _ratios(path: str) -> Callable[[Query], Request]:
     return lambda query: Request(path, {**_range(query), "period": query.period, "limit": 500}, None, "futures_data")
 
 
+def _ratios_of_pair(path: str, **more: str) -> Callable[[Query], Request]:
+    """Return a function that makes requests for statistics of inverse contracts, which have no symbols there."""
+
+    def request(query: Query) -> Request:
+        params = {**_range(query), "period": query.period, "limit": 500, **more}
+        return Request(path, {"pair": str(params.pop("symbol"))[:-5], **params}, None, "coin_futures_data")
+
+    return request
+
+
 def _candles(body: Any) -> Rows:
     return table(body, 0, open=1, high=2, low=3, close=4, volume=5, taker_buy_volume=9)
 
 
+def _candles_in_coins(body: Any) -> Rows:
+    """Return candles of inverse contracts: where others have the quote currency, these have coins."""
+    return table(body, 0, open=1, high=2, low=3, close=4, volume=7, taker_buy_volume=10)
+
+
 def _native(symbol: str) -> str:
     read = read_symbol(symbol, "binance")
-    if read.quote == "USD":
-        raise inverse(symbol)
     if read.base.startswith("k"):
         raise other_unit(symbol, "binance", f"1000{read.base[1:]}{read.quote or 'USDT'}")
     if read.perpetual and not read.quote:
         raise InputError(f"symbol: wanted coin and quote; got {shown(symbol)}. Write it as {read.base}USDT.")
     return read.base + read.quote
+
+
+def _native_inverse(symbol: str) -> str:
+    read = read_symbol(symbol, "binance")
+    if read.thousands:
+        raise other_unit(symbol, "binance", f"{read.thousands}USD_PERP")
+    return f"{read.base}USD_PERP"
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
@@ -83,8 +103,75 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
+_MISSING = {"liquidations": "no history; streamed live, one a second"}
+
+#: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days.
+_INVERSE = Venue(
+    name="binance",
+    kind="inverse",
+    units={"volume_unit": "coins", "open_interest_unit": "contracts"},
+    limits={"coin_weight": Limit(2400, 60), "coin_futures_data": Limit(1000, 300), "coin_funding": Limit(500, 300)},
+    series={
+        "candles": Series(
+            columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
+            periods=_ALL,
+            page=499,
+            backward=False,
+            request=_klines("/dapi/v1/klines", "coin_weight"),
+            parse=_candles_in_coins,
+            longest=200 * DAY,
+        ),
+        "mark": Series(
+            columns=("mark_low", "mark_high"),
+            periods=_ALL,
+            page=499,
+            backward=False,
+            request=_klines("/dapi/v1/markPriceKlines", "coin_weight"),
+            parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
+            longest=200 * DAY,
+        ),
+        "open_interest": Series(
+            columns=("open_interest",),  # contracts, one side
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=_ratios_of_pair("/futures/data/openInterestHist", contractType="PERPETUAL"),
+            parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
+            reach=30 * DAY - 10 * MINUTE,
+            lag=10 * MINUTE,
+            since="30 days back",
+        ),
+        "long_short": Series(
+            columns=("long_short_ratio",),
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=_ratios_of_pair("/futures/data/globalLongShortAccountRatio"),
+            parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
+            reach=30 * DAY - 10 * MINUTE,
+            lag=10 * MINUTE,
+            since="30 days back",
+        ),
+        "funding": Series(
+            columns=("funding_rate",),
+            periods={},
+            page=1000,
+            backward=False,
+            request=lambda query: Request(
+                "/dapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "coin_funding"
+            ),
+            parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
+        ),
+    },
+    missing=_MISSING,
+    native=_native_inverse,
+    judge=_judge,
+    pause=60,
+)
+
 VENUE = Venue(
     name="binance",
+    inverse=_INVERSE,
     limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300)},
     series={
         "candles": Series(
@@ -135,7 +222,7 @@ VENUE = Venue(
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
         ),
     },
-    missing={"liquidations": "no history; streamed live, one a second"},
+    missing=_MISSING,
     native=_native,
     judge=_judge,
     pause=60,

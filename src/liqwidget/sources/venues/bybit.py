@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from ...errors import ParseError
 from ..rows import Rows
-from .symbols import inverse, other_unit, read_symbol, unlisted
+from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
     INTERVALS,
     MINUTE,
+    Kind,
     Limit,
     Query,
     Refusal,
@@ -33,21 +34,19 @@ _PERIODS = {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h"
 _CODES: Mapping[object, Literal["wait", "retry"]] = {10006: "wait", 10000: "retry", 10016: "retry"}
 
 
-def _asked(path: str, start: str, end: str, page: int, period: str = "") -> Callable[[Query], Request]:
+def _asked(category: str, path: str, start: str, end: str, page: int, period: str = "") -> Callable[[Query], Request]:
     """Return a function that makes requests of one path; `start`, `end`, `period`: names of its parameters."""
 
     def request(query: Query) -> Request:
         span: dict[str, str | int] = {start: query.start, end: query.end - 1, "limit": page}
         step = {period: query.period} if period else {}
-        return Request(f"/v5/market/{path}", {"category": "linear", "symbol": query.symbol, **span, **step})
+        return Request(f"/v5/market/{path}", {"category": category, "symbol": query.symbol, **span, **step})
 
     return request
 
 
 def _native(symbol: str) -> str:
     read = read_symbol(symbol, "bybit")
-    if read.quote == "USD":
-        raise inverse(symbol)
     if read.base.startswith("k"):
         raise other_unit(symbol, "bybit", f"1000{read.base[1:]}{read.quote or 'USDT'}")
     return f"{read.base}PERP" if read.perpetual and not read.quote else read.base + read.quote  # PERP: in USDC
@@ -90,24 +89,23 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
-VENUE = Venue(
-    name="bybit",
-    limits={"default": Limit(600, 5)},
-    series={
+def _series(category: str, coins: int) -> Mapping[Kind, Series]:
+    """Return the series of a category; `coins`: position of the volume in coins in a candle."""
+    return {
         "candles": Series(
             columns=("open", "high", "low", "close", "volume"),
             periods=_BARS,
             page=1000,
             backward=True,
-            request=_asked("kline", "start", "end", 1000, "interval"),
-            parse=lambda body: table(_list(body), 0, open=1, high=2, low=3, close=4, volume=5),
+            request=_asked(category, "kline", "start", "end", 1000, "interval"),
+            parse=lambda body: table(_list(body), 0, open=1, high=2, low=3, close=4, volume=coins),
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
             periods=_BARS,
             page=1000,
             backward=True,
-            request=_asked("mark-price-kline", "start", "end", 1000, "interval"),
+            request=_asked(category, "mark-price-kline", "start", "end", 1000, "interval"),
             parse=lambda body: table(_list(body), 0, mark_high=2, mark_low=3),
         ),
         "open_interest": Series(
@@ -115,7 +113,7 @@ VENUE = Venue(
             periods=_PERIODS,
             page=200,
             backward=True,
-            request=_asked("open-interest", "startTime", "endTime", 200, "intervalTime"),
+            request=_asked(category, "open-interest", "startTime", "endTime", 200, "intervalTime"),
             parse=_open_interest,
             lag=10 * MINUTE,
         ),
@@ -124,7 +122,7 @@ VENUE = Venue(
             periods=_PERIODS,
             page=500,
             backward=True,
-            request=_asked("account-ratio", "startTime", "endTime", 500, "period"),
+            request=_asked(category, "account-ratio", "startTime", "endTime", 500, "period"),
             parse=_long_short,
             lag=10 * MINUTE,
             since="back to 2020-07-20",
@@ -134,14 +132,37 @@ VENUE = Venue(
             periods={},
             page=200,
             backward=True,
-            request=_asked("funding/history", "startTime", "endTime", 200),
+            request=_asked(category, "funding/history", "startTime", "endTime", 200),
             parse=lambda body: table(_list(body), "fundingRateTimestamp", funding_rate="fundingRate"),
         ),
-    },
-    missing={
-        "taker_buy_volume": "candles do not split volume by taker",
-        "liquidations": "no history; streamed live, all of them",
-    },
+    }
+
+
+_LIMITS = {"default": Limit(600, 5)}
+_MISSING = {
+    "taker_buy_volume": "candles do not split volume by taker",
+    "liquidations": "no history; streamed live, all of them",
+}
+
+#: Their volume and open interest are in USD, their turnover is in coins.
+_INVERSE = Venue(
+    name="bybit",
+    kind="inverse",
+    units={"volume_unit": "coins", "open_interest_unit": "quote"},
+    limits=_LIMITS,
+    series=_series("inverse", 6),
+    missing=_MISSING,
+    native=_native,
+    judge=_judge,
+    pause=600,
+)
+
+VENUE = Venue(
+    name="bybit",
+    inverse=_INVERSE,
+    limits=_LIMITS,
+    series=_series("linear", 5),
+    missing=_MISSING,
     native=_native,
     judge=_judge,
     pause=600,

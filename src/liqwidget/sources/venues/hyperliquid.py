@@ -39,7 +39,7 @@ def _funding(query: Query) -> Request:
 def native(symbol: str) -> str:
     """Return the coin's name: BTC, also for BTCUSDT or BTC-USD; kPEPE, a thousand PEPE, also for 1000PEPEUSDT."""
     read = read_symbol(symbol, "hyperliquid")
-    if read.quote == "USD" and read.perpetual:  # BTC-USD-SWAP, BTCUSD_PERP: of other venues
+    if read.in_coins or (read.quote == "USD" and read.perpetual):  # BTC-USD-SWAP, BTCUSD_PERP: of other venues
         raise inverse(symbol)
     if read.quote not in ("", "USD", "USDC", "USDT"):
         raise InputError(

@@ -6,12 +6,14 @@ Its sizes count contracts (0.01 BTC each for BTC-USDT-SWAP); the columns read he
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from ...checks import shown
 from ...errors import InputError, ParseError
 from ..rows import Rows
-from .symbols import dated, inverse, other_unit, read_symbol, unlisted
+from .symbols import dated, inverse, not_inverse, other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
     MINUTE,
@@ -71,6 +73,10 @@ def _funding(query: Query) -> Request:
     return Request("/api/v5/public/funding-rate-history", params, None, "funding-rate-history")
 
 
+def _instrument(symbol: str) -> Request:
+    return Request("/api/v5/public/instruments", {"instType": "SWAP", "instId": symbol}, None, "instruments")
+
+
 def _data(body: Any, confirm: int | None = None) -> Any:
     """Return the rows of an answer, without the forming candle."""
     records = body.get("data") if isinstance(body, dict) else None
@@ -110,13 +116,13 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
-def contract_size(body: Any, symbol: str) -> float:
-    """Return the coins in one contract, from an answer about the instrument.
+def contract_size(body: Any, symbol: str, wanted: str = "linear") -> float:
+    """Return the coins, or USD if it is inverse, in one contract, from an answer about the instrument.
 
     Raises
     ------
     InputError
-        It is no linear perpetual.
+        It is no perpetual of the wanted kind.
     """
     try:
         row = next(row for row in _data(body) if row["instId"] == symbol)
@@ -126,8 +132,8 @@ def contract_size(body: Any, symbol: str) -> float:
         raise ParseError(f"okx: wanted the contract {symbol}; got none of this name.") from None
     except (TypeError, LookupError, AttributeError):
         raise ParseError(f"okx: wanted the contract's type and size; got {shown(body)}.") from None
-    if kind != "linear":
-        raise inverse(symbol)
+    if kind != wanted:
+        raise inverse(symbol) if wanted == "linear" else not_inverse(symbol)
     if not is_perpetual:
         raise dated(symbol, shown(row["instType"]))
     if not size > 0:
@@ -135,7 +141,7 @@ def contract_size(body: Any, symbol: str) -> float:
     return size
 
 
-VENUE = Venue(
+_LINEAR = Venue(
     name="okx",
     limits={
         "candles": Limit(40, 2),
@@ -213,11 +219,23 @@ VENUE = Venue(
     missing={"liquidations": "no history; streamed live, not all of them"},
     native=_native,
     judge=_judge,
-    contract=Contract(
-        lambda symbol: Request(
-            "/api/v5/public/instruments", {"instType": "SWAP", "instId": symbol}, None, "instruments"
-        ),
-        contract_size,
-    ),
+    contract=Contract(_instrument, contract_size),
     pause=5,
 )
+
+#: Sizes of inverse contracts are in contracts of some USD; candles and takers' volumes have coins as well.
+_INVERSE = replace(
+    _LINEAR,
+    kind="inverse",
+    units={"volume_unit": "coins", "open_interest_unit": "quote"},
+    series={
+        **_LINEAR.series,
+        "open_interest": replace(
+            _LINEAR.series["open_interest"],
+            parse=lambda body: table(_data(body), 0, open_interest=3),
+        ),
+    },
+    contract=Contract(_instrument, partial(contract_size, wanted="inverse")),
+)
+
+VENUE = replace(_LINEAR, inverse=_INVERSE)

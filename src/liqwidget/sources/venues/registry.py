@@ -12,7 +12,7 @@ from .binance import VENUE as BINANCE
 from .bybit import VENUE as BYBIT
 from .hyperliquid import VENUE as HYPERLIQUID
 from .okx import VENUE as OKX
-from .symbols import inverse
+from .symbols import read_symbol
 from .venue import INTERVALS, Venue
 
 VENUES: Mapping[str, Venue] = {venue.name: venue for venue in (BINANCE, BYBIT, OKX, HYPERLIQUID)}
@@ -28,12 +28,17 @@ def find_venue(name: object) -> Venue:
     return found
 
 
-def find_instrument(venue: Venue, symbol: object) -> str:
-    """Return the venue's id of a linear perpetual; InputError if the symbol names anything else."""
-    name = venue.native(symbol)  # type: ignore[arg-type]  # which checks it
-    if name.split("-")[1:2] == ["USD"]:  # OKX: settled in coins
-        raise inverse(symbol)
-    return name
+def find_instrument(venue: Venue, symbol: object) -> tuple[Venue, str]:
+    """Return the venue's id of a perpetual, and the venue with the contracts of its kind.
+
+    Raises
+    ------
+    InputError
+        The symbol names anything else.
+    """
+    if venue.inverse is not None and read_symbol(symbol, venue.name).is_inverse:
+        venue = venue.inverse
+    return venue, venue.native(symbol)  # type: ignore[arg-type]  # which checks it
 
 
 def venues() -> pd.DataFrame:

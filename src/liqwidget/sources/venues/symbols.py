@@ -49,12 +49,20 @@ class Symbol:
         Whether it says so: ``-SWAP``, ``_PERP``, ``.P``.
     dashed
         Whether it came in parts.
+    in_coins
+        Whether it says that it is settled in its coin, as ccxt writes it.
     """
 
     base: str
     quote: str
     perpetual: bool
     dashed: bool
+    in_coins: bool = False
+
+    @property
+    def is_inverse(self) -> bool:
+        """Whether it is settled in its coin, if its exchange has such contracts."""
+        return self.in_coins or self.quote == "USD"
 
     @property
     def thousands(self) -> str:
@@ -73,17 +81,20 @@ def read_symbol(symbol: object, venue: str) -> Symbol:
     Raises
     ------
     InputError
-        It is no symbol, or one of another exchange, a dated future, an option, or a contract settled in its coin.
+        It is no symbol, or one of another exchange, a dated future, an option, or a contract that is settled neither
+        in its quote currency nor, quoted in USD, in its coin.
     """
     text = unicodedata.normalize("NFKC", symbol).strip() if isinstance(symbol, str) and len(symbol) <= 99 else ""
     text = _local(text, symbol, venue)
     text, is_perpetual = re.subn(r"\.P$", "", text, flags=re.IGNORECASE)
+    in_coins = False
     if found := _CCXT.fullmatch(text):
         base, quote, settled, expiry = found.groups()
         if expiry:
             raise dated(symbol, expiry[1:])
-        if settled and settled.upper() != quote.upper():
-            raise inverse(symbol)
+        in_coins = bool(settled) and settled.upper() != quote.upper()
+        if in_coins and (settled.upper() != base.upper() or quote.upper() != "USD"):
+            raise unknown_settlement(symbol, settled)
         text = f"{base}-{quote}"
     text = text.replace("_", "-")
     head, *tails = text.upper().split("-")
@@ -113,14 +124,30 @@ def read_symbol(symbol: object, venue: str) -> Symbol:
         raise _unreadable(symbol, text, venue)
     written = text[: len(head)]
     k = (written[:1] == "k" and written[1:].isupper()) or (head.removeprefix("K") in THOUSANDS and head[:1] == "K")
-    return Symbol(f"k{head[1:]}" if k else head, quote, bool(is_perpetual), dashed)
+    return Symbol(f"k{head[1:]}" if k else head, quote, bool(is_perpetual), dashed, in_coins)
 
 
 def inverse(symbol: object) -> InputError:
-    """Return the error for a contract that is settled in its coin."""
+    """Return the error for a contract that is settled in its coin where a linear one is wanted."""
     return InputError(
         f"symbol: wanted a linear perpetual, settled in USDT or USDC; got {shown(symbol)}, an inverse contract "
-        "(settled in coins), whose levels follow another rule. Write the linear one, such as BTCUSDT."
+        "(settled in coins). Write the linear one, such as BTCUSDT."
+    )
+
+
+def not_inverse(symbol: object) -> InputError:
+    """Return the error for a contract that is not settled in its coin although its symbol says so."""
+    return InputError(
+        f"symbol: wanted an inverse perpetual, settled in its coin; got {shown(symbol)}, which the venue lists as "
+        "another contract. Write the linear one, such as BTCUSDT."
+    )
+
+
+def unknown_settlement(symbol: object, currency: str) -> InputError:
+    """Return the error for a contract that is settled in another currency than its quote or its coin."""
+    return InputError(
+        f"symbol: wanted a perpetual settled in its quote currency, or quoted in USD and settled in its coin; got "
+        f"{shown(symbol)}, settled in {shown(currency)}. Write BTC/USDT:USDT or BTC/USD:BTC."
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...checks import shown
 from ...errors import InputError, ParseError
+from ...market.units import IN_COINS
 from ..rows import Rows
 
 Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]
@@ -94,6 +95,8 @@ class Series:
         Where `periods` is empty: the usual distance between rows, ms.
     reach
         How far back the series reaches, ms before now; None: to the listing.
+    longest
+        Longest range of one request, ms; None: a page of any step.
     newest
         Number of newest rows that the venue keeps; None: all.
     request
@@ -115,6 +118,7 @@ class Series:
     parse_forming: Callable[[Any], Rows] | None = None
     spacing: int = 8 * HOUR
     reach: int | None = None
+    longest: int | None = None
     newest: int | None = None
     lag: int = 0
     since: str = "back to the listing"
@@ -137,7 +141,8 @@ class Contract:
     request
         Makes the request for a symbol.
     size
-        Returns the coins in one contract, from the answer; InputError if it is no linear perpetual.
+        Returns the coins, or USD if it is inverse, in one contract, from the answer; InputError if it is another
+        contract.
     """
 
     request: Callable[[str], Request]
@@ -188,6 +193,12 @@ class Venue:
         Seconds to wait when the venue wants fewer calls and does not say how long.
     contract
         How to ask for an instrument's type; None where the name says it.
+    kind
+        Which contracts these are.
+    units
+        Arguments of `Market.from_frame` for the columns of the series.
+    inverse
+        The inverse contracts of the same exchange; None: there are none.
     """
 
     name: str
@@ -198,6 +209,14 @@ class Venue:
     judge: Callable[[int, Any], Refusal | None]
     pause: float
     contract: Contract | None = None
+    kind: Literal["linear", "inverse"] = "linear"
+    units: Mapping[str, Any] = field(default_factory=lambda: IN_COINS)
+    inverse: Venue | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the name by which hosts and feeds are looked up."""
+        return self.name if self.kind == "linear" else f"{self.name} {self.kind}"
 
 
 def by_place(venue: str, status: int, body: Any, text: str) -> Refusal | None:
