@@ -425,21 +425,20 @@ def test_what_is_no_use_is_counted_by_type(tmp_path: Path) -> None:
         f"premiumIndexKlines/BTCUSDT-15m-{name}.zip",
         f"BTCUSDT-bookDepth-{name}.zip",
         f"BTCUSDT-1w-{name}.zip",
-        f"BTCUSD_PERP-15m-{name}.zip",
+        f"BTCUSD_240628-15m-{name}.zip",
         f"spot/BTCUSDT-15m-{name}.zip",
         "BTCUSDT-metrics-2024-01.zip",
         "notes.txt",
     ):
         pack(tmp_path / place, ["nonsense"])
-    (tmp_path / f"BTCUSD{name}.csv.gz").write_bytes(b"")
-    with pytest.raises(InputError, match=r"got 1 of COIN-M, 1 of bookDepth, .* others. Pass the folder that holds"):
+    (tmp_path / f"BTCUSDH24{name}.csv.gz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"got 1 of bookDepth, 2 of dated contracts, .* others. Pass the folder that"):
         read_archive(tmp_path)
     pack(tmp_path / f"BTCUSDT-15m-{name}.zip", lines)
     market = read_archive(tmp_path)
     assert len(market) == 96
     assert market.origin.notes[-1] == (
-        "Unused types of files: COIN-M 1, bookDepth 1, inverse contracts 1, klines 1w 1, metrics 1, "
-        "premiumIndexKlines 1, spot 1."
+        "Unused types of files: bookDepth 1, dated contracts 2, klines 1w 1, metrics 1, premiumIndexKlines 1, spot 1."
     )
     assert market.origin.missing["open_interest"] == "no files of metrics"
 

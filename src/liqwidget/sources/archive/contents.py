@@ -14,7 +14,7 @@ from ...market.candles import known_interest
 from ...market.columns import Floats
 from ..rows import Rows, Times
 from ..venues.venue import DAY, MINUTE
-from .csv_blocks import FORMS, read_tables
+from .csv_blocks import IN_COINS, form_of, read_tables
 from .file_names import Content, Dump
 from .unpack import Read
 
@@ -43,7 +43,7 @@ def read_rows(read: Read, dump: Dump) -> Rows:
     if not tables:
         return Rows.empty(names)
     table = pa.concat_tables(tables)
-    columns = {name: table.column(name).to_numpy() for name in FORMS[dump.content].types if name != "symbol"}
+    columns = {name: table.column(name).to_numpy() for name in form_of(dump).types if name != "symbol"}
     return _MADE[dump.content](columns, dump)
 
 
@@ -103,7 +103,8 @@ def _candle_times(columns: Mapping[str, Any], dump: Dump) -> Times:
 
 def _candles(columns: Mapping[str, Any], dump: Dump) -> Rows:
     time = _candle_times(columns, dump)
-    taken = {name: np.asarray(columns[name], np.float64) for name in COLUMNS["klines"]}
+    names = IN_COINS if dump.usd else {}
+    taken = {name: np.asarray(columns[names.get(name, name)], np.float64) for name in COLUMNS["klines"]}
     for name in ("open", "high", "low", "close"):
         refuse(taken[name] <= 0, time, taken[name], dump, f"{name} must be above 0")
     for name in ("volume", "taker_buy_volume"):

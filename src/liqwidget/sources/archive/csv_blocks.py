@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,18 @@ FORMS: Mapping[Content, Form] = {
 }  # fmt: skip
 
 
+#: Columns of candles that hold coins where volume and what takers bought count contracts.
+IN_COINS = {"volume": "quote_volume", "taker_buy_volume": "taker_buy_quote_volume"}
+
+
+def form_of(dump: Dump) -> Form:
+    """Return the form of a file."""
+    form = FORMS[dump.content]
+    if dump.usd and dump.content == "klines":
+        form = replace(form, types={**form.types, **dict.fromkeys(IN_COINS.values(), "float64")})
+    return form
+
+
 def read_tables(read: Read, dump: Dump) -> Iterator[Any]:
     """Read the CSV of an archive file.
 
@@ -121,7 +133,7 @@ def read_tables(read: Read, dump: Dump) -> Iterator[Any]:
     ParseError
         Columns of another type of file, invalid cells, or a line that is too long.
     """
-    form = FORMS[dump.content]
+    form = form_of(dump)
     names: tuple[str, ...] = ()
     for block in _blocks(read, dump.name):
         if not names:

@@ -1,8 +1,8 @@
 """Dumps: files that exchanges publish, recognised by their names, and the search for them in folders.
 
-Binance (USD-M): ``BTCUSDT-1m-2024-01-31.zip`` or ``...-2024-01.zip``, with ``.CHECKSUM`` beside it; a zip holds one CSV
-of the same name, which may also lie there by itself. What candles they are (of trades or of the mark price) is in the
-path alone: ``.../markPriceKlines/BTCUSDT/1m/...``. Bybit: ``BTCUSDT2024-01-31.csv.gz``, one day's trades.
+Binance (USD-M, COIN-M): ``BTCUSDT-1m-2024-01-31.zip`` or ``...-2024-01.zip``, with ``.CHECKSUM`` beside it; a zip
+holds one CSV of the same name, which may also lie there by itself. What candles they are (of trades or of the mark
+price) is in the path alone: ``.../markPriceKlines/BTCUSDT/1m/...``. Bybit: ``BTCUSDT2024-01-31.csv.gz``, one day's trades.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from ...checks import shown
 from ...errors import InputError
+from ...market.quote import instrument
 from ..venues.symbols import LETTERS
 from ..venues.venue import DAY, INTERVALS, MINUTE
 
@@ -32,8 +33,8 @@ _BYBIT = re.compile(r"(?P<symbol>[A-Z0-9]{1,24}?)(?P<date>\d{4}-\d\d-\d\d)\.csv(
 _BYBIT_SPOT = re.compile(r"[A-Z0-9]{1,24}(_\d{4}-\d\d-\d\d|-\d{4}-\d\d)\.csv(\.gz)?", re.ASCII)
 #: What browsers and file managers add to the name of a second copy, before the first or the last dot.
 _COPY = re.compile(r" ?\([0-9]{1,3}\)(?=(\.[A-Za-z]+)*$)| - Copy(?=(\.[A-Za-z]+)*$)")
-_COUNTED_IN_USD = re.compile(r".*USD(_PERP|_\d{6})")  # Binance's COIN-M: contracts of 10 or 100 USD, not coins
-_COUNTED_IN_COINS = re.compile(r".*(USDT|USDC|PERP)")  # Bybit's linear symbols
+_COIN_M = re.compile(r".*USD_(PERP|\d{6})")
+_BYBIT_PERPETUAL = re.compile(r".*(USDT|USDC|PERP|USD)")
 _PRICES: dict[str, Content | None] = {
     "klines": "klines",
     "markPriceKlines": "markPriceKlines",
@@ -70,6 +71,8 @@ class Dump:
         True for a file of a day; False: of a month.
     is_placed
         Whether a folder says that it is of futures.
+    usd
+        USD per contract if it is inverse, else 0.
     """
 
     path: Path
@@ -82,6 +85,7 @@ class Dump:
     end: int
     daily: bool
     is_placed: bool = True
+    usd: float = 0.0
 
 
 @dataclass
@@ -198,9 +202,10 @@ def _recognised(path: Path) -> Dump | str | None:
         span = _span(match["date"])
         if span is None:
             return None
-        if not _COUNTED_IN_COINS.fullmatch(match["symbol"]):
-            return "inverse contracts"
-        return Dump(path, path.name, "trading", "bybit", match["symbol"], 0, *span, daily=True)
+        if not _BYBIT_PERPETUAL.fullmatch(match["symbol"]):
+            return "dated contracts"
+        usd = _usd(match["symbol"], "bybit")
+        return Dump(path, path.name, "trading", "bybit", match["symbol"], 0, *span, daily=True, usd=usd)
     return None
 
 
@@ -210,9 +215,12 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
     # resolve() would follow links, and what they lead to may be called anything
     folders = Path(os.path.abspath(path)).parts[-2::-1]  # noqa: PTH100
     named = next((name for name in folders if name in ("um", "cm", "spot", "option")), "")
-    market = named or "um"
-    if market != "um" or _COUNTED_IN_USD.fullmatch(symbol):
-        return "COIN-M" if market in ("um", "cm") else market
+    is_coin_m = _COIN_M.fullmatch(symbol)
+    market = named or ("cm" if is_coin_m else "um")
+    if market not in ("um", "cm") or (market == "cm") != bool(is_coin_m):
+        return market
+    if re.search(r"_\d{6}$", symbol):
+        return "dated contracts"
     daily = span[1] - span[0] == DAY
     if what in _OTHERS:
         content, step = _OTHERS[what] or (None, 0)
@@ -224,7 +232,12 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
             return f"{name} {what}"
     if content is None or (content == "metrics" and not daily):
         return name
-    return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named))
+    return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named), _usd(symbol, "binance"))
+
+
+def _usd(symbol: str, exchange: str) -> float:
+    about = instrument(symbol, exchange)
+    return about.contract_usd if about.inverse else 0.0
 
 
 def _span(date: str) -> tuple[int, int] | None:

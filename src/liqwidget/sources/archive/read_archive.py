@@ -26,7 +26,7 @@ def read_archive(
     progress: bool | Told | None = None,
     verify: bool = True,
 ) -> Market:
-    """Read files of Binance's public archive (USD-M futures) or Bybit's daily trades into a market.
+    """Read files of Binance's public archive (futures, also inverse ones) or Bybit's daily trades into a market.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def read_archive(
 
     Open interest and long/short ratio of a candle are those of the last snapshot up to its close. The labels of
     Binance's metrics are that snapshot's moment until 2026-06-24, and since 2026-06-25 five minutes before it.
-    Without trades there is no candle of trades.
+    Without trades there is no candle of trades. Dated contracts are not read.
 
     Examples
     --------
@@ -91,7 +91,8 @@ def read_archive(
         raise ParseError(f"archive: wanted candles of {dumps[0].symbol}; got none. " + " ".join(reader.notes(found)))
     frame = assemble(parts, step)
     del parts  # free memory: the market copies the data
-    market = Market.from_frame(frame, dumps[0].symbol, dumps[0].exchange, **IN_COINS)
+    units = {**IN_COINS, "open_interest_unit": "contracts"} if dumps[0].usd else IN_COINS
+    market = Market.from_frame(frame, dumps[0].symbol, dumps[0].exchange, **units)
     source = f"archive of {dumps[0].exchange}, {reader.files:,} files"
     return market.with_origin(Origin(source, missing=_missing(dumps, frame), notes=tuple(reader.notes(found))))
 

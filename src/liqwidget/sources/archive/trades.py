@@ -177,6 +177,8 @@ class _Tape:
         size = table.column("quantity" if binance else "size").to_numpy()
         self._check(price, price > 0, "price must be above 0")
         self._check(size, size >= 0, "size must be 0 or more")
+        if self._dump.usd:
+            size = size * self._dump.usd / price
         if binance:
             bought, place = ~table.column("is_buyer_maker").to_numpy(), table.column("agg_trade_id").to_numpy()
         else:
