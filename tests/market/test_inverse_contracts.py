@@ -163,3 +163,11 @@ def test_bitmex_minutes_are_shown_by_the_inverse_rule(shared_data: Callable[[str
     assert gap == pytest.approx(0.0091, abs=1e-4)
     lows = [one.clusters().query("side == 'long'")["peak_price"].max() for one in (found, other)]
     assert lows[0] > lows[1]
+
+
+def test_open_interest_that_moves_with_the_price_alone_is_taken() -> None:
+    frame = coins()
+    still = frame.assign(volume=frame["volume"] / 20, open_interest=1.2e8 / frame["close"])
+    assert Market.from_frame(still, "XBTUSD").contract == "inverse"
+    with pytest.raises(InputError, match="cannot change by more than was traded"):
+        Market.from_frame(still, "BTCUSDT")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from exchange import Exchange, History, vices
 from exchange.hyperliquid import accounts
+from liqwidget.market.units import IN_COINS
 from liqwidget.sources.fetch import fetch_plan
 from liqwidget.sources.fetch.assemble import assemble
 from liqwidget.sources.fetch.pager import Pager
@@ -62,7 +63,7 @@ def expected(history: History, venue: str, interval: str, start: int, end: int =
 
 def same(market: lw.Market, wanted: pd.DataFrame, only: str | None = None) -> None:
     """The candles equal the truth exactly; empty cells of optional columns are carried forward, as in any market."""
-    right = lw.Market.from_frame(wanted).candles
+    right = lw.Market.from_frame(wanted, **IN_COINS).candles
     if only is not None:
         pd.testing.assert_series_equal(market.candles[only], right[only], check_exact=True, check_freq=False)
         return

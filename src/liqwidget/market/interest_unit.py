@@ -53,7 +53,8 @@ def check_interest(bars: Bars, about: Instrument, *, judge_ends: bool = True) ->
         return []
     value = float(np.median(interest[known]))
     at = known[1:][np.diff(known) == 1]
-    change, traded = np.abs(interest[at] - interest[at - 1]), volume[at]
+    close = bars.columns["close"] if about.inverse else np.ones(len(interest))  # contracts of USD, not coins, change
+    change, traded = np.abs(interest[at] - interest[at - 1] * close[at - 1] / close[at]), volume[at]
     over = change > traded
     usual = 1.0 if len(at) >= _FEW else 10.0
     if len(at) >= _LEAST and over.mean() > 0.5 and change.sum() > usual * traded.sum():

@@ -2,7 +2,8 @@
 
 Binance (USD-M, COIN-M): ``BTCUSDT-1m-2024-01-31.zip`` or ``...-2024-01.zip``, with ``.CHECKSUM`` beside it; a zip
 holds one CSV of the same name, which may also lie there by itself. What candles they are (of trades or of the mark
-price) is in the path alone: ``.../markPriceKlines/BTCUSDT/1m/...``. Bybit: ``BTCUSDT2024-01-31.csv.gz``, one day's trades.
+price) is in the path alone: ``.../markPriceKlines/BTCUSDT/1m/...``. Bybit: ``BTCUSDT2024-01-31.csv.gz``, trades of a
+day.
 """
 
 from __future__ import annotations
