@@ -10,7 +10,16 @@ import pytest
 
 import liqwidget as lw
 from liqwidget.sources.venues.registry import VENUES
-from liqwidget.sources.venues.venue import Query, Request, milliseconds, number, table
+from liqwidget.sources.venues.venue import (
+    INTERVALS,
+    Query,
+    Request,
+    check_interval,
+    interval_name,
+    milliseconds,
+    number,
+    table,
+)
 
 DAY = 86_400_000
 T = 1_780_963_200_000  # 2026-06-09 00:00
@@ -294,3 +303,40 @@ def test_requests_ask_for_their_window_alone_and_count_what_they_cost(venue) -> 
         assert 0 < request.weight <= VENUES[venue].limits[request.bucket].weight
         asked = json.dumps({**request.params, **(request.body or {})})
         assert str(T) in asked or str(T - 1) in asked
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        *((name, name) for name in INTERVALS),
+        ("60", "1h"),
+        ("5", "5m"),
+        ("240", "4h"),
+        ("60m", "1h"),
+        ("5min", "5m"),
+        ("1H", "1h"),
+        ("6Hutc", "6h"),
+        ("D", "1d"),
+        ("1D", "1d"),
+        ("1Dutc", "1d"),
+        ("24h", "1d"),
+        ("1440", "1d"),
+    ],
+)
+def test_intervals_as_people_write_them(written: str, name: str) -> None:
+    assert interval_name(check_interval(written)) == name
+
+
+@pytest.mark.parametrize("written", ["1M", "M", "5M", "60M"])
+def test_a_month_is_not_read_as_a_minute(written: str) -> None:
+    number = written.removesuffix("M") or "1"
+    with pytest.raises(lw.InputError, match=rf"interval: .*a month at most venues. Write {number}m for minutes"):
+        check_interval(written)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "0", "7m", "m5", "1s", "utc", "-5m", "5 m", "\u0665m", "1.5h", "99999", 5, None]
+)
+def test_what_is_no_interval(written: object) -> None:
+    with pytest.raises(lw.InputError, match="interval: wanted one of 1m, 3m, 5m"):
+        check_interval(written)

@@ -14,7 +14,7 @@ from ...run.thread import in_thread
 from ..cache.cache_folder import folder
 from ..http.clock import CLOCK
 from ..venues.registry import find_instrument, find_venue
-from ..venues.venue import check_interval
+from ..venues.venue import check_interval, interval_name
 from .fetch_plan import FetchPlan
 from .wanted import wanted
 
@@ -46,7 +46,7 @@ def fetch(
     exchange
         ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`.
     interval
-        Such as ``1m``, ``5m``, ``1h``, ``1d``.
+        Such as ``1m``, ``5m``, ``1h``, ``1d``; also as venues and TradingView write them, such as ``60``, ``1H``, ``D``.
     start, end
         Open times ``start <= time < end``; text, datetime or Timestamp, naive is UTC. `end` None: now.
     days
@@ -143,7 +143,7 @@ def _prepared(
 ) -> FetchPlan:
     venue, name = find_instrument(find_venue(exchange), symbol)
     step = check_interval(interval)
-    if interval not in venue.series["candles"].periods:
+    if interval_name(step) not in venue.series["candles"].periods:
         known = ", ".join(venue.series["candles"].periods)
         raise InputError(f"interval: wanted one that {venue.name} has, {known}; got {interval}.")
     if cache is False and offline:

@@ -29,6 +29,8 @@ INTERVALS: Mapping[str, int] = {
     **{f"{n}h": n * HOUR for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY,
 }
+_SPELLING = re.compile(r"(\d{0,4})(m|min|[hH]|[dD]|M|)(?:utc)?", re.ASCII)
+_UNITS = {"": MINUTE, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
 #: What pages and messages say where a venue, or the network in front of it, does not serve a place.
 _PLACE = re.compile(
     r"(your|restricted|prohibited|unsupported|sanctioned|certain) (country|region|location|jurisdiction|territory|geo)"
@@ -263,10 +265,32 @@ def by_status(status: int, body: Any, text: str) -> Refusal | None:
 
 
 def check_interval(interval: object) -> int:
-    """Return an interval in ms; InputError lists the valid ones."""
-    if not isinstance(interval, str) or interval not in INTERVALS:
-        raise InputError(f"interval: wanted one of {', '.join(INTERVALS)}; got {shown(interval)}.")
-    return INTERVALS[interval]
+    """Return an interval in ms.
+
+    Besides the names of `INTERVALS` it takes what venues and TradingView write: ``60`` (minutes), ``60m``, ``1H``,
+    ``1D``, ``D``, ``5min``, ``6Hutc``.
+
+    Raises
+    ------
+    InputError
+        It is none of these; the message lists the valid ones. ``1M`` and ``M`` are months, or meant as minutes.
+    """
+    found = _SPELLING.fullmatch(interval) if isinstance(interval, str) else None
+    valid = ", ".join(INTERVALS)
+    if found and found[2] == "M":
+        raise InputError(
+            f"interval: wanted one of {valid}; got {shown(interval)}, which is a month at most venues. Write "
+            f"{found[1] or 1}m for minutes."
+        )
+    step = int(found[1] or 1) * _UNITS[found[2].lower()] if found and (found[1] or found[2]) else 0
+    if step not in INTERVALS.values():
+        raise InputError(f"interval: wanted one of {valid}; got {shown(interval)}.")
+    return step
+
+
+def interval_name(step: int) -> str:
+    """Return the name of an interval of ms."""
+    return next(name for name, ms in INTERVALS.items() if ms == step)
 
 
 def number(cell: object) -> float:
