@@ -101,6 +101,25 @@ def test_each_venue_gives_the_truth_of_its_inverse_contract(venue, symbol, inter
     assert len(exchange.requests) == seen
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USD:BTC"])
+@pytest.mark.parametrize("venue", VENUES)
+def test_weeks_begin_on_monday(venue, symbol, monkeypatch, tmp_path) -> None:
+    start = NOW // DAY * DAY - 100 * DAY
+    history = History.make(start, 101 * 1440)
+    with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
+        if symbol != "BTCUSDT" and venue not in INVERSE:
+            return
+        for _ in range(2):  # the second time from the cache
+            market = lw.fetch(symbol, venue, "1W", days=90)
+            weeks = history.candles("1w")
+            whole = (weeks["time"] >= NOW - 90 * DAY) & (weeks["time"] + 7 * DAY <= NOW)
+            assert market.candles.index.as_unit("ms").asi8.tolist() == weeks["time"][whole].tolist()
+            assert set(market.candles.index.day_name()) == {"Monday"}
+            for name in ("open", "high", "low", "close", "volume"):
+                np.testing.assert_array_equal(market.candles[name], weeks[name][whole])
+        assert not exchange.violations
+
+
 def test_candles_of_more_than_200_days_are_asked_for_in_parts(monkeypatch, tmp_path) -> None:
     history = History.make(NOW // DAY * DAY - 420 * DAY, 420 * 1440)
     with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ from liqwidget.sources.venues.venue import (
     interval_name,
     milliseconds,
     number,
+    opening,
     table,
 )
 
@@ -321,6 +322,11 @@ def test_requests_ask_for_their_window_alone_and_count_what_they_cost(venue) -> 
         ("1Dutc", "1d"),
         ("24h", "1d"),
         ("1440", "1d"),
+        ("1W", "1w"),
+        ("W", "1w"),
+        ("1Wutc", "1w"),
+        ("7d", "1w"),
+        ("10080", "1w"),
     ],
 )
 def test_intervals_as_people_write_them(written: str, name: str) -> None:
@@ -340,3 +346,9 @@ def test_a_month_is_not_read_as_a_minute(written: str) -> None:
 def test_what_is_no_interval(written: object) -> None:
     with pytest.raises(lw.InputError, match="interval: wanted one of 1m, 3m, 5m"):
         check_interval(written)
+
+
+def test_candles_open_on_their_grid() -> None:
+    assert opening(T + 3, DAY) == T
+    assert opening(T, 7 * DAY) == T - DAY  # a Tuesday
+    assert opening(T - DAY - 1, 7 * DAY) == T - 8 * DAY

@@ -228,7 +228,7 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
         name = what
     else:
         name = next((name for name in folders if name in _PRICES), "klines")
-        content, step = _PRICES[name], INTERVALS.get(what, 0)
+        content, step = _PRICES[name], 0 if what in _ODD_INTERVALS else INTERVALS.get(what, 0)
         if not step:
             return f"{name} {what}"
     if content is None or (content == "metrics" and not daily):

@@ -17,6 +17,7 @@ from ...checks import shown, stamp
 from ...errors import ParseError
 from ...market.columns import Floats
 from ..rows import Rows, Times
+from ..venues.venue import opening
 from .contents import COLUMNS, check_span, moments
 from .csv_blocks import read_tables
 from .file_names import Dump
@@ -37,7 +38,7 @@ _REDUCED: Mapping[str, str] = {
 
 def reduce_rows(rows: Rows, step: int) -> tuple[Rows, NDArray[np.int64]]:
     """Merge sorted candles (or trades) into candles of `step` ms; return these and how many were merged into each."""
-    start = rows.time - rows.time % step
+    start = opening(rows.time, step)
     first = np.flatnonzero(np.concatenate([[True], start[1:] != start[:-1]]))[: len(rows)]
     count = np.diff(np.append(first, len(rows)))
     columns = {}

@@ -46,7 +46,7 @@ def fetch(
     exchange
         ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`.
     interval
-        Such as ``1m``, ``5m``, ``1h``, ``1d``; also as venues and TradingView write them, such as ``60``, ``1H``, ``D``.
+        Such as ``1m``, ``5m``, ``1h``, ``1d``; also as venues and TradingView write them, as ``60``, ``1H``, ``D``.
     start, end
         Open times ``start <= time < end``; text, datetime or Timestamp, naive is UTC. `end` None: now.
     days

@@ -17,7 +17,7 @@ from ..http.client import Client
 from ..http.clock import CLOCK, clock_note
 from ..http.limits import Limits
 from ..rows import Rows, Span, covered
-from ..venues.venue import HOUR, INTERVALS, MINUTE, Kind, Series, Venue
+from ..venues.venue import HOUR, INTERVALS, MINUTE, Kind, Series, Venue, opening
 from .assemble import FRESH, assemble
 from .contract import contract_size
 from .pager import FORMING, SETTLE, FetchedRows, Pager, together
@@ -184,7 +184,7 @@ class FetchPlan:
         if series.reach is not None:
             start = max(start, -(-(self.now - series.reach) // size) * size)
         if series.newest is not None:
-            start = max(start, (self.now // size - series.newest + 1) * size)
+            start = max(start, opening(self.now, size) - (series.newest - 1) * size)
         if start >= end:
             return []
         if self.range.live and plan.kind not in FORMING:
@@ -193,7 +193,7 @@ class FetchPlan:
         if gaps and self.range.live and gaps[-1][1] == end:
             gaps[-1] = (gaps[-1][0], self.now + _LOOK_AHEAD)
         elif self.range.live:
-            plan.reached = self.now // self.range.step * self.range.step
+            plan.reached = opening(self.now, self.range.step)
         return gaps
 
     def _pager(self, client: Client, plan: SeriesPlan) -> Pager:
@@ -201,7 +201,7 @@ class FetchPlan:
             span = (part.span[0], max(part.span[0], min(part.span[1], pager.reached(part.now))))
             plan.came.append(FetchedRows(span, part.rows, part.now))
             if part.span[1] > self.range.end:  # a window that looks ahead, up to `until` at most
-                known = min(part.now - SETTLE, self.now + _LOOK_AHEAD - 1) // self.range.step * self.range.step
+                known = opening(min(part.now - SETTLE, self.now + _LOOK_AHEAD - 1), self.range.step)
                 plan.reached = min(plan.reached, known)
             plan.unkept.append(plan.came[-1])
             self.progress.done += 1

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ...errors import ParseError
 from ..http.client import Client
 from ..rows import Rows, Span
-from ..venues.venue import Kind, Query, Series
+from ..venues.venue import Kind, Query, Series, opening
 
 FORMING: tuple[Kind, ...] = ("candles", "mark", "taker")  # rows that are not final before their step is over
 SETTLE = 1_000  # ms after its end in which a candle may still change
@@ -68,12 +68,12 @@ class Pager:
         length = self.series.page * self.size
         if self.series.longest is not None:
             length = min(length, self.series.longest // self.size * self.size)
-        first = start // self.size * self.size
+        first = opening(start, self.size)
         return [(max(at, start), min(at + length, end)) for at in range(first, end, length)]
 
     def reached(self, now: int) -> int:
         """Return the time, ms, up to which an answer given at `now` is complete, except for rows that appear late."""
-        return (now - SETTLE) // self.size * self.size if self.kind in FORMING else now + 1
+        return opening(now - SETTLE, self.size) if self.kind in FORMING else now + 1
 
     async def read(self, start: int, end: int, now: int) -> None:
         """Read ``[start, end)``, passing each window's rows to `took`.
@@ -149,14 +149,14 @@ class Pager:
             return await self._pages(window, now, again - 1)
         if self.kind in FORMING:
             rows = rows.taken(rows.time + self.size + SETTLE <= now)
-            if (rows.time % self.size != 0).any():
+            if (rows.time != opening(rows.time, self.size)).any():
                 raise ParseError(f"{self.what}: wanted times on the interval's grid; got others.")
         return FetchedRows(window, rows, now)
 
     def _short(self, part: FetchedRows) -> bool:
         start, end = part.span
         end = min(end, self.reached(part.now - self.series.lag))
-        return len(part.rows) < -(-end // self.size) - -(-start // self.size)
+        return len(part.rows) < (opening(end - 1, self.size) - opening(start - 1, self.size)) // self.size
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...checks import is_finite, moment, shown, stamp
 from ...errors import InputError
-from ..venues.venue import DAY
+from ..venues.venue import DAY, opening
 
 MS = 1_000_000  # ns
 _EARLIEST = 1_230_768_000_000  # 2009-01-01, before there was a price
@@ -45,7 +45,7 @@ def wanted(start: Any, end: Any, days: Any, step: int, now: int) -> Wanted:
         first = last - length
     if first < _EARLIEST:
         raise InputError(f"start: wanted a time since 2009; got {stamp(first * MS)}.")
-    first, last = -(-first // step) * step, last // step * step
+    first, last = opening(first + step - 1, step), opening(last, step)
     if last <= first:
         raise InputError(
             f"fetch: wanted a range of at least one candle; got {stamp(first * MS)} to {stamp(last * MS)} (UTC). "

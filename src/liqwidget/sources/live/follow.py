@@ -29,7 +29,7 @@ from ..http.clock import CLOCK
 from ..http.limits import Limits
 from ..rows import Rows
 from ..venues.registry import find_instrument, find_venue
-from ..venues.venue import MINUTE, Query, Venue, check_interval
+from ..venues.venue import MINUTE, Query, Venue, check_interval, opening
 from .stream import Stream
 
 _SETTLED = 4  # closed candles that are requested again with each new one, for values that appear late
@@ -240,7 +240,7 @@ class Follower:
                 await contract_size(client, self._symbol)  # refuses other contracts
                 self._is_known = True
             forming = await self._since(client, _venue_time(client))
-            closed = (_venue_time(client) - _GRACE) // self._step * self._step  # by the clock of this answer
+            closed = opening(_venue_time(client) - _GRACE, self._step)  # by the clock of this answer
             self._whole_until = min(self._whole_until, closed)  # a local clock set ahead may have made it too late
             frame = await self._whole(client, closed) if closed > self._whole_until else None
             self._show(frame, forming)
@@ -254,7 +254,7 @@ class Follower:
         """Return the candles since the last one shown, the forming one included."""
         series = self._venue.series["candles"]
         period, size = series.period_for(self._step)
-        start = max(self._last(), (now // size - series.page + 2) * size)
+        start = max(self._last(), opening(now, size) - (series.page - 2) * size)
         query = Query(self._symbol, period, size, start, max(now, start) + MINUTE, now)
         answer = await client.ask(series.request(query))
         return (series.parse_forming or series.parse)(answer.body).within(start, query.end).tidy(self._symbol)

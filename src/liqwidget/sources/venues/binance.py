@@ -28,7 +28,7 @@ from .venue import (
 )
 
 _ALL = {name: name for name in INTERVALS}
-_RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h")}
+_RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h", "1w")}
 _BANNED = re.compile(r"banned until (\d{13})")
 #: Error code -> reaction; any other is final. -1003: too many calls; the others: busy or internal.
 _CODES: Mapping[object, Literal["wait", "retry"]] = {

@@ -29,7 +29,8 @@ from .venue import (
     table,
 )
 
-_BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if name not in ("8h", "1d")} | {"1d": "D"}
+_BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if name not in ("8h", "1d", "1w")}
+_BARS |= {"1d": "D", "1w": "W"}
 _PERIODS = {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "1d": "1d"}
 _CODES: Mapping[object, Literal["wait", "retry"]] = {10006: "wait", 10000: "retry", 10016: "retry"}
 

@@ -34,7 +34,7 @@ from .venue import (
 
 _SMALL = {"5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "2h": "2H", "4h": "4H"}
 _LARGE = {"6h": "6Hutc", "12h": "12Hutc", "1d": "1Dutc"}  # without utc these open at UTC+8
-_BARS = {"1m": "1m", "3m": "3m", **_SMALL, **_LARGE}
+_BARS = {"1m": "1m", "3m": "3m", **_SMALL, **_LARGE, "1w": "1Wutc"}
 _PERIODS = {**_SMALL, **_LARGE}
 _NEWEST = 1440  # rows: what the statistics and the short candle endpoints keep
 _CODES: Mapping[object, Literal["wait", "retry"]] = {

@@ -9,15 +9,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from ...checks import shown
 from ...errors import InputError, ParseError
 from ...market.units import IN_COINS
-from ..rows import Rows
+from ..rows import Rows, Times
 
+T = TypeVar("T", int, Times)
 Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]
 
 MINUTE = 60_000
@@ -28,9 +29,10 @@ INTERVALS: Mapping[str, int] = {
     **{f"{n}m": n * MINUTE for n in (1, 3, 5, 15, 30)},
     **{f"{n}h": n * HOUR for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY,
+    "1w": 7 * DAY,
 }
-_SPELLING = re.compile(r"(\d{0,4})(m|min|[hH]|[dD]|M|)(?:utc)?", re.ASCII)
-_UNITS = {"": MINUTE, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
+_SPELLING = re.compile(r"(\d{0,5})(m|min|[hH]|[dD]|[wW]|M|)(?:utc)?", re.ASCII)
+_UNITS = {"": MINUTE, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 #: What pages and messages say where a venue, or the network in front of it, does not serve a place.
 _PLACE = re.compile(
     r"(your|restricted|prohibited|unsupported|sanctioned|certain) (country|region|location|jurisdiction|territory|geo)"
@@ -268,7 +270,7 @@ def check_interval(interval: object) -> int:
     """Return an interval in ms.
 
     Besides the names of `INTERVALS` it takes what venues and TradingView write: ``60`` (minutes), ``60m``, ``1H``,
-    ``1D``, ``D``, ``5min``, ``6Hutc``.
+    ``1D``, ``D``, ``5min``, ``6Hutc``, ``1W``.
 
     Raises
     ------
@@ -286,6 +288,12 @@ def check_interval(interval: object) -> int:
     if step not in INTERVALS.values():
         raise InputError(f"interval: wanted one of {valid}; got {shown(interval)}.")
     return step
+
+
+def opening(ms: T, step: int) -> T:
+    """Return the open time of the candle of `step` ms that contains `ms`: weeks begin on Monday, UTC."""
+    first = 4 * DAY if step % (7 * DAY) == 0 else 0  # the first day of 1970 was a Thursday
+    return (ms - first) // step * step + first
 
 
 def interval_name(step: int) -> str:
