@@ -27,6 +27,7 @@ from liqwidget.sources.fetch.pager import Pager
 from liqwidget.sources.fetch.wanted import wanted as wanted_span
 from liqwidget.sources.http.client import Client
 from liqwidget.sources.rows import Rows
+from liqwidget.sources.venues import hosts
 from liqwidget.sources.venues.registry import VENUES as KNOWN
 from loopback import DAY, INVERSE, MINUTE, VENUES, connected, truth
 
@@ -99,6 +100,43 @@ def test_each_venue_gives_the_truth_of_its_inverse_contract(venue, symbol, inter
     again = lw.fetch(symbol, venue, interval, days=3, offline=True)
     pd.testing.assert_frame_equal(again.candles, market.candles)
     assert len(exchange.requests) == seen
+
+
+def test_another_host_is_asked_and_its_data_are_kept_apart(history, exchange, at, monkeypatch, tmp_path) -> None:
+    usual, down = exchange.rest("okx"), "http://127.0.0.1:1"
+    names = {"mirror": hosts.Host(usual, ""), "us": hosts.Host(usual, "", "us")}
+    with monkeypatch.context() as patch:
+        patch.setattr(hosts, "OTHERS", {"okx": names})
+        patch.setattr(hosts, "HOSTS", {**hosts.HOSTS, "okx": hosts.Host(down, "")})
+        for name in names:
+            market = lw.fetch("BTCUSDT", "okx", days=1, host=name)
+            same(market, expected(history, "okx", "5m", NOW - DAY))
+            assert market.origin.source == f"okx at {usual.partition('//')[2]}"
+        assert len(lw.fetch("BTCUSDT", "okx", days=1, offline=True)) == len(market)  # the mirror's
+    assert {"okx", "okxus"} <= {path.name for path in (tmp_path / "cache" / "v1").iterdir()}
+
+
+def test_hosts_of_each_venue() -> None:
+    assert {(venue, name): host.rest for venue, some in hosts.OTHERS.items() for name, host in some.items()} == {
+        ("bybit", "bytick"): "https://api.bytick.com",
+        ("okx", "www"): "https://www.okx.com",
+        ("okx", "us"): "https://us.okx.com",
+        ("okx", "eea"): "https://eea.okx.com",
+    }
+    assert hosts.find_host("okx", "https://openapi.okx.com/").own == ""
+    assert hosts.find_host("okx", "https://my.example.com:8443").own != ""
+    assert hosts.find_host("binance inverse", "https://dapi.binance.com").own == ""
+
+
+@pytest.mark.parametrize(
+    "host", ["eu", "http://us.okx.com", "https://", "https://a b", "https://user@okx.com", "https://okx.com/x", 5, ""]
+)
+def test_a_host_that_is_none_is_refused(host, exchange, at) -> None:
+    with pytest.raises(lw.InputError, match=r"host: wanted 'www', 'us', 'eea', or an address .* for okx; got"):
+        lw.fetch("BTCUSDT", "okx", days=1, host=host)
+    with pytest.raises(lw.InputError, match=r"host: wanted an address such as"):
+        lw.fetch("BTCUSDT", "binance", days=1, host="us")
+    assert not exchange.requests
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/USD:BTC"])
@@ -439,11 +477,11 @@ def test_nothing_but_loopback_is_reachable() -> None:
         s.connect(("192.0.2.1", 80))
 
 
-def test_hosts_are_a_fixed_list(at) -> None:
-    """No argument of any public function is a host, a key or a secret."""
+def test_no_function_takes_a_key_or_a_secret(at) -> None:
+    """A host is one of a fixed list, or an address with TLS that the caller names."""
     for name in ("fetch", "fetch_async", "follow", "hyperliquid_positions", "read_archive"):
         parameters = set(inspect.signature(getattr(lw, name)).parameters)
-        assert not parameters & {"host", "url", "base_url", "key", "api_key", "secret", "password", "token", "proxy"}
+        assert not parameters & {"url", "base_url", "key", "api_key", "secret", "password", "token", "proxy"}
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def fetch(
     offline: bool = False,
     progress: bool | Told | None = None,
     trust_env: bool = False,
+    host: str | None = None,
 ) -> Market:
     """Fetch closed candles of a perpetual, with all optional columns that the venue offers.
 
@@ -60,6 +61,9 @@ def fetch(
         instead, with pages done, pages known, and rows so far.
     trust_env
         Take proxies from the environment.
+    host
+        Another host of the venue: ``bytick`` (a mirror of Bybit); ``www``, ``us``, ``eea`` (OKX); or an address with
+        ``https:``. Data of regional hosts and of addresses are kept apart in the cache.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def fetch(
     >>> again.origin.source
     'binance, from the cache'
     """
-    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
+    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline, host)
     if offline:
         return plan.market()
     with Bar(plan.progress, progress) as bar, in_thread(plan.run(trust_env)) as future:
@@ -105,6 +109,7 @@ async def fetch_async(
     offline: bool = False,
     progress: bool | Told | None = None,
     trust_env: bool = False,
+    host: str | None = None,
 ) -> Market:
     """Fetch like :func:`liqwidget.fetch`, in the running event loop; cancelling the task cancels the fetch.
 
@@ -116,7 +121,7 @@ async def fetch_async(
     >>> len(market)
     95
     """
-    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline)
+    plan = _prepared(symbol, exchange, interval, start, end, days, cache, offline, host)
     if not offline:
         with Bar(plan.progress, progress) as bar:
             run = asyncio.ensure_future(plan.run(trust_env))
@@ -140,8 +145,9 @@ def _prepared(
     days: Any,
     cache: bool | str | Path,
     offline: bool,
+    host: str | None,
 ) -> FetchPlan:
-    venue, name = find_instrument(find_venue(exchange), symbol)
+    venue, name = find_instrument(find_venue(exchange), symbol, host)
     step = check_interval(interval)
     if interval_name(step) not in venue.series["candles"].periods:
         known = ", ".join(venue.series["candles"].periods)

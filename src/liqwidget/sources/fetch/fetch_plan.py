@@ -174,7 +174,7 @@ class FetchPlan:
         if self.place is None:
             return SeriesPlan(kind, series, size, span, None, Look(Rows.empty(series.columns)), until)
         name = _NAMES[size] if series.periods else "any"
-        store = Store(self.place, self.venue.name, self.symbol.upper().replace("_", "-"), kind, name, series.columns)
+        store = Store(self.place, self.venue.stored, self.symbol.upper().replace("_", "-"), kind, name, series.columns)
         return SeriesPlan(kind, series, size, span, store, store.look(span[0], max(until, span[1])), until)
 
     def _holes(self, plan: SeriesPlan) -> list[Span]:
@@ -245,8 +245,10 @@ class FetchPlan:
             notes.append(f"{lacking:,} of the requested candles were never fetched")
         elif first > self.range.start:
             notes.append(f"the venue has no candle before {stamp(first * 1_000_000)} UTC")
+        host = self.venue.host
+        source = f"{self.venue.name} at {host.rest.partition('//')[2]}" if host else self.venue.name
         return Origin(
-            source=self.venue.name if any(plan.came for plan in self.plans) else f"{self.venue.name}, from the cache",
+            source=source if any(plan.came for plan in self.plans) else f"{source}, from the cache",
             fetched=max(times, default=None),
             live_until=self.range.end if self.range.live else None,
             missing=self._missing(frame),

@@ -190,7 +190,7 @@ class Client:
 
     async def _exchange(self, call: _Call) -> _Reply:
         request, status, headers, raw = call.request, 0, {}, b""
-        url = hosts.host_of(self.venue.key).rest + request.path
+        url = hosts.host_of(self.venue.key, self.venue.host).rest + request.path
         method = "GET" if request.body is None else "POST"
         try:
             async with (

@@ -52,6 +52,7 @@ def follow(
     every: float = 5.0,
     cache: bool | str | Path = True,
     trust_env: bool = False,
+    host: str | None = None,
 ) -> Follower:
     """Keep a widget up to date, in the kernel's event loop.
 
@@ -75,6 +76,8 @@ def follow(
         As for :func:`liqwidget.fetch`.
     trust_env
         Take proxies from the environment.
+    host
+        As for :func:`liqwidget.fetch`.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def follow(
     if widget in _FOLLOWERS and (before := _FOLLOWERS[widget]()) is not None:
         before.stop()
     place = None if cache is False else folder(None if cache is True else cache)
-    venue, name = find_instrument(venue, symbol or market.symbol)
+    venue, name = find_instrument(venue, symbol or market.symbol, host)
     if market.contract != venue.kind:
         raise InputError(
             f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."

@@ -86,7 +86,7 @@ class Stream:
 
     async def _listen(self, feed: Feed, unit: float) -> None:
         async with _Straight(
-            hosts.host_of(self._venue.key).stream + feed.path(self._symbol),
+            hosts.host_of(self._venue.key, self._venue.host).stream + feed.path(self._symbol),
             max_size=_MESSAGE,
             compression=None,
             proxy=True if self._trust_env else None,

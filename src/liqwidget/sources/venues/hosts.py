@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from types import MappingProxyType
+
+from ...checks import shown
+from ...errors import InputError
+
+_ADDRESS = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?/?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Host:
-    """Base addresses of a venue for HTTP and WebSocket, without a trailing slash."""
+    """Base addresses of a venue for HTTP and WebSocket, without a trailing slash.
+
+    `own`: names the data in the cache if they are not those of the venue's usual host; empty for a mirror.
+    """
 
     rest: str
     stream: str
+    own: str = ""
 
 
 #: By the venue's key; one for its inverse contracts only where their host differs. Tests replace it.
@@ -26,8 +37,41 @@ HOSTS: Mapping[str, Host] = MappingProxyType(
         "hyperliquid": Host("https://api.hyperliquid.xyz", "wss://api.hyperliquid.xyz"),
     }
 )
+#: Others by venue and name: mirrors, and the venue's companies in other regions, which list instruments of their own.
+OTHERS: Mapping[str, Mapping[str, Host]] = MappingProxyType(
+    {
+        "bybit": {"bytick": Host("https://api.bytick.com", "wss://stream.bytick.com")},
+        "okx": {
+            "www": Host("https://www.okx.com", "wss://ws.okx.com:8443"),
+            "us": Host("https://us.okx.com", "wss://wsus.okx.com:8443", "us"),
+            "eea": Host("https://eea.okx.com", "wss://wseea.okx.com:8443", "eea"),
+        },
+    }
+)
 
 
-def host_of(key: str) -> Host:
-    """Return the host of a venue's key. Ask at each call."""
-    return HOSTS.get(key) or HOSTS[key.partition(" ")[0]]
+def host_of(key: str, other: Host | None = None) -> Host:
+    """Return the host of a venue's key, unless there is another one. Ask at each call."""
+    return other or HOSTS.get(key) or HOSTS[key.partition(" ")[0]]
+
+
+def find_host(key: str, host: object) -> Host | None:
+    """Return the host that a user names, by its name or its address; None for None.
+
+    Raises
+    ------
+    InputError
+        It is neither.
+    """
+    if host is None:
+        return None
+    venue = key.partition(" ")[0]
+    known = OTHERS.get(venue, {})
+    if isinstance(host, str) and host in known:
+        return known[host]
+    if isinstance(host, str) and _ADDRESS.fullmatch(host):
+        rest = host.rstrip("/")
+        own = "" if rest == host_of(key).rest else f"x{blake2b(rest.encode(), digest_size=4).hexdigest()}"
+        return Host(rest, host_of(key).stream, own)
+    names = f"{', '.join(map(repr, known))}, or an address" if known else "an address"
+    raise InputError(f"host: wanted {names} such as https://api.example.com, for {venue}; got {shown(host)}.")

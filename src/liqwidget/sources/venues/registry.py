@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from ...checks import shown
 from ...errors import InputError
 from .binance import VENUE as BINANCE
 from .bybit import VENUE as BYBIT
+from .hosts import find_host
 from .hyperliquid import VENUE as HYPERLIQUID
 from .okx import VENUE as OKX
 from .symbols import read_symbol
@@ -28,17 +30,18 @@ def find_venue(name: object) -> Venue:
     return found
 
 
-def find_instrument(venue: Venue, symbol: object) -> tuple[Venue, str]:
-    """Return the venue's id of a perpetual, and the venue with the contracts of its kind.
+def find_instrument(venue: Venue, symbol: object, host: object = None) -> tuple[Venue, str]:
+    """Return the venue's id of a perpetual, and the venue with the contracts of its kind, at a host.
 
     Raises
     ------
     InputError
-        The symbol names anything else.
+        The symbol names anything else, or there is no such host.
     """
     if venue.inverse is not None and read_symbol(symbol, venue.name).is_inverse:
         venue = venue.inverse
-    return venue, venue.native(symbol)  # type: ignore[arg-type]  # which checks it
+    name = venue.native(symbol)  # type: ignore[arg-type]  # which checks it
+    return replace(venue, host=find_host(venue.key, host)), name
 
 
 def venues() -> pd.DataFrame:

@@ -17,6 +17,7 @@ from ...checks import shown
 from ...errors import InputError, ParseError
 from ...market.units import IN_COINS
 from ..rows import Rows, Times
+from .hosts import Host
 
 T = TypeVar("T", int, Times)
 Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]
@@ -203,6 +204,8 @@ class Venue:
         Arguments of `Market.from_frame` for the columns of the series.
     inverse
         The inverse contracts of the same exchange; None: there are none.
+    host
+        The host to ask; None: the usual one.
     """
 
     name: str
@@ -216,6 +219,12 @@ class Venue:
     kind: Literal["linear", "inverse"] = "linear"
     units: Mapping[str, Any] = field(default_factory=lambda: IN_COINS)
     inverse: Venue | None = None
+    host: Host | None = None
+
+    @property
+    def stored(self) -> str:
+        """Return the name of its data in the cache: hosts whose data may differ have names of their own."""
+        return self.name + (self.host.own if self.host else "")
 
     @property
     def key(self) -> str:
