@@ -44,7 +44,11 @@ class Subscriber:
 
     @property
     def wants_liquidations(self) -> bool:
-        return LIQUIDATIONS[self.venue] in self.topics
+        return bool({LIQUIDATIONS[self.venue], INVERSE.get(self.venue)} & self.topics)
+
+    @property
+    def is_inverse(self) -> bool:
+        return INVERSE.get(self.venue) in self.topics
 
 
 LIQUIDATIONS = {
@@ -53,6 +57,8 @@ LIQUIDATIONS = {
     "okx": "liquidation-orders SWAP",
     "hyperliquid": "",  # no such feed
 }
+#: Of inverse contracts; OKX sends those of all contracts.
+INVERSE = {"binance": "btcusd_perp@forceOrder", "bybit": "allLiquidation.BTCUSD"}
 
 
 class Streams:
@@ -94,7 +100,7 @@ class Streams:
         reached = 0
         for each in [each for each in self.subscribers if each.wants_liquidations and not self.silent]:
             for frame in FRAMES[each.venue](rows, each.path, self.now_ms()):
-                await _send(each.socket, frame)
+                await _send(each.socket, in_usd(frame) if each.is_inverse else frame)
             reached += 1
         return reached
 
@@ -181,6 +187,8 @@ def _read(text: Any) -> dict[str, Any]:
 def _binance_topics(path: str, query: str) -> set[str]:
     """Streams named by the URL. Those of the old addresses, without "market", receive no liquidations."""
     market, _, rest = path.partition("/")
+    if path == f"ws/{INVERSE['binance']}":  # a host of its own, whose addresses have not changed
+        return {INVERSE["binance"]}
     if market != "market":
         return set()
     if rest.startswith("ws/"):
@@ -254,6 +262,16 @@ def _binance_frames(rows: list[Row], path: str, now_ms: int) -> list[Any]:
     return frames
 
 
+def in_usd(frame: Any) -> Any:
+    """The same liquidations as of the inverse contract: contracts of 100 USD (Binance), or USD (Bybit)."""
+    if "o" in frame:
+        order = frame["o"]
+        contracts = str(round(float(order["q"]) * float(order["ap"]) / 100))
+        return {**frame, "o": {**order, "s": "BTCUSD_PERP", "ps": "BTCUSD", "q": contracts, "z": contracts}}
+    rows = [{**row, "s": "BTCUSD", "v": str(round(float(row["v"]) * float(row["p"])))} for row in frame["data"]]
+    return {**frame, "topic": INVERSE["bybit"], "data": rows}
+
+
 def _bybit_frames(rows: list[Row], path: str, now_ms: int) -> list[Any]:
     data = [
         {
@@ -271,7 +289,11 @@ def _bybit_frames(rows: list[Row], path: str, now_ms: int) -> list[Any]:
 def _okx_frames(rows: list[Row], path: str, now_ms: int) -> list[Any]:
     details = [_okx_detail(side, f"{price:.1f}", f"{quantity * 100:.1f}", time) for side, price, quantity, time in rows]
     other = [_okx_detail("long", "0.2151", "120", now_ms)]
-    groups = [("BTC-USD", details[:1]), ("BTC-USDT", details), ("DOGE-USDT", other)]
+    inverse = [
+        _okx_detail(side, f"{price:.1f}", f"{round(quantity * price / 100)}", time)
+        for side, price, quantity, time in rows
+    ]
+    groups = [("BTC-USD", inverse), ("BTC-USDT", details), ("DOGE-USDT", other)]
     data = [
         {"details": each, "instFamily": family, "instId": f"{family}-SWAP", "instType": "SWAP", "uly": family}
         for family, each in groups
@@ -286,7 +308,7 @@ def _okx_detail(side: str, price: str, contracts: str, time: int) -> dict[str, s
 
 PATHS: dict[str, str | tuple[str, ...]] = {
     "binance": ("/market/", "/public/", "/ws", "/stream"),
-    "bybit": "/v5/public/linear",
+    "bybit": ("/v5/public/linear", "/v5/public/inverse"),
 }
 PATHS |= {"okx": "/ws/v5/public", "hyperliquid": "/ws"}
 ANSWERS = {"binance": _binance, "bybit": _bybit, "okx": _okx, "hyperliquid": _hyperliquid}

@@ -19,7 +19,7 @@ from liqwidget.sources.live import follow as live
 from liqwidget.sources.live import stream
 from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
 from liqwidget.sources.live.follow import Follower
-from loopback import DAY, MINUTE, connected, truth
+from loopback import DAY, INVERSE, MINUTE, connected, truth
 
 NOW = 1_795_046_431_000
 START = NOW // DAY * DAY - 2 * DAY
@@ -170,6 +170,38 @@ def test_realised_liquidations_come_over_breaks_and_garbage(venue, exchange, at)
     assert frame["notional"].tolist() == pytest.approx([15_000.125, 91_500, 124_000], rel=1e-12)
     if venue == "binance":
         assert all("/market/" in path for path in exchange.streams.handshakes)
+
+
+@pytest.mark.parametrize(("venue", "symbol"), INVERSE.items())
+def test_an_inverse_contract_is_followed(venue, symbol, history, exchange, at) -> None:
+    widget = lw.LiquidationHeatmap(lw.fetch(symbol, venue, days=1))
+    before = len(widget.market)
+    widget.liquidations = pd.DataFrame({"time": [widget.market.candles.index[0]], "side": "long", "notional": 0.0})
+
+    async def watch(follower: Follower) -> None:
+        await asyncio.to_thread(exchange.wait_subscribed, venue)
+        await asyncio.to_thread(exchange.liquidate, "long", 60_000.0, 0.5)
+        await until(lambda: len(widget.liquidations) == 2, follower)
+        await until(lambda: len(widget.market) > before + 2, follower)
+
+    run(widget, watch)
+    assert widget.market.contract == "inverse"
+    row = widget.liquidations.iloc[-1]
+    assert (row["side"], row["price"], row["quantity"]) == ("long", 60_000.0, pytest.approx(0.5))
+    assert row["notional"] == pytest.approx(30_000)
+    frame = widget.market.candles.iloc[:-1]
+    closed = lw.fetch(symbol, venue, start=frame.index[0], end=frame.index[-1], cache=False).candles
+    pd.testing.assert_frame_equal(frame.loc[closed.index, ["close", "volume"]], closed[["close", "volume"]])
+
+
+def test_a_contract_of_the_other_kind_is_not_followed(at) -> None:
+    widget = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "bybit", days=0.5))
+
+    async def main() -> None:
+        with pytest.raises(lw.InputError, match="symbol: wanted linear contracts, as the widget shows; got 'BTCUSD'"):
+            lw.follow(widget, symbol="BTCUSD")
+
+    asyncio.run(main())
 
 
 def test_it_ends_with_the_widget_and_with_its_last_view(exchange, at) -> None:
