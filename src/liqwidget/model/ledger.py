@@ -20,10 +20,11 @@ from ..errors import InputError
 from .density import MAX_CELLS, Density, check_columns, check_weights
 from .grid import Floats, Ints, PriceGrid, model_rows
 from .ledger_report import frame_of, report_of
+from .merged_columns import merged_columns
 from .opening import SPAN, check_settings, open_and_sweep
 from .replay import standing_bins
 from .settings import check_decay_rate
-from .sweeps import first_sweeps, order_of, outlives, swept_in
+from .sweeps import first_sweeps, outlives
 from .turnover import AUTO, Opening
 
 if TYPE_CHECKING:
@@ -241,47 +242,7 @@ class Ledger(Drawn):
         if width <= 1:
             return self
         self._refuse_auto("merged")
-        T, L, P = len(self), len(self.leverage), self.grid.rows
-        first = np.arange(0, T, width)
-        last = np.minimum(first + width, T) - 1
-        clock = np.cumsum(self.hours)
-        group = self.column // width
-        survives = outlives(self.sweep, self.start, self.row, np.arange(T) // width, P)
-        crossed = np.add.reduceat(self.crossed, first, axis=0)
-        dead = ~survives
-        lost = (((group[dead] * L) + self.tier[dead]) * 2 + self.side[dead]).astype(np.intp)
-        crossed += np.bincount(lost, self.notional[dead], len(first) * L * 2).reshape(crossed.shape)
-        # One entry per (column, tier, row): a row is below or above the close, so it has one side.
-        key = (group[survives] * L + self.tier[survives]) * P + self.row[survives]
-        order = order_of(key)
-        key = key[order]
-        cut = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.empty(0, dtype=np.int64)
-        kept = np.flatnonzero(survives)[order]
-        amount = self.notional[kept]
-        age = clock[last[group[kept]]] - clock[self.column[kept]] + (0.0 if self.age is None else self.age[kept])
-        notional = np.add.reduceat(amount, cut) if len(cut) else np.empty(0)
-        # A candle that opens nothing at the turnover in force has entries of 0 USD.
-        aged = np.add.reduceat(amount * age, cut) if len(cut) else np.empty(0)
-        mean_age = np.divide(aged, notional, out=np.zeros_like(notional), where=notional > 0)
-        lead = kept[cut]
-        low, high = swept_in(self.sweep, first, P)
-        return replace(
-            self,
-            time=self.time[first],
-            close=self.close[last],
-            hours=np.diff(clock[last], prepend=0.0),
-            opened=np.add.reduceat(self.opened, first),
-            start=np.searchsorted(group[lead], np.arange(len(first) + 1)),
-            row=self.row[lead],
-            tier=self.tier[lead],
-            side=self.side[lead],
-            notional=notional,
-            sweep=np.stack([np.minimum(low, high), high], axis=1),
-            crossed=crossed,
-            out_of_range=np.add.reduceat(self.out_of_range, first, axis=0),
-            age=mean_age,
-            _whole=None,
-        )
+        return merged_columns(self, width)
 
     def since(self, first: int) -> Ledger:
         """Return the columns from ``first`` on as a separate ledger, without the state before them."""
