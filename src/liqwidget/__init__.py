@@ -4,7 +4,7 @@ Every number is an estimate of vulnerability; none is a forecast of direction.
 Names are loaded on first use, so that ``import liqwidget`` is fast.
 
 Market data
-    Market, Origin, fetch, fetch_async, follow, read_archive, load_sample, hyperliquid_positions, venues, cache
+    Market, Origin, combine, fetch, fetch_async, follow, read_archive, load_sample, hyperliquid_positions, venues, cache
 Estimate
     estimate, Density, build_ledger, Ledger, auto_decay_rate, PRESETS, liquidation_price,
     liquidation_price_in_brackets, load_brackets, find_bracket
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .app.compare.compare import Comparison, compare
     from .app.explorer import explore
     from .errors import DataError, FetchError, InputError, LiqError, ParseError, WireError
+    from .market.combine import combine
     from .market.market import Market
     from .market.origin import Origin
     from .model.brackets import find_bracket, liquidation_price_in_brackets, load_brackets
@@ -106,6 +107,7 @@ __all__ = [
     "calibrate_rolling",
     "cascade",
     "cascade_curve",
+    "combine",
     "compare",
     "estimate",
     "explore",
@@ -163,6 +165,7 @@ _HOME = {
     "calibrate_rolling": "analysis.rolling",
     "cascade": "analysis.cascade.cascade",
     "cascade_curve": "analysis.cascade.cascade",
+    "combine": "market.combine",
     "compare": "app.compare.compare",
     "estimate": "model.estimate",
     "explore": "app.explorer",

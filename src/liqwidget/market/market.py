@@ -5,7 +5,7 @@ Times are open times, UTC. Prices are in the quote currency (USD or like it), vo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace as replaced
 from functools import cached_property
 from pathlib import Path
@@ -315,6 +315,11 @@ class Market:
         return None if self._liquidations is None else self._liquidations.copy()
 
     @property
+    def venues(self) -> Mapping[str, Market]:
+        """Return the parts of a combined market by venue; empty for a market of one venue."""
+        return {}
+
+    @property
     def currency(self) -> str:
         """Return the currency of prices and amounts if it is not USD; empty for USD and equivalents."""
         return "" if (about := instrument(self.symbol, self.exchange)).is_usd else about.quote
@@ -395,5 +400,8 @@ class Market:
 
     def _with(self, **changes: Any) -> Market:
         """Return a market that differs from this one in some arguments of the constructor."""
+        return Market(**{**self._arguments(), **changes})
+
+    def _arguments(self) -> dict[str, Any]:
         names = ("_bars", "_liquidations", "_units", "symbol", "exchange", "simulated", "ignored", "origin", "notes")
-        return Market(**{**{name.lstrip("_"): getattr(self, name) for name in names}, **changes})
+        return {name.lstrip("_"): getattr(self, name) for name in names}

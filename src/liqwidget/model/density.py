@@ -175,6 +175,26 @@ class Density(Drawn):
         values = np.einsum("l,lpt->pt", w.astype(np.float32), self.values)
         return Density(self._ledger, self.decay_rate, w, self._columns, values, self.grid, w @ self.long_at_close)
 
+    def by_venue(self) -> dict[str, Density]:
+        """Return the density of each venue of a combined market, by name; on the same bins, they add up to this one.
+
+        Raises
+        ------
+        InputError
+            It is not the density of a combined market, or only of a window of a history.
+        """
+        ledger = self._ledger
+        if ledger.venues is None:
+            raise InputError(
+                "by_venue: wanted the density of a combined market; got one of a single venue. lw.combine."
+            )
+        shown = ledger.venues.shown or ledger.venues.venues
+        return {
+            name: ledger.only([name]).replay(self.decay_rate, self.weights, self._columns, self.bin_size)
+            for name in ledger.venues.venues
+            if name in shown
+        }
+
     def column(self, at: int = -1) -> Floats:
         """Return the mixed density of one candle, USD by bin, float64, shape (P,)."""
         if self.weights is None:

@@ -13,7 +13,7 @@ from .grid import PriceGrid, nearest_bin, usual_bin
 from .ledger import Ledger, build_ledger
 from .opening import SPAN
 from .settings import MAX_DECAY_RATE, PresetName, check_decay_rate, check_mix, shares
-from .turnover import AUTO, Opening, check_turnover
+from .turnover import AUTO, check_turnover, opening_of
 
 if TYPE_CHECKING:
     from ..market.market import Market
@@ -129,7 +129,7 @@ def auto_decay_rate(market: Market, turnover: float | Literal["auto"] = 1.0) -> 
 
 def turned_over(market: Market, turnover: float = 1.0) -> tuple[float, float]:
     """Return coins closed on each side, and standing coin hours, of all candles but the first."""
-    opening = Opening.of(market)
+    opening = opening_of(market)
     return (opening.closed(turnover), opening.coin_hours) if opening.counted.any() else (0.0, 0.0)
 
 

@@ -7,7 +7,7 @@ T (candles), L (leverage tiers), P (price rows), N (entries); sides are 0 = long
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +25,8 @@ from .opening import SPAN, check_settings, open_and_sweep
 from .replay import standing_bins
 from .settings import check_decay_rate
 from .sweeps import first_sweeps, outlives
-from .turnover import AUTO, Opening
+from .turnover import AUTO, Opening, VenueOpenings, opening_of
+from .venue_ledger import venue_ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,8 @@ class Ledger(Drawn):
     auto
         Set by ``turnover="auto"``: here each candle opens as much as with a turnover of 1; :meth:`at`, which
         :meth:`replay` calls, scales that to the amount for a decay rate.
+    venues
+        Of a combined market: what each venue opens; see :meth:`only`.
 
     Examples
     --------
@@ -83,7 +86,8 @@ class Ledger(Drawn):
     out_of_range: Floats
     age: Floats | None = None
     settings: dict[str, float] = field(default_factory=dict)
-    auto: Opening | None = None
+    auto: Opening | VenueOpenings | None = None
+    venues: VenueOpenings | None = None
     _whole: Ledger | None = None  # the ledger from which `at` made this one
 
     def __len__(self) -> int:
@@ -161,6 +165,16 @@ class Ledger(Drawn):
             auto=None,
             _whole=self,
         )
+
+    def only(self, names: Collection[str]) -> Ledger:
+        """Return what some venues of a combined market opened, on the same rows and with the same sweeps.
+
+        Raises
+        ------
+        InputError
+            The market has no such venue, or is not a combined one.
+        """
+        return venue_ledger(self, names)
 
     def opened_share(self, decay_rate: float) -> Floats:
         """Return what each candle opens at a decay rate as a share of ``opened``, (T,): 1 unless "auto"."""
@@ -251,7 +265,7 @@ class Ledger(Drawn):
         parts: dict[str, Any] = {name: getattr(self, name)[cut:] for name in _PER_ENTRY}
         parts |= {name: getattr(self, name)[first:] for name in _PER_COLUMN}
         age = None if self.age is None else self.age[cut:]
-        return replace(self, start=self.start[first:] - cut, age=age, _whole=None, **parts)
+        return replace(self, start=self.start[first:] - cut, age=age, venues=None, _whole=None, **parts)
 
     def until(self, columns: int) -> Ledger:
         """Return the first columns as a ledger of their own, at least one: as if later candles had not happened."""
@@ -280,8 +294,14 @@ class Ledger(Drawn):
             for name in fresh
             if name != "start"
         }
-        auto = None if self.auto is None else Opening.of(market)
-        return replace(self, start=np.concatenate([self.start[:since], fresh["start"] + cut]), auto=auto, **joined)
+        opening = opening_of(market)
+        return replace(
+            self,
+            start=np.concatenate([self.start[:since], fresh["start"] + cut]),
+            auto=None if self.auto is None else opening,
+            venues=None if isinstance(opening, Opening) else opening,
+            **joined,
+        )
 
     def _refuse_auto(self, what: str) -> None:
         if self.auto is not None:
@@ -352,10 +372,12 @@ def market_ledger(market: Market, grid: PriceGrid, leverage: Floats, settings: M
     if settings["turnover"] != AUTO:
         return ledger_on(market, 0, grid, leverage, dict(settings))
     ledger = ledger_on(market, 0, grid, leverage, {**settings, "turnover": 1.0})
-    return replace(ledger, auto=Opening.of(market))
+    return replace(ledger, auto=ledger.venues or opening_of(market))
 
 
 def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, float]) -> Ledger:
     """Return the ledger of the candles from row ``since`` of a market on, on a given grid with given settings."""
     parts = open_and_sweep(market, since, grid, leverage, settings)
-    return Ledger(grid=grid, leverage=leverage, settings=settings, **parts)
+    opening = opening_of(market)
+    venues = None if since or isinstance(opening, Opening) else opening
+    return Ledger(grid=grid, leverage=leverage, settings=settings, venues=venues, **parts)

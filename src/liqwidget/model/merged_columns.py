@@ -54,5 +54,6 @@ def merged_columns(ledger: Ledger, width: int) -> Ledger:
         crossed=crossed,
         out_of_range=np.add.reduceat(ledger.out_of_range, first, axis=0),
         age=mean_age,
+        venues=None,
         _whole=None,
     )

@@ -5,13 +5,18 @@ Arrays in, arrays out; arguments are checked in `density.py`. Axes are L (levera
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from .grid import Floats, Ints, PriceGrid
 from .sweeps import outlives, swept_in
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
+    from .turnover import VenueOpenings
 
 _EPOCH = 50.0  # exp(50) times any notional is far inside float32
 FLOWS = (
@@ -61,6 +66,9 @@ class Entries(Protocol):
     def opened_by_all(self) -> Floats: ...  # noqa: D102
     @property
     def end(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def venues(self) -> VenueOpenings | None: ...  # noqa: D102
+    def only(self, names: Collection[str]) -> Ledger: ...  # noqa: D102
     def __len__(self) -> int: ...
 
 

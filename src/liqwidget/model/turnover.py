@@ -5,6 +5,7 @@ Arrays in, arrays out; T are candles. `js/src/model/turnover.ts` is the twin.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import expm1, log
@@ -37,16 +38,27 @@ class Turnover(float):
         Whether it was solved for a decay rate.
     known
         Whether open interest is known, so that USD can be compared with the venue's.
+    venues
+        Of a combined market: the turnover of each venue by name, of which this one is the mean by volume.
     """
 
     scale: float
     auto: bool
     known: bool
+    venues: Mapping[str, Turnover]
 
-    def __new__(cls, share: float, scale: float = 1.0, *, auto: bool = False, known: bool = True) -> Turnover:
+    def __new__(
+        cls,
+        share: float,
+        scale: float = 1.0,
+        *,
+        auto: bool = False,
+        known: bool = True,
+        venues: Mapping[str, Turnover] | None = None,
+    ) -> Turnover:
         """Return a turnover; the arguments are not checked."""
         made = super().__new__(cls, share)
-        made.scale, made.auto, made.known = scale, auto, known
+        made.scale, made.auto, made.known, made.venues = scale, auto, known, venues or {}
         return made
 
     def caption(self, decay_rate: float) -> str:
@@ -174,6 +186,87 @@ def interest_change(interest: Floats, close: Floats, contract: str) -> Floats:
     return np.nan_to_num(change, nan=0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class VenueOpenings:
+    """What determines how much each candle of a combined market opens: that of each venue, added up.
+
+    `Opening` of a market of one venue has the same methods. Every venue has its own automatic turnover, so that what
+    stands on it stays near its own open interest; one without open interest has the mean of the others by volume.
+
+    Attributes
+    ----------
+    venues
+        By name, all on the same T candles.
+    shown
+        Those that count in `opened`; None: all. Turnover and decay rate are those of all venues, so that what one
+        venue opens does not depend on the others that are shown.
+    """
+
+    venues: Mapping[str, Opening]
+    shown: frozenset[str] | None = None
+
+    @cached_property
+    def change(self) -> Floats:
+        """Change of open interest, coins, summed over the venues where it is known, (T,)."""
+        return self._sum(opening.change for opening in self.venues.values())
+
+    @cached_property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """All candles but the first whose previous open interest is known at some venue, (T,)."""
+        counted: npt.NDArray[np.bool_] = np.any([opening.counted for opening in self.venues.values()], axis=0)
+        return counted
+
+    @property
+    def coin_hours(self) -> float:
+        """Coin hours of open interest, all venues."""
+        return sum(opening.coin_hours for opening in self.venues.values())
+
+    @property
+    def known(self) -> bool:
+        """Whether some venue has open interest to compare the estimate with."""
+        return self.coin_hours > 0
+
+    def only(self, names: Collection[str]) -> VenueOpenings:
+        """Return what some of the venues open."""
+        return VenueOpenings(self.venues, frozenset(names))
+
+    def opened(self, turnover: float = 1.0) -> Floats:
+        """Return coins opened on each side by each candle, all venues that are shown, (T,)."""
+        by_name = turnover.venues if isinstance(turnover, Turnover) else {}
+        return self._sum(
+            opening.opened(by_name.get(name, turnover))
+            for name, opening in self.venues.items()
+            if self.shown is None or name in self.shown
+        )
+
+    def closed(self, share: float = 1.0) -> float:
+        """Return coins closed on each side over the counted candles, all venues."""
+        return sum(opening.closed(float(share)) for opening in self.venues.values())
+
+    def turnover(self, decay_rate: float) -> Turnover:
+        """Return the mean of the venues' turnovers by volume, with each of them; see :meth:`Opening.turnover`."""
+        found = {name: opening.turnover(decay_rate) for name, opening in self.venues.items() if opening.known}
+        traded = {name: float(opening.volume.sum()) for name, opening in self.venues.items()}
+        volume = sum(traded[name] for name in found)
+        if not volume > 0:
+            return Turnover(1.0, auto=True, known=False)
+        mean = sum(share * traded[name] for name, share in found.items()) / volume
+        if all(share == 0.0 for share in found.values()):  # nothing but rises of open interest counts
+            mean = 0.0
+        other = Turnover(mean, auto=True)
+        return Turnover(mean, auto=True, venues={name: found.get(name, other) for name in self.venues})
+
+    def _sum(self, coins: Iterable[Floats]) -> Floats:
+        return np.sum(list(coins), axis=0)  # type: ignore[no-any-return]
+
+
+def opening_of(market: Market) -> Opening | VenueOpenings:
+    """Return what determines how much a market's candles open."""
+    if not market.venues:
+        return Opening.of(market)
+    return VenueOpenings({name: Opening.of(part) for name, part in market.venues.items()})
+
+
 def check_turnover(value: Any) -> float | Literal["auto"]:
     """Return "auto", a `Turnover`, or a share in (0, 1] as float; or raise InputError."""
     if isinstance(value, str) and value == AUTO:
@@ -188,7 +281,7 @@ def check_turnover(value: Any) -> float | Literal["auto"]:
 def resolve_turnover(market: Market, turnover: Any, decay_rate: float) -> Turnover:
     """Return the turnover in force at a decay rate; "auto" is solved from the market, a number is used as it is."""
     checked = check_turnover(turnover)
-    opening = Opening.of(market)
+    opening = opening_of(market)
     if isinstance(checked, str):
         return opening.turnover(decay_rate)
     return checked if isinstance(checked, Turnover) else Turnover(checked, known=opening.known)
@@ -200,7 +293,7 @@ def opened_coins(market: Market, turnover: float = 1.0) -> tuple[Floats, Floats]
     ``opened = max((turnover * V + dOI) / 2, max(dOI, 0))``, ``closed = opened - dOI``; dOI is 0 where
     open interest is not known at both ends.
     """
-    opening = Opening.of(market)
+    opening = opening_of(market)
     opened = opening.opened(turnover)
     return opened, opened - opening.change
 

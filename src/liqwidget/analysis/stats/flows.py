@@ -15,7 +15,7 @@ import pandas as pd
 
 from ...market.market import Market
 from ...model.ledger import Ledger, build_ledger
-from ...model.turnover import Opening, Turnover
+from ...model.turnover import Opening, Turnover, VenueOpenings, opening_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class Flows:
 
     time: npt.NDArray[np.datetime64]
     leverage: Floats
-    _opening: Opening
+    _opening: Opening | VenueOpenings
     _turnover: float  # of the ledger
     _interval: Ints  # of each candle, (T,)
     _crossed: Floats  # USD liquidated inside its own candle, (T, L, 2)
@@ -78,7 +78,7 @@ class Flows:
         return cls(
             time=time,
             leverage=ledger.leverage,
-            _opening=Opening.of(market),
+            _opening=opening_of(market),
             _turnover=ledger.settings["turnover"],
             _interval=interval,
             _crossed=ledger.crossed,

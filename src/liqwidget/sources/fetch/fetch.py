@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
+from ...checks import shown
 from ...errors import InputError
 from ...market.market import Market
-from ...run.progress import Bar, Told
+from ...run.progress import Bar, Progress, Told
 from ...run.thread import in_thread
 from ..cache.cache_folder import folder
 from ..http.clock import CLOCK
-from ..venues.registry import find_instrument, find_venue
+from ..venues.registry import find_instrument, find_venue, of_coin
 from ..venues.venue import check_interval, interval_name
 from .fetch_plan import FetchPlan
+from .venues_plan import VenuesPlan
 from .wanted import wanted
 
 
 def fetch(
     symbol: str = "BTCUSDT",
-    exchange: str = "binance",
+    exchange: str | Sequence[str] = "binance",
     interval: str = "5m",
     start: Any = None,
     end: Any = None,
@@ -45,7 +48,9 @@ def fetch(
         or TradingView's ``BINANCE:BTCUSDT.P``. Inverse perpetuals (margin in coins) as ``BTCUSD_PERP``, ``BTCUSD``,
         ``BTC-USD-SWAP`` or ``BTC/USD:BTC``. Names of dated contracts are refused.
     exchange
-        ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`.
+        ``binance``, ``bybit``, ``okx`` or ``hyperliquid``; see :func:`liqwidget.venues`. A list of them gives one
+        market over all, with the prices of the first: see :func:`liqwidget.combine`. There ``symbol`` may be the coin,
+        such as ``BTC``, for the contract settled in USDT of each venue.
     interval
         Such as ``1m``, ``5m``, ``1h``, ``1d``; also as venues and TradingView write them, as ``60``, ``1H``, ``D``.
     start, end
@@ -68,14 +73,16 @@ def fetch(
     Returns
     -------
     Market
-        ``origin`` has the source, the time, missing data with reasons, and whether it is partial.
+        Of several venues, its ``venues`` has the parts. ``origin`` has the source, the time, missing data with
+        reasons, and whether it is partial.
 
     Raises
     ------
     InputError
         An argument is not usable.
     FetchError, ParseError
-        The venue did not answer as expected. Rows fetched before that are in the cache.
+        The venue did not answer as expected; of several, the first one. Others that fail are left out, and the market
+        names them. Rows fetched before that are in the cache.
 
     Examples
     --------
@@ -99,7 +106,7 @@ def fetch(
 
 async def fetch_async(
     symbol: str = "BTCUSDT",
-    exchange: str = "binance",
+    exchange: str | Sequence[str] = "binance",
     interval: str = "5m",
     start: Any = None,
     end: Any = None,
@@ -146,14 +153,26 @@ def _prepared(
     cache: bool | str | Path,
     offline: bool,
     host: str | None,
-) -> FetchPlan:
-    venue, name = find_instrument(find_venue(exchange), symbol, host)
+) -> FetchPlan | VenuesPlan:
+    several = isinstance(exchange, Sequence) and not isinstance(exchange, str)
+    names = list(exchange) if several else [exchange]  # type: ignore[call-overload]
+    venues = [find_venue(name) for name in names]
+    if several and (len(venues) < 2 or len({venue.name for venue in venues}) < len(venues)):
+        raise InputError(f"exchange: wanted a name, or a list of two or more different ones; got {shown(exchange)}.")
+    if several and host is not None:
+        raise InputError(f"host: wanted None for several venues, each with its usual host; got {shown(host)}.")
+    found = [find_instrument(venue, of_coin(venue, symbol) if several else symbol, host) for venue in venues]
     step = check_interval(interval)
-    if interval_name(step) not in venue.series["candles"].periods:
-        known = ", ".join(venue.series["candles"].periods)
-        raise InputError(f"interval: wanted one that {venue.name} has, {known}; got {interval}.")
+    for venue, _ in found:
+        if interval_name(step) not in venue.series["candles"].periods:
+            known = ", ".join(venue.series["candles"].periods)
+            raise InputError(f"interval: wanted one that {venue.name} has, {known}; got {interval}.")
     if cache is False and offline:
         raise InputError("fetch: wanted a cache, since offline=True reads it; got cache=False. Drop one of the two.")
     now = int(CLOCK.now() * 1000)
     place = None if cache is False else folder(None if cache is True else cache)
-    return FetchPlan(venue, name, wanted(start, end, days, step, now), place, now, offline)
+    range_ = wanted(start, end, days, step, now)
+    if not several:
+        return FetchPlan(*found[0], range_, place, now, offline)
+    progress = Progress(" + ".join(venue.name for venue, _ in found), "pages")
+    return VenuesPlan([FetchPlan(*one, range_, place, now, offline, progress) for one in found], progress)

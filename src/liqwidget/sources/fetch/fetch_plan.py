@@ -78,6 +78,8 @@ class FetchPlan:
         Send no requests.
     now
         ms since 1970.
+    progress
+        Where pages are counted; None: its own.
     """
 
     venue: Venue
@@ -88,11 +90,18 @@ class FetchPlan:
     offline: bool
 
     def __init__(
-        self, venue: Venue, symbol: str, range_: Wanted, place: Path | None, now: int, offline: bool = False
+        self,
+        venue: Venue,
+        symbol: str,
+        range_: Wanted,
+        place: Path | None,
+        now: int,
+        offline: bool = False,
+        progress: Progress | None = None,
     ) -> None:
         self.venue, self.symbol, self.range, self.place = venue, symbol, range_, place
         self.now, self.offline = now, offline
-        self.progress: Progress = Progress(f"{venue.name} {symbol}", "pages")
+        self.progress: Progress = progress or Progress(f"{venue.name} {symbol}", "pages")
         plans = (self._plan(kind, series) for kind, series in venue.series.items())
         self.plans: list[SeriesPlan] = [plan for plan in plans if plan is not None]
         for plan in self.plans:
@@ -121,7 +130,7 @@ class FetchPlan:
         """
         jobs = [(plan, hole) for plan in self.plans for hole in plan.holes]
         pagers = [(plan, hole, self._pager(client, plan)) for plan, hole in jobs]
-        self.progress.total = sum(len(pager.windows(*hole)) for _, hole, pager in pagers)
+        self.progress.total += sum(len(pager.windows(*hole)) for _, hole, pager in pagers)
         failure = None
         try:
             await together(self._read(plan, pager, hole) for plan, hole, pager in pagers)
@@ -133,15 +142,20 @@ class FetchPlan:
         if failure is not None:
             raise failure  # without a context
 
-    def market(self) -> Market:
+    def market(self, end: int | None = None) -> Market:
         """Return the market of cached and fetched rows.
+
+        Parameters
+        ----------
+        end
+            Candles that open before this time, ms; None: all that are complete.
 
         Raises
         ------
         FetchError
             There is no candle in the range.
         """
-        end = self._end()
+        end = self.end() if end is None else end
         parts = {plan.kind: plan.rows(end if plan.kind in FORMING else end + plan.size) for plan in self.plans}
         if not len(parts["candles"]):
             cure = (
@@ -156,7 +170,7 @@ class FetchPlan:
         market = Market.from_frame(frame, self.symbol, self.venue.name, contract=self.venue.kind, **self.venue.units)
         return market.with_origin(self._origin(frame))
 
-    def _end(self) -> int:
+    def end(self) -> int:
         """Return the open time, ms, before which all series are complete: they are read at different times."""
         if not self.range.live:
             return self.range.end

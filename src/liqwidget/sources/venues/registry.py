@@ -44,6 +44,14 @@ def find_instrument(venue: Venue, symbol: object, host: object = None) -> tuple[
     return replace(venue, host=find_host(venue.key, host)), name
 
 
+def of_coin(venue: Venue, symbol: object) -> object:
+    """Return the symbol of a coin's contract in USDT where only the coin is named and the venue wants more."""
+    if venue is HYPERLIQUID or not isinstance(symbol, str):
+        return symbol
+    read = read_symbol(symbol, venue.name)
+    return symbol if read.quote or read.dashed else f"{read.base}USDT"
+
+
 def venues() -> pd.DataFrame:
     """Return the data that each venue offers.
 
