@@ -70,9 +70,9 @@ def test_four_venues_are_one_market_and_later_come_from_the_cache(history, at, e
     assert market.origin.source == "binance + bybit + okx + hyperliquid"
     assert not market.origin.partial
     assert "open_interest of hyperliquid" in market.origin.missing
-    asked = len(exchange.log)
+    asked = len(exchange.requests)
     again = lw.fetch("BTC", exchange=VENUES, **RANGE, offline=True)
-    assert len(exchange.log) == asked
+    assert len(exchange.requests) == asked
     pd.testing.assert_frame_equal(again.candles, market.candles)
 
 

@@ -55,7 +55,8 @@ function marketLine({ bars }: Field): string {
   if (origin === "sample") {
     return `market = lw.load_sample()${candles < SAMPLE_CANDLES ? `.between(${first}, ${when(last)})` : ""}`;
   }
-  const named = `${literal(symbol)}, exchange=${literal(exchange)}`;
+  const venues = [...bars.venues.keys()];
+  const named = `${literal(symbol)}, exchange=${literal(venues.length > 0 ? venues : exchange)}`;
   return origin === "fetch"
     ? `market = lw.fetch(${named}, interval=${literal(interval)}, start=${first}, end=${when(last + intervalMs)})`
     : `# market: your candles, such as lw.Market.from_frame(df, symbol=${named}${contract && ', contract="inverse"'})`;
@@ -98,6 +99,7 @@ export function pythonOf(
     ...settings,
     price_axis: settings.priceAxis,
   };
+  if (settings.venues.length < field.bars.venues.size) given.set("venues", literal(settings.venues));
   values.turnover = settings.turnover ?? field.settings.turnover ?? DEFAULTS.turnover;
   for (const [name, usual] of Object.entries(DEFAULTS)) {
     const value = literal(values[name]);

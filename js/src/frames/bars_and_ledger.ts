@@ -2,10 +2,20 @@
 
 import type { Grid } from "../base/grid";
 import { lastAtMost } from "../base/search";
+import { VENUES } from "./frame_checks";
 import { type Frame, MAX_TIME } from "./wire";
 
+/** What opens positions on one venue. */
+export interface Traded {
+  volume: Float32Array;
+  /** Coins at the close; NaN if unknown. */
+  openInterest: Float32Array | null;
+  /** Change in coins since the previous candle, 0 if unknown; null also if nothing is replayed from these bars. */
+  openInterestChange: Float32Array | null;
+}
+
 /** Candles of T columns; `time` is the open time in ms since 1970 UTC. */
-export interface Bars {
+export interface Bars extends Traded {
   revision: number;
   time: Float64Array;
   /** Number of candles missing before each column. */
@@ -14,11 +24,8 @@ export interface Bars {
   high: Float64Array;
   low: Float64Array;
   close: Float64Array;
-  volume: Float32Array;
-  /** Coins at the close; NaN if unknown. */
-  openInterest: Float32Array | null;
-  /** Change in coins since the previous candle, 0 if unknown; null also if nothing is replayed from these bars. */
-  openInterestChange: Float32Array | null;
+  /** Parts of a combined market by venue; empty for a market of one venue. */
+  venues: Map<string, Traded>;
   /** Range of the mark price; NaN if unknown. */
   markLow: Float64Array | null;
   markHigh: Float64Array | null;
@@ -134,6 +141,7 @@ export function barsOf(frame: Frame): Bars {
     volume: arrays.volume as Float32Array,
     openInterest: (arrays.open_interest as Float32Array | undefined) ?? null,
     openInterestChange: (arrays.open_interest_change as Float32Array | undefined) ?? null,
+    venues: new Map(((meta.venues ?? []) as unknown[]).map((name, i) => [text(name), tradedOf(arrays, i, gap.length)])),
     markLow: (arrays.mark_low as Float64Array | undefined) ?? null,
     markHigh: (arrays.mark_high as Float64Array | undefined) ?? null,
     about: {
@@ -157,6 +165,14 @@ export function barsOf(frame: Frame): Bars {
       autoDecayRate: typeof meta.auto_decay_rate === "number" ? meta.auto_decay_rate : null,
     },
   };
+}
+
+/** What the venue of number i has, of T candles. */
+function tradedOf(arrays: Frame["arrays"], i: number, T: number): Traded {
+  const [volume, openInterest, openInterestChange] = VENUES.map((name) =>
+    (arrays[name] as Float32Array).subarray(i * T, (i + 1) * T),
+  ) as [Float32Array, Float32Array, Float32Array];
+  return { volume, openInterest, openInterestChange };
 }
 
 /** Build a ledger from a checked `ledger` or `tail` frame. */
@@ -202,9 +218,20 @@ export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
     const { intervalMs, width } = tail.about;
     missing[0] = missingIn(since, intervalMs * width || since);
   }
-  const both = <A extends Float32Array | Float64Array>(of: (some: Bars) => A | null): A | null => {
-    const [before, after] = [of(bars), of(tail)];
-    return before && after && spliced(before, from, after);
+  const join = <A extends Float32Array | Float64Array>(before: A | null, after: A | null): A | null =>
+    before && after && spliced(before, from, after);
+  const both = <A extends Float32Array | Float64Array>(of: (some: Bars) => A | null): A | null =>
+    join(of(bars), of(tail));
+  const venue = ([name, before]: [string, Traded]): [string, Traded] => {
+    const after = tail.venues.get(name)!;
+    return [
+      name,
+      {
+        volume: spliced(before.volume, from, after.volume),
+        openInterest: join(before.openInterest, after.openInterest),
+        openInterestChange: join(before.openInterestChange, after.openInterestChange),
+      },
+    ];
   };
   return {
     revision: bars.revision,
@@ -217,6 +244,7 @@ export function spliceBars(bars: Bars, tail: Bars, from: number): Bars {
     volume: spliced(bars.volume, from, tail.volume),
     openInterest: both((some) => some.openInterest),
     openInterestChange: both((some) => some.openInterestChange),
+    venues: new Map(Array.from(bars.venues, venue)),
     markLow: both((some) => some.markLow),
     markHigh: both((some) => some.markHigh),
     about: tail.about,

@@ -41,11 +41,22 @@ export function checkBars(meta: Meta, arrays: Record<string, Typed>): void {
       throw new WireError(`section ${name}: wanted finite positive prices or NaN; found otherwise`);
     }
   }
-  if (arrays.open_interest_change?.some((x: number) => !Number.isFinite(x))) {
-    throw new WireError("section open_interest_change: wanted finite numbers; found otherwise");
+  for (const name of ["open_interest_change", VENUES[2]] as const) {
+    if (arrays[name]?.some((x: number) => !Number.isFinite(x))) {
+      throw new WireError(`section ${name}: wanted finite numbers; found otherwise`);
+    }
   }
   finite(arrays, "volume");
+  const { length } = VENUES.filter((name) => name in arrays);
+  const names = meta.venues ?? [];
+  const count = length === 0 ? 0 : (arrays[VENUES[0]]?.length ?? 0) / gap.length;
+  if (length % 3 > 0 || !Array.isArray(names) || new Set(names).size !== count || count > 16)
+    throw new WireError(`meta venues: wanted ${count} different names; found ${shown(names)}`);
+  if (length > 0) finite(arrays, VENUES[0]);
 }
+
+/** What each venue of a combined market has. */
+export const VENUES = ["venue_volume", "venue_open_interest", "venue_open_interest_change"] as const;
 
 const PRICES = ["open", "high", "low", "close"] as const;
 const MARKS = ["mark_low", "mark_high"] as const;

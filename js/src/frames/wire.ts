@@ -10,12 +10,13 @@ import {
   type Meta,
   shown,
   type Typed,
+  VENUES,
   WireError,
 } from "./frame_checks";
 
 export { MAX_TIME, WireError } from "./frame_checks";
 
-type Dim = "T" | "T+1" | "N" | 2;
+type Dim = "T" | "T+1" | "N" | "V" | 2;
 type Kind = "bars" | "model" | "ledger" | "tail" | "events" | "positions";
 
 const MAX_HEADER = 65_536;
@@ -51,6 +52,7 @@ const BARS: Record<string, Wanted> = {
   open_interest_change: want("f32", ["T"], false),
   mark_low: wantPrices(false),
   mark_high: wantPrices(false),
+  ...Object.fromEntries(VENUES.map((name) => [name, want("f32", ["V", "T"], false)])),
 };
 const LEDGER: Record<string, Wanted> = {
   start: want("u32", ["T+1"]),
@@ -237,7 +239,7 @@ function checkShapes(kind: Kind, shapes: Record<string, number[]>): void {
   const T = counted.T === undefined ? 1 : shapes[counted.T]![0]!;
   if (T < 1) throw new WireError("columns: wanted at least one; found none");
   const N = counted.N === undefined ? 0 : shapes[counted.N]![0]!;
-  const sizes: Record<string, number> = { T, "T+1": T + 1, N, 2: 2 };
+  const sizes: Record<string, number> = { T, "T+1": T + 1, N, 2: 2, V: shapes[VENUES[0]]?.[0] ?? 0 };
   for (const [name, shape] of Object.entries(shapes)) {
     const wanted = KINDS[kind][name]!.shape.map((dim) => sizes[dim]!);
     if (shape.some((n, i) => n !== wanted[i])) {

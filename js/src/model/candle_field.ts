@@ -16,7 +16,7 @@ import {
   type Tune,
   type View,
 } from "./field";
-import { type Opening, TurnoverCurve } from "./turnover";
+import { type Opening, sameOpening, TurnoverCurve, VenueCurves } from "./turnover";
 
 /** Candles between kept states, so that a pan replays only a few candles. */
 const KEEP = 1024;
@@ -29,6 +29,9 @@ interface Sampled extends Sample {
   last: number;
 }
 
+const curveOf = (bars: Bars): TurnoverCurve | VenueCurves =>
+  bars.venues.size > 0 ? new VenueCurves(bars) : new TurnoverCurve(bars);
+
 export class CandleField implements Field {
   revision = 1;
   weights: Float64Array;
@@ -37,7 +40,7 @@ export class CandleField implements Field {
   grid: Grid;
   bars: Bars;
   #engine: Engine;
-  #curve: TurnoverCurve;
+  #curve: TurnoverCurve | VenueCurves;
   #tune: Tune;
   #factor: number;
   /** Kept states, after each multiple of KEEP candles, in order. */
@@ -52,7 +55,7 @@ export class CandleField implements Field {
 
   constructor(bars: Bars, model: Model, tune: Tune) {
     this.#engine = new Engine(bars, model);
-    this.#curve = new TurnoverCurve(bars);
+    this.#curve = curveOf(bars);
     this.#tune = tune;
     this.weights = sharesOf(model.leverage, tune.leverageMix);
     this.decayRate = tune.decayRate;
@@ -107,7 +110,7 @@ export class CandleField implements Field {
     this.weights = weights;
     this.decayRate = decayRate;
     const opening = this.#opening();
-    const opens = opening.turnover === this.opening.turnover && opening.scale === this.opening.scale;
+    const opens = sameOpening(opening, this.opening);
     this.opening = opening;
     const factor = factorOf(this.model.rows, binSize);
     const bins = factor === this.#factor;
@@ -129,9 +132,9 @@ export class CandleField implements Field {
   splice(bars: Bars, from: number, revision: number): void {
     const { columns } = this;
     this.#engine = new Engine(bars, { ...this.model, revision });
-    this.#curve = new TurnoverCurve(bars);
+    this.#curve = curveOf(bars);
     const opening = this.#opening();
-    const same = opening.turnover === this.opening.turnover && opening.scale === this.opening.scale;
+    const same = sameOpening(opening, this.opening);
     this.opening = opening;
     if (this.#sampled !== null && this.#sampled.from + this.#sampled.count * this.#sampled.step > from)
       this.#sampled = null;
@@ -214,7 +217,7 @@ export class CandleField implements Field {
   }
 
   #opening(decayRate = this.decayRate): Opening {
-    return this.#curve.at(this.#tune.turnover ?? this.model.turnover, decayRate);
+    return this.#curve.at(this.#tune.turnover ?? this.model.turnover, decayRate, this.#tune.venues ?? []);
   }
 
   get #tuning(): Tuning {

@@ -6,7 +6,7 @@
 import { coarser, type Grid, halfRows } from "../base/grid";
 import type { Bars } from "../frames/bars_and_ledger";
 import type { Model } from "../frames/model";
-import { hoursOf, type Opening } from "./turnover";
+import { hoursOf, type Opening, openedOf } from "./turnover";
 
 /** What the amounts depend on besides candles and rows. */
 export interface Tuning {
@@ -91,9 +91,8 @@ export class Engine {
   }
 
   /** USD that a candle opened on each side, as if one tier had all weight. */
-  opened(t: number, { turnover, scale }: Opening): number {
-    const change = this.bars.openInterestChange?.[t] ?? 0;
-    return scale * Math.max((turnover * this.bars.volume[t]! + change) / 2, change, 0) * this.#price[t]!;
+  opened(t: number, opening: Opening): number {
+    return openedOf(opening, this.bars, t) * this.#price[t]!;
   }
 
   /** First row whose centre is not below a candle's close, and first row whose centre is above it. */

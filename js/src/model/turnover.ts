@@ -4,7 +4,7 @@
  */
 
 import { general, halfLife } from "../base/units";
-import type { Bars } from "../frames/bars_and_ledger";
+import type { Bars, Traded } from "../frames/bars_and_ledger";
 import type { Turnover } from "../frames/model";
 
 /** What a candle opens: `scale * max((turnover * volume + change) / 2, change, 0)` coins on each side. */
@@ -15,6 +15,69 @@ export interface Opening {
   relative: boolean;
   /** Solved for the decay rate; a turnover of 0 then means that open interest falls faster by itself. */
   auto: boolean;
+  /** Of a combined market: what opens on each venue that is shown; then the above are means, for display. */
+  venues?: { name: string; traded: Traded; turnover: number; scale: number }[];
+}
+
+/** Coins that a candle opens on each side. */
+export function openedOf({ venues, turnover, scale }: Opening, bars: Traded, t: number): number {
+  const opened = (of: Traded, share: number): number => {
+    const change = of.openInterestChange?.[t] ?? 0;
+    return Math.max((share * of.volume[t]! + change) / 2, change, 0);
+  };
+  if (venues === undefined) return scale * opened(bars, turnover);
+  let sum = 0;
+  for (const venue of venues) sum += venue.scale * opened(venue.traded, venue.turnover);
+  return sum;
+}
+
+/** Whether two openings of the same candles open the same. */
+export function sameOpening(a: Opening, b: Opening): boolean {
+  const key = ({ turnover, scale, venues }: Opening): unknown[] => [
+    turnover,
+    scale,
+    ...(venues ?? []).flatMap((venue) => [venue.name, venue.turnover, venue.scale]),
+  ];
+  return String(key(a)) === String(key(b));
+}
+
+/**
+ * Solves for the turnover of each venue of a combined market. Turnover and decay rate are those of all venues, so that
+ * what one of them opens does not depend on which others are shown. Twin of VenueOpenings.
+ */
+export class VenueCurves {
+  readonly #curves: [name: string, traded: Traded, curve: TurnoverCurve, volume: number][];
+
+  constructor({ time, venues }: Bars) {
+    this.#curves = Array.from(venues, ([name, traded]) => [
+      name,
+      traded,
+      new TurnoverCurve({ time, ...traded }),
+      traded.volume.reduce((sum, coins) => sum + coins, 0),
+    ]);
+  }
+
+  at(turnover: Turnover, rate: number, shown: readonly string[]): Opening {
+    const found = this.#curves.map(([name, traded, curve, volume]) => ({
+      ...curve.at(turnover, rate),
+      name,
+      traded,
+      volume,
+    }));
+    const known = found.filter(({ relative }) => !relative);
+    const volume = known.reduce((sum, venue) => sum + venue.volume, 0);
+    const auto = turnover === "auto";
+    const mean = auto && volume > 0 ? known.reduce((sum, v) => sum + v.turnover * v.volume, 0) / volume : null;
+    // A venue without open interest opens the mean share of the others.
+    if (mean !== null) for (const venue of found) if (venue.relative) venue.turnover = mean;
+    return {
+      turnover: mean ?? (auto ? 1 : turnover),
+      scale: 1,
+      relative: known.length === 0,
+      auto,
+      venues: found.filter(({ name }) => shown.includes(name)),
+    };
+  }
 }
 
 /** Caption for the decay rate it belongs to; null if what opens is unknown. Twin of Turnover.caption. */
@@ -47,7 +110,7 @@ export class TurnoverCurve {
   #hours = 0;
   #rise = 0;
 
-  constructor(bars: Pick<Bars, "time" | "volume" | "openInterest" | "openInterestChange">) {
+  constructor(bars: Traded & Pick<Bars, "time">) {
     const { time, volume, openInterest, openInterestChange } = bars;
     const hours = hoursOf(time);
     const known: number[] = [];

@@ -8,6 +8,7 @@ import { decimalsOf, halfLife, inCurrency, price } from "../base/units";
 import { mixText } from "../export/files";
 import { captionOf } from "../model/turnover";
 import type { Source } from "../source/settings";
+import { VenueBoxes } from "./venue_boxes";
 
 /** Slowest and fastest decay rate on the slider, per hour: half-lives of 90 days and 30 minutes. */
 const SLOWEST = Math.LN2 / (90 * 24);
@@ -93,6 +94,7 @@ export class Controls {
   readonly #caption = h("div", { class: "liq-dim" });
   readonly #bin = h("input", { type: "range", min: 0, step: 1, class: "liq-slider" });
   readonly #binText = h("output", { class: "liq-value", title: "Height of a row, and its share of the price" });
+  readonly #venues: VenueBoxes;
   #anchor: Anchor | null = null;
   /** Tier whose box the user is typing into. */
   #typed: string | null = null;
@@ -107,6 +109,7 @@ export class Controls {
     look: HTMLElement,
     signal: AbortSignal,
   ) {
+    this.#venues = new VenueBoxes(source, signal);
     const [decay, bin, id] = [unique(), unique(), unique()];
     this.#decay.id = decay;
     this.#bin.id = bin;
@@ -127,6 +130,7 @@ export class Controls {
       this.#presets,
       dial(h("label", { for: decay }, "Decay rate"), this.#decay, this.#auto, this.#decayText),
       dial(h("label", { for: bin }, "Bin size"), this.#bin, this.#binAuto, this.#binText),
+      this.#venues.element,
       history,
       more,
     );
@@ -177,6 +181,7 @@ export class Controls {
   update(): void {
     const { settings, field } = this.source;
     this.#showPresets();
+    this.#venues.update();
     this.#showMix(settings.leverageMix);
     this.#decay.value = String(positionOfDecay(settings.decayRate));
     const rate = settings.decayRate === 0 ? "0" : settings.decayRate.toPrecision(3);

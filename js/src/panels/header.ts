@@ -97,6 +97,9 @@ export class Header {
       const closed = `as of ${this.view.clock.stamp(closeTime(field.bars, field.columns - 1))}`;
       say(`replay: ${closed}`, closed);
     }
+    const { venues } = settings;
+    const { size } = field.allBars.venues;
+    if (venues.length < size) say(`estimate of ${venues.join(" + ")} alone`, `${venues.length} of ${size} venues`);
     for (const notice of notices) say(notice, URGENT.test(notice) ? notice : "");
     this.#badge.classList.toggle("liq-loud", states.length > 1);
     if (field.opening?.relative) say("relative: compare amounts only with each other", "relative");

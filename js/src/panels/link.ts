@@ -16,6 +16,8 @@ export interface Linked {
 /** What a picture accepts. */
 export interface Accepts {
   leverage: readonly number[];
+  /** Venues of a combined market. */
+  venues: readonly string[];
   binSizes: readonly number[];
   /** Decay rate per hour implied by open interest, or null without it. */
   autoDecayRate: number | null;
@@ -40,6 +42,7 @@ function acceptedBy({ field, binSizes }: Source): Accepts | null {
   const extent = extentOf(bars);
   return {
     leverage,
+    venues: [...bars.venues.keys()],
     binSizes,
     autoDecayRate: bars.about.autoDecayRate,
     time: bars.time,
@@ -113,6 +116,7 @@ export function linkText(settings: Settings, visible: Visible | null): string {
     ["theme", settings.theme],
   ]);
   if (settings.turnover !== null) text.set("turnover", String(settings.turnover));
+  if (settings.venues.length > 0) text.set("venues", settings.venues.map(encodeURIComponent).join());
   if (settings.shock !== null) text.set("shock", String(settings.shock));
   if (asOf !== null) text.set("asof", timeText(asOf));
   if (visible === null) text.set("range", "all");
@@ -192,6 +196,11 @@ export function readLink(text: string, accepts: Accepts): Linked | null {
     "turnover",
     (value) => (value === "auto" ? value : number(Number.MIN_VALUE, 1)(value)),
     "auto, or a share of volume",
+  );
+  set(
+    "venues",
+    (value) => (value.split(",").every((name) => accepts.venues.includes(name)) ? value.split(",") : null),
+    accepts.venues.join(", ") || "none",
   );
   choose("palette", PALETTES);
   choose("scale", SCALES);

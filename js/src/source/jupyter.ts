@@ -36,6 +36,7 @@ const TRAITS: Record<keyof Settings, string> = {
   binAuto: "bin_auto",
   autoBin: "_auto_bin",
   turnover: "turnover",
+  venues: "venues",
   palette: "palette",
   scale: "scale",
   contrast: "contrast",

@@ -27,6 +27,8 @@ export interface Settings {
   autoBin: number | null;
   /** Share of volume that opens positions, or "auto"; null: the value the picture was made with. */
   turnover: Turnover | null;
+  /** Venues of a combined market that are shown; empty for a market of one venue. */
+  venues: readonly string[];
   palette: PaletteName;
   scale: ScaleName;
   contrast: ContrastName;
@@ -77,6 +79,7 @@ export function readSettings(read: (name: keyof Settings) => unknown): Settings 
     binAuto: read("binAuto") === true,
     autoBin: finite("autoBin", null),
     turnover: turnover === "auto" || (typeof turnover === "number" && turnover > 0 && turnover <= 1) ? turnover : null,
+    venues: Array.isArray(read("venues")) ? (read("venues") as string[]) : [],
     palette: PALETTES.includes(palette) ? palette : "plasma",
     scale: SCALES.includes(scale) ? scale : "linear",
     contrast: read("contrast") === "whole" ? "whole" : "view",

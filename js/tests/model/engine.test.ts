@@ -117,6 +117,7 @@ const anyMarket = fc
       volume: Float32Array.from(candles, ({ volume }) => volume),
       openInterest: Float32Array.from(candles, () => 1000),
       openInterestChange: Float32Array.from(candles, ({ change }) => change),
+      venues: new Map(),
       markLow: column(({ markLow }) => markLow),
       markHigh: column(({ markHigh }) => markHigh),
       about: { width: 1, intervalMs: 1_800_000 } as Bars["about"],

@@ -9,6 +9,7 @@ const HOUR = 3_600_000;
 const START = Date.UTC(2026, 0, 1);
 const ACCEPTS: Accepts = {
   leverage: [3, 10, 12.5, 100],
+  venues: ["one", "an other"],
   binSizes: [20, 40, 100],
   autoDecayRate: 0.03,
   time: Float64Array.from({ length: 200 }, (_, t) => START + t * HOUR),
@@ -29,6 +30,7 @@ const anySettings: fc.Arbitrary<Settings> = fc
     binSize: fc.constantFrom(20, 40, 100),
     binAuto: fc.boolean(),
     turnover: fc.constantFrom(null, "auto" as const, 0.25),
+    venues: fc.subarray(["one", "an other"], { minLength: 1 }),
     palette: fc.constantFrom(...PALETTES),
     scale: fc.constantFrom(...SCALES),
     threshold: fc.tuple(share, share).filter(([a, b]) => a < b),

@@ -61,6 +61,8 @@ def combine(
     named = dict(markets) if isinstance(markets, Mapping) else _named(list(markets))
     for name, market in named.items():
         check_label("markets", name)
+        if "," in name:
+            raise InputError(f"markets: wanted names without commas, which separate them in links; got {name!r}.")
         if not isinstance(market, Market) or market.venues:
             what = "a combined one" if isinstance(market, Market) else type(market).__name__
             raise InputError(f"markets: wanted a Market of one venue as {name!r}; got {what}. Pass its parts.")

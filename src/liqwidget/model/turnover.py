@@ -251,8 +251,6 @@ class VenueOpenings:
         if not volume > 0:
             return Turnover(1.0, auto=True, known=False)
         mean = sum(share * traded[name] for name, share in found.items()) / volume
-        if all(share == 0.0 for share in found.values()):  # nothing but rises of open interest counts
-            mean = 0.0
         other = Turnover(mean, auto=True)
         return Turnover(mean, auto=True, venues={name: found.get(name, other) for name in self.venues})
 

@@ -64,7 +64,7 @@ class HeatmapWidget(SyncedHeatmap):
         with self._lock:
             shown = self._shown
             columns = shown.closed_by(self.as_of)
-            key = (shown.picture, shown.decay_rate, tuple(shown.weights), shown.bin_size, columns)
+            key = (shown.picture, shown.decay_rate, tuple(shown.weights), shown.bin_size, shown.venues, columns)
             if self._seen is None or self._seen[0] != key:
                 _, ledger = shown.until(self.as_of)
                 self._seen = (key, ledger.replay(shown.decay_rate, shown.weights, bin_size=shown.bin_size))

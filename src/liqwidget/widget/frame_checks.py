@@ -15,6 +15,9 @@ MAX_TIME = 8.64e15  # ms, the last of a JavaScript date
 MAX_EVENTS = 10_000
 PRICES = ("open", "high", "low", "close")
 MARKS = ("mark_low", "mark_high")
+#: What each venue of a combined market has.
+VENUES = ("venue_volume", "venue_open_interest", "venue_open_interest_change")
+MAX_VENUES = 16
 UNKNOWN = -(2**31)
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -38,11 +41,22 @@ def check_bars(meta: dict[str, Any], arrays: Arrays) -> None:
         mark = arrays.get(name)
         if mark is not None and not (np.isnan(mark) | ((mark > 0) & (mark < np.inf))).all():
             raise WireError(f"section {name}: wanted finite positive prices or NaN; found otherwise")
-    change = arrays.get("open_interest_change")
-    if change is not None and not np.isfinite(change).all():
-        raise WireError("section open_interest_change: wanted finite numbers; found otherwise")
-    if not (np.isfinite(arrays["volume"]).all() and (arrays["volume"] >= 0).all()):
-        raise WireError("section volume: wanted finite numbers >= 0; found otherwise")
+    for name in ("open_interest_change", VENUES[2]):
+        if name in arrays and not np.isfinite(arrays[name]).all():
+            raise WireError(f"section {name}: wanted finite numbers; found otherwise")
+    _check_amounts(arrays, "volume", *(VENUES[:1] if VENUES[0] in arrays else ()))
+    _check_venues(meta, arrays)
+
+
+def _check_venues(meta: dict[str, Any], arrays: Arrays) -> None:
+    """Check that the venues of a combined market have names and all of their sections."""
+    names = meta.get("venues", [])
+    count = len(arrays.get(VENUES[0], ()))
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not is_list or len(names) != count or len(set(names)) < count or count > MAX_VENUES:
+        raise WireError(f"meta venues: wanted {count} different names; found {str(names)[:40]}")
+    if len({name in arrays for name in VENUES}) > 1:
+        raise WireError(f"section {VENUES[0]}: wanted all of {', '.join(VENUES)}, or none; found some")
 
 
 def _from_ticks(meta: dict[str, Any], arrays: Arrays) -> None:

@@ -18,6 +18,8 @@ from ..model.ledger import Ledger, market_ledger
 from ..model.margin import level_factors
 from ..model.turnover import opened_coins
 from ..simulation.sample import is_sample
+from .frame_checks import Arrays
+from .venue_arrays import venue_arrays
 from .wire import age_steps, bars_arrays, encode_frame, ledger_arrays
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class CandlePicture:
 
     def bars_frame(self) -> bytes:
         """Return the candles as a frame."""
-        meta, arrays = bars_arrays(self.market.candles, replayed=self.market.contract)
+        meta, arrays = self._bars(self.market, 0)
         return encode_frame("bars", {**meta, **self._about(), "revision": self.bars_revision}, arrays)
 
     def model_frame(self) -> bytes:
@@ -97,9 +99,15 @@ class CandlePicture:
         changed = replace(self, market=market, revision=self.revision + 1)
         if "ledger" in vars(self):  # it was built: extend it, which is cheaper than building another
             vars(changed)["ledger"] = self.ledger.extended(market, since)
-        meta, arrays = bars_arrays(market.candles, since, replayed=market.contract)
+        meta, arrays = self._bars(market, since)
         numbers = {"from": since, "base": self.revision, "revision": changed.revision}
         return changed, encode_frame("tail", {**meta, **changed._about(), **numbers}, arrays)
+
+    @staticmethod
+    def _bars(market: Market, since: int) -> tuple[dict[str, Any], Arrays]:
+        meta, arrays = bars_arrays(market.candles, since, replayed=market.contract)
+        names, by_venue = venue_arrays(market, since)
+        return meta | names, arrays | by_venue
 
     def _about(self) -> dict[str, Any]:
         about, candles = about_of(self.market, self.settings["turnover"]), len(self.market)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from ..errors import InputError
@@ -41,6 +41,8 @@ class LiquidationHeatmap(WatchedHeatmap):
         Share of volume that opens positions; "auto": see :func:`liqwidget.estimate`.
     maintenance_rate, fee_rate, span
         See :func:`liqwidget.build_ledger`.
+    venues
+        Of a combined market: the venues whose estimate is shown; None: all.
     **traits
         ``palette``, ``scale``, ``contrast``, ``price_axis``, ``threshold``, ``opacity``, ``swept``, ``layer``,
         ``bubbles``, ``shock``, ``as_of``, ``theme``, ``height``, ``layout``.
@@ -59,6 +61,9 @@ class LiquidationHeatmap(WatchedHeatmap):
         Whether the view chooses the bin size: it then follows the zoom.
     maintenance_rate, fee_rate, turnover, span
         Settings of the ledger; assigning one updates the estimate.
+    venues
+        Of a combined market: names of the venues whose estimate is shown, at least one; else empty. Prices, automatic
+        decay rate and turnover are those of the whole market.
     selection
         Box chosen by drag, finger or keyboard: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), ``price_low``,
         ``price_high`` (USD), or None. :meth:`selected` gives its levels.
@@ -132,11 +137,12 @@ class LiquidationHeatmap(WatchedHeatmap):
         fee_rate: float = 0.0,
         turnover: float | Literal["auto"] = "auto",
         span: float = SPAN,
+        venues: Sequence[str] | None = None,
         **traits: Unpack[HeatmapTraits],
     ) -> None:
         _check_market(market)
         refuse_unknown(type(self), traits)
-        wanted = {
+        wanted: dict[str, Any] = {
             "leverage_mix": leverage_mix,
             "decay_rate": decay_rate,
             "maintenance_rate": maintenance_rate,
@@ -146,6 +152,8 @@ class LiquidationHeatmap(WatchedHeatmap):
         }
         if bin_size is not None:
             wanted["bin_size"] = bin_size
+        if venues is not None:
+            wanted["venues"] = venues
         super().__init__(shown_of(market, wanted), traits)
 
     @property
@@ -158,7 +166,7 @@ class LiquidationHeatmap(WatchedHeatmap):
         _check_market(market)
         with self._lock:
             before = self._shown
-            wanted = {name: value for name, value in before.model.items() if name != "bin_size"}
+            wanted = {name: value for name, value in before.model.items() if name not in ("bin_size", "venues")}
             realised = Realised(market.liquidations, before.realised.revision)
             self._swap(shown_of(market, wanted, before).with_realised(realised, None), selection=None, as_of=None)
             self.set_trait("markets_assigned", self.markets_assigned + 1)

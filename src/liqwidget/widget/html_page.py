@@ -29,6 +29,7 @@ SETTINGS = {
     "binSize": "bin_size",
     "binAuto": "bin_auto",
     "turnover": "turnover",
+    "venues": "venues",
     **{name: name for name in ("palette", "scale", "contrast", "threshold", "opacity", "swept", "layer")},
     **{name: name for name in ("bubbles", "shock", "theme", "height")},
     "asOf": "as_of",

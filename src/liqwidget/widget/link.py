@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import traitlets
 
@@ -22,6 +22,7 @@ LINKED = (
         "bin_auto",
         "bin_size",
         "turnover",
+        "venues",
         "palette",
         "scale",
         "threshold",
@@ -29,7 +30,7 @@ LINKED = (
     ),
     *("swept", "bubbles", "theme", "layer", "contrast", "price_axis", "shock", "as_of", "visible"),
 )
-MODEL = frozenset(["leverage_mix", "decay_rate", "bin_size", "turnover"])
+MODEL = frozenset(["leverage_mix", "decay_rate", "bin_size", "turnover", "venues"])
 _VERSION = "1"
 _MAX_LENGTH = 2000
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{0,30})?(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
@@ -59,6 +60,8 @@ def view_text(traits: Mapping[str, Any]) -> str:
         "bubbles": str(int(traits["bubbles"])),
         "theme": traits["theme"],
     }
+    if traits["venues"]:
+        parts["venues"] = ",".join(quote(name, "") for name in traits["venues"])
     if traits["shock"] is not None:
         parts["shock"] = _text(traits["shock"])
     if traits["as_of"] is not None:
@@ -101,6 +104,7 @@ def read_view(text: object) -> dict[str, Any]:
     take("decay", "decay_rate", _number_or_auto)
     take("bin", "bin_size", _number_or_auto)
     take("turnover", "turnover", _number_or_auto)
+    take("venues", "venues", lambda names: tuple(names.split(",")))
     take("threshold", "threshold", _pair)
     take("swept", "swept", _flag)
     take("bubbles", "bubbles", _flag)

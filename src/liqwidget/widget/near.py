@@ -175,7 +175,7 @@ class Nearness:
         rows = shown.picture.grid
         # A size that follows the zoom would have clusters come and go with it.
         size = usual_bin(rows.bin_size, rows.rows) if shown.bin_auto else shown.bin_size
-        key = (shown.picture, shown.decay_rate, tuple(shown.weights), size)
+        key = (shown.picture, shown.decay_rate, tuple(shown.weights), shown.venues, size)
         if key == self._seen:
             return None
         self._seen = key

@@ -47,12 +47,15 @@ class Question:
         Of :func:`liqwidget.validate`: leverage_mix, decay_rate, turnover, maintenance_rate, fee_rate.
     fitted_until
         End of what the mix was fitted on; None: it was not.
+    is_part
+        Whether the estimate shown is that of some venues of a combined market: liquidations are those of all.
     """
 
     market: Market
     realised: pd.DataFrame | None
     settings: Mapping[str, Any]
     fitted_until: pd.Timestamp | None = None
+    is_part: bool = False
 
     @classmethod
     def of(cls, shown: Shown, fitted: tuple[Mapping[float, float], pd.Timestamp] | None) -> Question:
@@ -60,7 +63,8 @@ class Question:
         settings = {name: shown.model[name] for name in ("leverage_mix", "decay_rate", "turnover")}
         settings |= {name: shown.settings[name] for name in ("maintenance_rate", "fee_rate")}
         until = fitted[1] if fitted is not None and dict(fitted[0]) == dict(shown.mix) else None
-        return cls(shown.market, shown.realised.frame, settings, until)
+        is_part = len(shown.venues) < len(shown.market.venues)
+        return cls(shown.market, shown.realised.frame, settings, until, is_part)
 
     def answer(self) -> dict[str, Any]:
         """Return the score, or why there is none.
@@ -79,6 +83,8 @@ class Question:
 
         if self.realised is None or not len(self.realised):
             return _hidden(_NO_LIQUIDATIONS)
+        if self.is_part:
+            return _hidden("only some venues are shown; the liquidations are those of all")
         market, start = self._part(self.market.with_liquidations(self.realised))
         if start is None:
             return _hidden("the leverage mix was fitted on these days; later ones will be scored")
@@ -234,7 +240,7 @@ def score_after(score: Mapping[str, Any], before: Shown, after: Shown) -> dict[s
 def settings_key(shown: Shown) -> tuple[object, ...]:
     """Return what a score depends on besides data; a bin size is not in it."""
     rate = None if shown.decay_auto else shown.decay_rate
-    market = (shown.market.symbol, shown.market.exchange, shown.market.simulated)
+    market = (shown.market.symbol, shown.market.exchange, shown.market.simulated, shown.venues)
     return (tuple(sorted(shown.mix.items())), rate, *shown.settings.values(), *market, shown.realised.is_empty)
 
 

@@ -71,6 +71,8 @@ class Shown:
         Height of a bin, USD: a whole multiple of the picture's rows.
     bin_auto
         Whether the size is automatic: the view then chooses it, and until then it is the usual one.
+    venues
+        Venues of a combined market that are shown; empty for a market of one venue.
     presets
         Presets whose tiers are in the ledger.
     fitted
@@ -100,16 +102,18 @@ class Shown:
     fitted: Mix | None = None
     note: str = ""
     bin_auto: bool = False
+    venues: tuple[str, ...] = ()
 
     @property
     def market(self) -> Market:
         """The candles."""
         return self.picture.market
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
-        """The ledger, one column a candle; built on first use."""
-        return self.picture.ledger
+        """The ledger of the venues shown, one column a candle; built on first use."""
+        whole = self.picture.ledger
+        return whole if len(self.venues) == len(self.market.venues) else whole.only(self.venues)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -121,7 +125,8 @@ class Shown:
         """Settings of the estimate by trait name; ``decay_rate`` and ``bin_size`` may be "auto"."""
         rate = "auto" if self.decay_auto else self.decay_rate
         size = "auto" if self.bin_auto else self.bin_size
-        return {"leverage_mix": self.mix, "decay_rate": rate, "bin_size": size, **self.settings}
+        model = {"leverage_mix": self.mix, "decay_rate": rate, "bin_size": size, **self.settings}
+        return {**model, "venues": self.venues} if self.venues else model
 
     @cached_property
     def closes(self) -> Floats:
@@ -256,6 +261,7 @@ def shown_of(market: Market, wanted: Mapping[str, Any], before: Shown | None = N
     presets = presets_beside(mix, least, PRESETS if fitted is None else {**PRESETS, "fitted": fitted})
     tiers = {tier for one in (mix, *presets.values()) for tier in one}
     mixed: dict[str, Any] = {"mix": mix, "decay_rate": rate, "decay_auto": auto, "presets": presets, "fitted": fitted}
+    mixed["venues"] = _shown_venues(wanted.get("venues"), market)
     if before is not None:
         old = before.picture
         if market is old.market and settings == old.settings and tiers <= set(old.leverage.tolist()):
@@ -273,6 +279,19 @@ def shown_of(market: Market, wanted: Mapping[str, Any], before: Shown | None = N
     realised = Realised(market.liquidations)
     shown = Shown(picture=picture, realised=realised, positions=None, frames={}, **mixed)
     return shown.with_realised(realised, None).filled(*_OF_PICTURE)
+
+
+def _shown_venues(wanted: object, market: Market) -> tuple[str, ...]:
+    """Return the venues to show, in the market's order; None: all of them."""
+    known = tuple(market.venues)
+    if wanted is None:
+        return known
+    names = wanted if isinstance(wanted, list | tuple) else [wanted]
+    strange = [name for name in names if name not in known]
+    if strange or bool(names) != bool(known):
+        what = f"some of {', '.join(known)}" if known else "none, as the market is of one venue"
+        raise InputError(f"venues: wanted {what}; got {str(strange[0] if strange else names)[:40]!r}.")
+    return tuple(name for name in known if name in names)
 
 
 def _check_length(market: Market) -> None:

@@ -47,6 +47,7 @@ WRITABLE = frozenset(
         "bin_size",
         "bin_auto",
         "_auto_bin",
+        "venues",
         "palette",
         "scale",
         "contrast",
@@ -162,6 +163,7 @@ class SyncedHeatmap(anywidget.AnyWidget):
     maintenance_rate: _Model[float, float] = _Model()
     fee_rate: _Model[float, float] = _Model()
     turnover: _Model[float | _Auto, float | _Auto] = _Model().tag(sync=True)
+    venues: _Model[tuple[str, ...], Sequence[str]] = _Model(()).tag(sync=True, to_json=lambda names, _: list(names))
     span: _Model[float, float] = _Model()
 
     # How it is displayed.
@@ -322,6 +324,7 @@ def _traits_of(shown: Shown) -> dict[str, Any]:
         "_bin_sizes": list(shown.bin_sizes),
         **shown.model,
         "leverage_mix": dict(shown.mix),
+        "venues": shown.venues,
         "decay_rate": shown.decay_rate,
         "decay_auto": shown.decay_auto,
         "bin_size": shown.bin_size,

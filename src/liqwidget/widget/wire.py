@@ -24,6 +24,8 @@ fraction, and volume, USD, of a day over the last week; 0 where nothing can be m
 close`` [T], ``volume`` f32 [T] (coins); where open interest is known ``open_interest`` f32 [T] (coins, NaN: not known);
 and for a market that the browser replays ``open_interest_change`` f32 [T] (coins since the candle before, 0 where
 either is not known) and, where the venue publishes mark prices, ``mark_low mark_high`` [T] (NaN: not known).
+Of a combined market meta has ``venues`` (V names), and there are ``venue_volume venue_open_interest
+venue_open_interest_change`` f32 [V, T], as the three without ``venue_``.
 
 Prices are f64, or i32 where all of them are whole numbers of ticks and meta has ``ticks`` (a USD) and ``first_tick``
 (the first open, in ticks): ``open`` counts from the close before (the first from ``first_tick``), ``close`` from the
@@ -76,6 +78,7 @@ from .frame_checks import (
     MARKS,
     PRICES,
     UNKNOWN,
+    VENUES,
     Arrays,
     check_bars,
     check_events,
@@ -102,6 +105,7 @@ BARS: Sections = {
     "volume": ("f32", ("T",), True),
     **dict.fromkeys(("open_interest", "open_interest_change"), ("f32", ("T",), False)),
     **dict.fromkeys(MARKS, ("i32 f64", ("T",), False)),
+    **dict.fromkeys(VENUES, ("f32", ("V", "T"), False)),
 }
 LEDGER: Sections = {
     "start": ("u32", ("T+1",), True),
@@ -387,7 +391,7 @@ def _check_shapes(kind: str, arrays: Arrays) -> None:
     sizes: dict[Any, int] = {dim: len(arrays[name]) for dim, name in COUNTED[kind].items()}
     if sizes.get("T", 1) < 1:
         raise WireError("columns: wanted at least one; found none")
-    sizes |= {"T+1": sizes.get("T", 0) + 1, 2: 2}
+    sizes |= {"T+1": sizes.get("T", 0) + 1, 2: 2, "V": len(arrays.get(VENUES[0], ()))}
     for name, array in arrays.items():
         wanted = tuple(sizes[n] for n in KINDS[kind][name][1])
         if array.shape != wanted:
