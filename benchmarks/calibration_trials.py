@@ -33,7 +33,7 @@ from liqwidget.analysis.stats.day_resamples import day_counts, linear_correlatio
 from liqwidget.analysis.stats.flows import Flows, realised
 from liqwidget.analysis.stats.intervals import Intervals
 from liqwidget.analysis.validation.baselines import range_volume
-from liqwidget.model.ledger import build_ledger
+from liqwidget.model.build import build_ledger
 from liqwidget.model.settings import shares
 
 Floats = npt.NDArray[np.float64]

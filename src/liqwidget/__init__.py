@@ -53,9 +53,10 @@ if TYPE_CHECKING:
     from .market.market import Market
     from .market.origin import Origin
     from .model.brackets import find_bracket, liquidation_price_in_brackets, load_brackets
+    from .model.build import build_ledger
     from .model.density import Density
     from .model.estimate import auto_decay_rate, estimate
-    from .model.ledger import Ledger, build_ledger
+    from .model.ledger import Ledger
     from .model.margin import liquidation_price
     from .model.settings import PRESETS
     from .scale.history import History, history
@@ -159,7 +160,7 @@ _HOME = {
     "Validation": "analysis.validation.result",
     "WireError": "errors",
     "auto_decay_rate": "model.estimate",
-    "build_ledger": "model.ledger",
+    "build_ledger": "model.build",
     "cache": "sources.cache.cache",
     "calibrate": "analysis.calibration.calibrate",
     "calibrate_rolling": "analysis.rolling",

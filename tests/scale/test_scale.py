@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from liqwidget import Market
-from liqwidget.model.ledger import ledger_on
+from liqwidget.model.build import ledger_on
 from liqwidget.scale.piece import Piece, Step
 from markets import walk
 

@@ -8,9 +8,10 @@ from math import log
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import InputError
+from .build import build_ledger
 from .density import Density
 from .grid import PriceGrid, nearest_bin, usual_bin
-from .ledger import Ledger, build_ledger
+from .ledger import Ledger
 from .opening import SPAN
 from .settings import MAX_DECAY_RATE, PresetName, check_decay_rate, check_mix, shares
 from .turnover import AUTO, check_turnover, opening_of

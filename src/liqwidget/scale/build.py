@@ -23,8 +23,8 @@ import pyarrow as pa
 
 from ..market.market import Market
 from ..market.units import IN_COINS
+from ..model.build import ledger_on
 from ..model.grid import Floats, Ints, PriceGrid
-from ..model.ledger import ledger_on
 from ..model.margin import Contract
 from .chunks import Chunk, candles_of
 from .piece import Piece, Step

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..market.day import day_of
 from ..market.facts import contract_text
+from ..model.build import market_ledger
 from ..model.estimate import auto_decay_rate
 from ..model.grid import Floats, PriceGrid
-from ..model.ledger import Ledger, market_ledger
+from ..model.ledger import Ledger
 from ..model.margin import level_factors
 from ..model.turnover import opened_coins
 from ..simulation.sample import is_sample

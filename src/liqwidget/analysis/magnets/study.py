@@ -17,9 +17,9 @@ import numpy as np
 from ...checks import is_finite
 from ...drawing.report import Drawn, Report
 from ...errors import InputError
+from ...model.build import build_ledger
 from ...model.estimate import resolve_decay_rate
 from ...model.grid import Floats, nice_step
-from ...model.ledger import build_ledger
 from ...model.opening import NS_PER_HOUR
 from ...model.settings import PresetName, check_mix, shares
 from ...model.turnover import resolve_turnover

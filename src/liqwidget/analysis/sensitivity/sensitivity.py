@@ -18,9 +18,9 @@ import pandas as pd
 from ...checks import is_finite, usd_text
 from ...drawing.report import Drawn, Report
 from ...errors import InputError
+from ...model.build import build_ledger
 from ...model.estimate import resolve_decay_rate, shown_bin
 from ...model.grid import Floats, PriceGrid, bins_on_offer, check_bin_size
-from ...model.ledger import build_ledger
 from ...model.settings import PresetName, check_decay_rate, check_mix, shares
 from .draws import DRAWS, LEVEL, Moment, drawn_mixes, drawn_rates, matched, span_of, with_ranges
 from .report import report_of

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...market.market import Market
-from ...model.ledger import Ledger, build_ledger
+from ...model.build import build_ledger
+from ...model.ledger import Ledger
 from ...model.turnover import Opening, Turnover, VenueOpenings, opening_of
 
 Floats = npt.NDArray[np.float64]

@@ -10,9 +10,10 @@ import numpy as np
 
 from ...errors import InputError
 from ...market.market import Market
+from ...model.build import build_ledger
 from ...model.cells import Cells, bright_runs
 from ...model.grid import Floats
-from ...model.ledger import Ledger, build_ledger
+from ...model.ledger import Ledger
 from ...model.turnover import AUTO
 from ..sensitivity.draws import Moment
 from ..stats.flows import Flows

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...market.market import Market
+from ...model.build import ledger_on
 from ...model.grid import Floats, Ints, PriceGrid
-from ...model.ledger import Ledger, ledger_on
+from ...model.ledger import Ledger
 from ...model.opening import SPAN
 from ...model.replay import flows_of
 from ...run.progress import Count, uncounted

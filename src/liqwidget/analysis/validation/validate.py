@@ -11,7 +11,7 @@ import pandas as pd
 from ...checks import is_finite
 from ...errors import InputError
 from ...market.market import Market
-from ...model.ledger import build_ledger
+from ...model.build import build_ledger
 from ...model.settings import PresetName, shares
 from ...run.progress import Told, counting
 from ..stats.day_resamples import day_counts

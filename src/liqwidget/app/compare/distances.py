@@ -18,9 +18,9 @@ import numpy.typing as npt
 from ...checks import stamp
 from ...market.day import day_of
 from ...market.origin import span_text
+from ...model.build import ledger_on
 from ...model.estimate import DEFAULT_HALF_LIFE_HOURS, resolve_decay_rate
 from ...model.grid import Floats, Ints, PriceGrid
-from ...model.ledger import ledger_on
 from ...model.settings import shares
 
 if TYPE_CHECKING:
