@@ -60,6 +60,39 @@ def test_a_part_opens_what_its_own_market_opens(seed: int, turnover) -> None:
             np.testing.assert_allclose(getattr(whole.by_venue()[name], flow), getattr(own, flow), rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.parametrize("turnover", ["auto", 0.6])
+def test_linear_and_inverse_contracts_each_follow_their_own_rule(turnover, tmp_path) -> None:
+    """Whole, parts, cut, grown: the same sums, with levels by the rule of each contract."""
+    markets = venues(seed=3, n=80)
+    coins = markets["two"].candles
+    markets["coin-margined"] = lw.Market.from_frame(
+        coins, contract="inverse", volume_unit="coins", open_interest_unit="coins"
+    )
+    market = lw.combine(markets)
+    assert "levels of coin-margined by the rule of inverse contracts" in market.notes
+    ledger = lw.build_ledger(market, turnover=turnover)
+    whole = ledger.replay(0.03, MIX)
+    parts = whole.by_venue()
+    for name in FLOWS:
+        total = sum(getattr(part, name) for part in parts.values())
+        np.testing.assert_allclose(total, getattr(whole, name), rtol=1e-9, atol=1e-9 * whole.opened.sum())
+    for name in ("one", "two", "coin-margined"):
+        own = lw.build_ledger(market.venues[name], turnover=turnover, bin_size=ledger.bin_size).replay(0.03, MIX)
+        np.testing.assert_allclose(parts[name].values, own.values, rtol=1e-5, atol=1e-2)
+    assert not np.allclose(parts["two"].values, parts["coin-margined"].values)
+    some = ledger.only(["two", "coin-margined"]).replay(0.03, MIX)
+    np.testing.assert_allclose(some.opened, parts["two"].opened + parts["coin-margined"].opened, rtol=1e-9)
+    np.testing.assert_allclose(
+        ledger.at(0.03).until(50).replay(0.03, MIX).values, whole.values[:, :50], rtol=1e-5, atol=1e-2
+    )
+    begun = market.between(None, market.candles.index[69])
+    grown = lw.build_ledger(begun, turnover=turnover, bin_size=ledger.bin_size).extended(market, 70)
+    if grown.grid == ledger.grid:
+        np.testing.assert_allclose(grown.replay(0.03, MIX).values, whole.values, rtol=1e-5, atol=1e-2)
+    with pytest.raises(lw.InputError, match="wanted a market of one venue; got a combined one"):
+        lw.history(market, tmp_path)
+
+
 def test_quantities_are_added_and_rates_weighted_by_open_interest() -> None:
     base = walk(30).candles
     a = base.assign(open_interest=100.0, funding_rate=0.01, taker_buy_volume=base["volume"] / 2)

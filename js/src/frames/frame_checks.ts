@@ -96,11 +96,15 @@ export function checkModel(meta: Meta): void {
   number(meta, "row_size", 1e-300, 1e300);
   integer(meta, "first", -(2 ** 53), 2 ** 53);
   integer(meta, "rows", 1, 65_535);
-  const { length } = tiers(meta);
-  for (const [name, low, high] of [
-    ["k_long", 0, 1],
-    ["k_short", 1, 1e9],
-    ["beyond", 0, 1],
+  const contracts = meta.contracts ?? [0];
+  if (!Array.isArray(contracts) || contracts.length < 1 || contracts.length > 16)
+    throw new WireError(`meta contracts: wanted a number for each venue; found ${shown(contracts)}`);
+  const kinds = 1 + Math.max(...contracts.map((kind) => integer({ contracts: kind }, "contracts", 0, 1)));
+  const all = tiers(meta).length;
+  for (const [name, low, high, length] of [
+    ["k_long", 0, 1, all * kinds],
+    ["k_short", 1, 1e9, all * kinds],
+    ["beyond", 0, 1, all],
   ] as const) {
     const values = meta[name];
     if (!Array.isArray(values) || values.length !== length) {

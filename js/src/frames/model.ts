@@ -14,7 +14,9 @@ export interface Model {
   /** The rows that store levels; `binSize` is the row size. */
   rows: Grid;
   leverage: number[];
-  /** Liquidation price over entry price, one per tier. */
+  /** Number of the kind of contract of each venue; null: all are of one kind. */
+  contracts: number[] | null;
+  /** Liquidation price over entry price, one per tier, one kind of contract after the other. */
   kLong: number[];
   kShort: number[];
   turnover: Turnover;
@@ -31,6 +33,7 @@ export function modelOf({ meta }: Frame): Model {
     barsRevision: meta.bars as number,
     rows: { binSize: meta.row_size as number, first: meta.first as number, rows: meta.rows as number },
     leverage: meta.leverage as number[],
+    contracts: (meta.contracts as number[] | undefined) ?? null,
     kLong: meta.k_long as number[],
     kShort: meta.k_short as number[],
     turnover: meta.turnover as Turnover,

@@ -29,8 +29,8 @@ interface Sampled extends Sample {
   last: number;
 }
 
-const curveOf = (bars: Bars): TurnoverCurve | VenueCurves =>
-  bars.venues.size > 0 ? new VenueCurves(bars) : new TurnoverCurve(bars);
+const curveOf = (bars: Bars, { contracts }: Model): TurnoverCurve | VenueCurves =>
+  bars.venues.size > 0 ? new VenueCurves(bars, contracts) : new TurnoverCurve(bars);
 
 export class CandleField implements Field {
   revision = 1;
@@ -55,7 +55,7 @@ export class CandleField implements Field {
 
   constructor(bars: Bars, model: Model, tune: Tune) {
     this.#engine = new Engine(bars, model);
-    this.#curve = curveOf(bars);
+    this.#curve = curveOf(bars, model);
     this.#tune = tune;
     this.weights = sharesOf(model.leverage, tune.leverageMix);
     this.decayRate = tune.decayRate;
@@ -132,7 +132,7 @@ export class CandleField implements Field {
   splice(bars: Bars, from: number, revision: number): void {
     const { columns } = this;
     this.#engine = new Engine(bars, { ...this.model, revision });
-    this.#curve = curveOf(bars);
+    this.#curve = curveOf(bars, this.model);
     const opening = this.#opening();
     const same = sameOpening(opening, this.opening);
     this.opening = opening;
@@ -217,7 +217,7 @@ export class CandleField implements Field {
   }
 
   #opening(decayRate = this.decayRate): Opening {
-    return this.#curve.at(this.#tune.turnover ?? this.model.turnover, decayRate, this.#tune.venues ?? []);
+    return this.#curve.at(this.#tune.turnover ?? this.model.turnover, decayRate, this.#tune.venues);
   }
 
   get #tuning(): Tuning {

@@ -90,9 +90,9 @@ export class Engine {
     return { candles: 0, rows: new Float64Array(this.model.rows.rows), scale: 1, most: 0 };
   }
 
-  /** USD that a candle opened on each side, as if one tier had all weight. */
-  opened(t: number, opening: Opening): number {
-    return openedOf(opening, this.bars, t) * this.#price[t]!;
+  /** USD that a candle opened on each side in contracts of one kind, as if one tier had all weight. */
+  opened(t: number, opening: Opening, kind = 0): number {
+    return openedOf(opening, this.bars, t, this.model.contracts && kind) * this.#price[t]!;
   }
 
   /** First row whose centre is not below a candle's close, and first row whose centre is above it. */
@@ -127,7 +127,10 @@ export class Engine {
     const one = new Float64Array(3);
     const spans = all ?? one;
     const sides: number[] = [];
-    for (const [tier, weight] of weights.entries()) if (weight > 0) sides.push(2 * tier, 2 * tier + 1);
+    const tiers = weights.length;
+    const kinds = this.#factors.length / 2 / tiers;
+    for (let k = 0; k < kinds * tiers; k++) if (weights[k % tiers]! > 0) sides.push(2 * k, 2 * k + 1);
+    const opened = new Float64Array(kinds);
     let { scale, most } = standing;
     let [since, keep] = [0, 1];
     let column = out === null ? 0 : Math.max(Math.floor((standing.candles - out.from) / out.step), 0);
@@ -161,7 +164,7 @@ export class Engine {
         if (below) sums[bottom] = sumOf(rows, bottom * factor - offset, (bottom + 1) * factor - offset);
         if (above) sums[top] = sumOf(rows, top * factor - offset, (top + 1) * factor - offset);
       }
-      const opened = this.opened(t, opening) / scale;
+      for (let kind = 0; kind < kinds; kind++) opened[kind] = this.opened(t, opening, kind) / scale;
       let limit = most / scale;
       for (let i = 0; i < sides.length; i++) {
         const side = sides[i]!;
@@ -173,7 +176,8 @@ export class Engine {
         let begin = spans[at]!;
         const end = spans[at + 1]!;
         if (begin >= end) continue;
-        const share = opened * weights[side >> 1]! * spans[at + 2]!; // of a whole row
+        const k = side >> 1;
+        const share = opened[Math.floor(k / tiers)]! * weights[k % tiers]! * spans[at + 2]!; // of a whole row
         const from = Math.floor(begin);
         const top = Math.ceil(end) - 1;
         if (from === top) rows[from]! += (end - begin) * share;
@@ -245,10 +249,13 @@ export class Engine {
     let left = top - bottom;
     let hours = 0;
     const span = new Float64Array(3);
+    const { length } = this.model.leverage;
+    const kinds = this.#factors.length === 2 * length ? tiers : [...tiers, ...tiers.map((tier) => length + tier)];
     for (let t = column; t >= 0 && left > 0; t--) {
-      const opened = this.opened(t, opening);
-      for (const tier of tiers) {
-        for (const side of [2 * tier, 2 * tier + 1]) {
+      for (const [i, k] of kinds.entries()) {
+        const tier = tiers[i % tiers.length]!;
+        const opened = this.opened(t, opening, Math.floor(k / this.model.leverage.length));
+        for (const side of [2 * k, 2 * k + 1]) {
           this.#spanOf(t, side, span, 0);
           const [begin, end, share] = span as unknown as [number, number, number];
           const stop = Math.min(Math.ceil(end), top);

@@ -15,7 +15,7 @@ export interface Tune {
   binSize: number;
   /** null: the turnover that the model was made with. */
   turnover: Turnover | null;
-  /** Venues of a combined market that are shown. */
+  /** Venues of a combined market that are shown; undefined: all. */
   venues?: readonly string[];
   /** Time of a replay, ms since 1970 UTC: later candles are left out; null: none are. */
   asOf?: number | null;

@@ -16,18 +16,24 @@ export interface Opening {
   /** Solved for the decay rate; a turnover of 0 then means that open interest falls faster by itself. */
   auto: boolean;
   /** Of a combined market: what opens on each venue that is shown; then the above are means, for display. */
-  venues?: { name: string; traded: Traded; turnover: number; scale: number }[];
+  venues?: { name: string; kind: number; traded: Traded; turnover: number; scale: number }[];
 }
 
-/** Coins that a candle opens on each side. */
-export function openedOf({ venues, turnover, scale }: Opening, bars: Traded, t: number): number {
+/** Coins that a candle opens on each side, in contracts of one kind (null: of all). */
+export function openedOf(
+  { venues, turnover, scale }: Opening,
+  bars: Traded,
+  t: number,
+  kind: number | null = null,
+): number {
   const opened = (of: Traded, share: number): number => {
     const change = of.openInterestChange?.[t] ?? 0;
     return Math.max((share * of.volume[t]! + change) / 2, change, 0);
   };
   if (venues === undefined) return scale * opened(bars, turnover);
   let sum = 0;
-  for (const venue of venues) sum += venue.scale * opened(venue.traded, venue.turnover);
+  for (const venue of venues)
+    if (kind === null || kind === venue.kind) sum += venue.scale * opened(venue.traded, venue.turnover);
   return sum;
 }
 
@@ -46,24 +52,21 @@ export function sameOpening(a: Opening, b: Opening): boolean {
  * what one of them opens does not depend on which others are shown. Twin of VenueOpenings.
  */
 export class VenueCurves {
-  readonly #curves: [name: string, traded: Traded, curve: TurnoverCurve, volume: number][];
+  readonly #venues: { name: string; kind: number; traded: Traded; curve: TurnoverCurve; volume: number }[];
 
-  constructor({ time, venues }: Bars) {
-    this.#curves = Array.from(venues, ([name, traded]) => [
+  /** @param kinds - number of the kind of contract of each venue */
+  constructor({ time, venues }: Bars, kinds: readonly number[] | null) {
+    this.#venues = Array.from(venues, ([name, traded], i) => ({
       name,
+      kind: kinds?.[i] ?? 0,
       traded,
-      new TurnoverCurve({ time, ...traded }),
-      traded.volume.reduce((sum, coins) => sum + coins, 0),
-    ]);
+      curve: new TurnoverCurve({ time, ...traded }),
+      volume: traded.volume.reduce((sum, coins) => sum + coins, 0),
+    }));
   }
 
-  at(turnover: Turnover, rate: number, shown: readonly string[]): Opening {
-    const found = this.#curves.map(([name, traded, curve, volume]) => ({
-      ...curve.at(turnover, rate),
-      name,
-      traded,
-      volume,
-    }));
+  at(turnover: Turnover, rate: number, shown?: readonly string[]): Opening {
+    const found = this.#venues.map((venue) => ({ ...venue, ...venue.curve.at(turnover, rate) }));
     const known = found.filter(({ relative }) => !relative);
     const volume = known.reduce((sum, venue) => sum + venue.volume, 0);
     const auto = turnover === "auto";
@@ -75,7 +78,7 @@ export class VenueCurves {
       scale: 1,
       relative: known.length === 0,
       auto,
-      venues: found.filter(({ name }) => shown.includes(name)),
+      venues: found.filter(({ name }) => shown?.includes(name) ?? true),
     };
   }
 }

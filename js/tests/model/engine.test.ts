@@ -129,6 +129,7 @@ const anyMarket = fc
       barsRevision: 1,
       rows,
       leverage: [3, 20, 100],
+      contracts: null,
       kLong: [0.6693440428380188, 0.9538152610441767, 0.9939759036144579],
       kShort: [1.3280212483399734, 1.045816733067729, 1.0059760956175299],
       turnover: 0.5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -129,6 +129,11 @@ class CombinedMarket(Market):
     def venues(self) -> Mapping[str, Market]:
         """Return each venue's share by name: its own quantities, at the times and prices of this market."""
         return {name: part.market for name, part in self._parts.items()}
+
+    @property
+    def contract(self) -> Literal["linear", "inverse"]:
+        """Return the kind of contract of the first venue; ``venues`` tells that of each."""
+        return next(iter(self._parts.values())).market.contract
 
     @property
     def currency(self) -> str:
@@ -261,6 +266,9 @@ def _lacking(parts: Mapping[str, Part]) -> list[str]:
     without = [name for name, part in parts.items() if part.market.liquidations is None]
     if without and len(without) < len(parts):
         notes.append(f"no realised liquidations of {', '.join(without)}")
+    inverse = [name for name, part in parts.items() if part.market.contract == "inverse"]
+    if inverse and len(inverse) < len(parts):
+        notes.append(f"levels of {', '.join(inverse)} by the rule of inverse contracts")
     return notes
 
 

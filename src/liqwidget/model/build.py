@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .grid import Floats, PriceGrid, model_rows
 from .ledger import Ledger
+from .mixed_ledger import MixedLedger, names_by_contract
 from .opening import SPAN, check_settings, open_and_sweep
 from .turnover import AUTO, Opening, opening_of
 
@@ -73,12 +74,24 @@ def market_ledger(market: Market, grid: PriceGrid, leverage: Floats, settings: M
     if settings["turnover"] != AUTO:
         return ledger_on(market, 0, grid, leverage, dict(settings))
     ledger = ledger_on(market, 0, grid, leverage, {**settings, "turnover": 1.0})
+    if isinstance(ledger, MixedLedger):
+        return MixedLedger.of([replace(group, auto=group.venues) for group in ledger.groups])
     return replace(ledger, auto=ledger.venues or opening_of(market))
 
 
 def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, float]) -> Ledger:
     """Return the ledger of the candles from row ``since`` of a market on, on a given grid with given settings."""
-    parts = open_and_sweep(market, since, grid, leverage, settings)
     opening = opening_of(market)
-    venues = None if since or isinstance(opening, Opening) else opening
-    return Ledger(grid=grid, leverage=leverage, settings=settings, venues=venues, **parts)
+    if isinstance(opening, Opening):
+        return Ledger(
+            grid=grid,
+            leverage=leverage,
+            settings=settings,
+            **open_and_sweep(market, since, grid, leverage, settings, opening),
+        )
+    groups = []
+    for names in names_by_contract(market).values():
+        part = opening.only(names)
+        arrays = open_and_sweep(market, since, grid, leverage, settings, part)
+        groups.append(Ledger(grid=grid, leverage=leverage, settings=settings, venues=part, **arrays))
+    return MixedLedger.of(groups)

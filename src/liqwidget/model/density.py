@@ -188,11 +188,9 @@ class Density(Drawn):
             raise InputError(
                 "by_venue: wanted the density of a combined market; got one of a single venue. lw.combine."
             )
-        shown = ledger.venues.shown or ledger.venues.venues
         return {
             name: ledger.only([name]).replay(self.decay_rate, self.weights, self._columns, self.bin_size)
-            for name in ledger.venues.venues
-            if name in shown
+            for name in ledger.venues.names
         }
 
     def column(self, at: int = -1) -> Floats:

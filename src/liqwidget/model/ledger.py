@@ -287,14 +287,16 @@ class Ledger(Drawn):
                 f"extended: wanted a ledger as it was built and 0 <= since <= {len(self)}; got since={since}. "
                 "Extend the one that build_ledger returned."
             )
-        fresh = open_and_sweep(market, since, self.grid, self.leverage, self.settings)
+        opening = opening_of(market)
+        if isinstance(opening, VenueOpenings) and self.venues is not None:
+            opening = opening.only(self.venues.names)
+        fresh = open_and_sweep(market, since, self.grid, self.leverage, self.settings, opening)
         cut = self.start[since]
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(self, name)[: cut if name in _PER_ENTRY else since], fresh[name]])
             for name in fresh
             if name != "start"
         }
-        opening = opening_of(market)
         return replace(
             self,
             start=np.concatenate([self.start[:since], fresh["start"] + cut]),

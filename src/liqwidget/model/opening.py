@@ -15,7 +15,16 @@ from ..checks import is_finite
 from ..errors import InputError
 from .grid import Floats, PriceGrid, half_bins
 from .margin import level_factors
-from .turnover import NS_PER_HOUR, Turnover, check_turnover, opened_coins, resolve_turnover
+from .turnover import (
+    NS_PER_HOUR,
+    Opening,
+    Turnover,
+    VenueOpenings,
+    check_turnover,
+    opened_coins,
+    opening_of,
+    resolve_turnover,
+)
 
 if TYPE_CHECKING:
     from ..market.market import Market
@@ -53,12 +62,24 @@ def check_settings(
 
 
 def open_and_sweep(
-    market: Market, since: int, grid: PriceGrid, tiers: Floats, settings: dict[str, float]
+    market: Market,
+    since: int,
+    grid: PriceGrid,
+    tiers: Floats,
+    settings: dict[str, float],
+    opening: Opening | VenueOpenings | None = None,
 ) -> dict[str, Any]:
-    """Return the ledger's arrays for the candles from row ``since`` on."""
+    """Return the ledger's arrays for the candles from row ``since`` on.
+
+    ``opening`` tells what opens, None: what the whole market opens. Its venues have contracts of one kind.
+    """
+    opening = opening or opening_of(market)
+    contract = market.contract
+    if isinstance(opening, VenueOpenings):
+        contract = next(part.contract for name, part in market.venues.items() if name in opening.names)
     candles = market.candles
     low, high, close = (candles[name].to_numpy()[since:] for name in ("low", "high", "close"))
-    opened = opened_coins(market, settings["turnover"])[0][since:] * (high + low + close) / 3
+    opened = opening.opened(settings["turnover"])[since:] * (high + low + close) / 3
     stamps = candles.index.as_unit("ns").asi8
     hours = np.diff(stamps, prepend=stamps[:1])[since:] / NS_PER_HOUR
     before = candles["close"].to_numpy()[max(since - 1, 0) : len(candles) - 1]
@@ -66,7 +87,7 @@ def open_and_sweep(
         before = np.concatenate([close[:1], before])  # nothing stands yet, so the first sweep clears nothing
 
     rates = settings["maintenance_rate"], settings["fee_rate"]
-    k = np.stack(level_factors(tiers, *rates, market.contract), axis=-1)  # (L, 2)
+    k = np.stack(level_factors(tiers, *rates, contract), axis=-1)  # (L, 2)
     blocks, entries = [], 0
     for i in range(0, len(close), _BLOCK):
         part = slice(i, i + _BLOCK)

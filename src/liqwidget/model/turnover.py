@@ -226,6 +226,11 @@ class VenueOpenings:
         """Whether some venue has open interest to compare the estimate with."""
         return self.coin_hours > 0
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the venues that count in `opened`."""
+        return [name for name in self.venues if self.shown is None or name in self.shown]
+
     def only(self, names: Collection[str]) -> VenueOpenings:
         """Return what some of the venues open."""
         return VenueOpenings(self.venues, frozenset(names))
@@ -233,11 +238,7 @@ class VenueOpenings:
     def opened(self, turnover: float = 1.0) -> Floats:
         """Return coins opened on each side by each candle, all venues that are shown, (T,)."""
         by_name = turnover.venues if isinstance(turnover, Turnover) else {}
-        return self._sum(
-            opening.opened(by_name.get(name, turnover))
-            for name, opening in self.venues.items()
-            if self.shown is None or name in self.shown
-        )
+        return self._sum(self.venues[name].opened(by_name.get(name, turnover)) for name in self.names)
 
     def closed(self, share: float = 1.0) -> float:
         """Return coins closed on each side over the counted candles, all venues."""

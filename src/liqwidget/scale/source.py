@@ -75,6 +75,11 @@ def find_source(source: Any, symbol: str | None = None, interval: str | None = N
         It is none of these, or no file was found.
     """
     if isinstance(source, Market):
+        if source.venues:
+            raise InputError(
+                "source: wanted a market of one venue; got a combined one, whose venues a history cannot keep apart. "
+                "Show it with LiquidationHeatmap, or build the history of one of market.venues."
+            )
         found = Source(source.symbol, source.exchange, source.simulated, _mark_of(source), _Slices(source))
         found.notes, found.contract = source.notes, source.contract
         return found

@@ -116,10 +116,14 @@ def check_model(meta: dict[str, Any]) -> None:
     integer(meta, "first", -(2**53), 2**53)
     integer(meta, "rows", 1, 65_535)
     leverage = _tiers(meta)
-    for name, low, high in (("k_long", 0, 1), ("k_short", 1, NO_LEVEL), ("beyond", 0, 1)):
-        values = meta.get(name)
-        if not isinstance(values, list) or len(values) != len(leverage):
-            raise WireError(f"meta {name}: wanted {len(leverage)} numbers, one a tier; found {str(values)[:40]}")
+    contracts = meta.get("contracts", [0])
+    if not isinstance(contracts, list) or not 1 <= len(contracts) <= MAX_VENUES:
+        raise WireError(f"meta contracts: wanted a number for each venue; found {str(contracts)[:40]}")
+    kinds = 1 + max(integer({"contracts": kind}, "contracts", 0, 1) for kind in contracts)
+    for name, low, high, count in (("k_long", 0, 1, kinds), ("k_short", 1, NO_LEVEL, kinds), ("beyond", 0, 1, 1)):
+        values, wanted = meta.get(name), count * len(leverage)
+        if not isinstance(values, list) or len(values) != wanted:
+            raise WireError(f"meta {name}: wanted {wanted} numbers, one a tier; found {str(values)[:40]}")
         for value in values:
             _number({name: value}, name, low, high)
     for name, high in (("maintenance_rate", 1), ("fee_rate", 1), ("span", 1)):

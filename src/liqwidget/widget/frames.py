@@ -16,8 +16,9 @@ from ..model.build import market_ledger
 from ..model.estimate import auto_decay_rate
 from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
-from ..model.margin import level_factors
-from ..model.turnover import opened_coins
+from ..model.margin import Contract, level_factors
+from ..model.mixed_ledger import names_by_contract
+from ..model.turnover import VenueOpenings, opening_of
 from ..simulation.sample import is_sample
 from .frame_checks import Arrays
 from .venue_arrays import venue_arrays
@@ -84,8 +85,9 @@ class CandlePicture:
             "first": grid.first,
             "rows": grid.rows,
             "leverage": self.leverage.tolist(),
-            "k_long": k_long.tolist(),
-            "k_short": k_short.tolist(),
+            "k_long": k_long.reshape(-1).tolist(),
+            "k_short": k_short.reshape(-1).tolist(),
+            **({"contracts": self._contracts()} if len(k_long) > 1 else {}),
             **{name: settings[name] for name in ("maintenance_rate", "fee_rate", "span", "turnover")},
             "beyond": self._beyond(),
             "settings": dict(settings),
@@ -118,27 +120,39 @@ class CandlePicture:
             )
         return about
 
+    def _kinds(self) -> dict[Contract, list[str]]:
+        """Return the venues by the kind of their contracts; for a market of one venue its kind without any."""
+        return names_by_contract(self.market) or {self.market.contract: []}
+
+    def _contracts(self) -> list[int]:
+        """Return the number of the kind of contract of each venue."""
+        number = {name: i for i, names in enumerate(self._kinds().values()) for name in names}
+        return [number[name] for name in self.market.venues]
+
     def _factors(self) -> tuple[Floats, Floats]:
+        """Return the levels' factors of each kind of contract, (kinds, L), long and short."""
         rates = self.settings["maintenance_rate"], self.settings["fee_rate"]
-        return level_factors(self.leverage, *rates, self.market.contract)
+        long, short = zip(*(level_factors(self.leverage, *rates, kind) for kind in self._kinds()), strict=True)
+        return np.array(long), np.array(short)
 
     def _beyond(self) -> list[float]:
         """Return what share of each tier's levels lies outside the rows, by USD that opened, shape (L,)."""
         candles = self.market.candles
         low, high, close = (candles[name].to_numpy() for name in ("low", "high", "close"))
-        opened = opened_coins(self.market)[0] * close  # a share: the turnover hardly matters
-        total = 2 * opened.sum()
+        opening = opening_of(self.market)
+        total, outside = 0.0, np.zeros(len(self.leverage))
         bottom, top = self.grid.edges[0], self.grid.edges[-1]
-        found = []
-        for factors in zip(*self._factors(), strict=True):
-            outside = 0.0
-            for k in factors:
-                height = (high - low) * k
-                inside = np.minimum(high * k, top) - np.maximum(low * k, bottom)
-                share = np.divide(inside, height, out=(inside >= 0).astype(np.float64), where=height > 0)
-                outside += float((opened * (1 - np.clip(share, 0, 1))).sum())
-            found.append(round(outside / total, 4) if total > 0 else 0.0)
-        return found
+        for names, *factors in zip(self._kinds().values(), *self._factors(), strict=True):
+            part = opening.only(names) if isinstance(opening, VenueOpenings) else opening
+            opened = part.opened() * close  # a share: the turnover hardly matters
+            total += 2 * float(opened.sum())
+            for ks in factors:
+                for tier, k in enumerate(ks):
+                    height = (high - low) * k
+                    inside = np.minimum(high * k, top) - np.maximum(low * k, bottom)
+                    share = np.divide(inside, height, out=(inside >= 0).astype(np.float64), where=height > 0)
+                    outside[tier] += float((opened * (1 - np.clip(share, 0, 1))).sum())
+        return [round(float(usd) / total, 4) if total > 0 else 0.0 for usd in outside]
 
 
 def about_of(market: Market, turnover: float | Literal["auto"] = 1.0) -> dict[str, Any]:

@@ -34,7 +34,8 @@ the high; there -2**31 is a price that is not known.
 
 ``model`` (no sections): what the browser needs to replay candles. meta has ``revision``, ``bars`` (revision of the
 candles it belongs to), ``row_size`` (USD), ``first`` (row 0 starts at first * row_size), ``rows``, ``leverage`` (list,
-L), ``k_long k_short`` (liquidation price over entry price, L), ``maintenance_rate fee_rate span``, ``turnover``
+L), ``k_long k_short`` (liquidation price over entry price, L; with contracts of G kinds G * L, one kind after the
+other, and ``contracts``: the number of the kind of each venue), ``maintenance_rate fee_rate span``, ``turnover``
 ("auto" or a share), ``beyond`` (share of each tier whose levels lie outside the rows, L) and ``settings`` (what the
 widget was made with).
 

@@ -7,7 +7,7 @@ swept in candle t gives ``notional * exp(-rate * hours from s to t)``; another t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ import pandas as pd
 from ...market.market import Market
 from ...model.build import build_ledger
 from ...model.ledger import Ledger
+from ...model.mixed_ledger import MixedLedger
 from ...model.turnover import Opening, Turnover, VenueOpenings, opening_of
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,7 @@ class Flows:
     _hours: Floats  # from there to the sweep, (N,)
     _notional: Floats  # (N,)
     _cell: Ints  # (interval * 2 + side) * L + tier of the sweep, (N,)
+    _others: tuple[Flows, ...] = ()  # of contracts of other kinds, in a combined market
 
     @classmethod
     def of(
@@ -69,6 +71,9 @@ class Flows:
     @classmethod
     def on(cls, ledger: Ledger, market: Market, every: str) -> Flows:
         """Return the flows of a market from its unmerged ledger, of any turnover."""
+        if isinstance(ledger, MixedLedger):
+            first, *others = (cls.on(group, market, every) for group in ledger.groups)
+            return replace(first, _others=tuple(others))
         starts = market.candles.index.floor(every)
         time, interval = np.unique(starts.as_unit("ns").tz_localize(None).to_numpy(), return_inverse=True)
         T, L = len(ledger), len(ledger.leverage)
@@ -79,7 +84,7 @@ class Flows:
         return cls(
             time=time,
             leverage=ledger.leverage,
-            _opening=opening_of(market),
+            _opening=ledger.venues or opening_of(market),
             _turnover=ledger.settings["turnover"],
             _interval=interval,
             _crossed=ledger.crossed,
@@ -98,7 +103,7 @@ class Flows:
         crossed = np.zeros((H, L, 2))
         np.add.at(crossed, self._interval, self._crossed * share[:, None, None])
         flows: Floats = swept + crossed.transpose(0, 2, 1)
-        return flows
+        return flows + sum(other.at(decay_rate, turnover) for other in self._others)
 
     def turnover(self, decay_rate: float, turnover: float | str) -> Turnover | float:
         """Return the turnover in force at a decay rate: "auto" is solved from the market."""
