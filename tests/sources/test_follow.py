@@ -15,10 +15,10 @@ import pytest
 import liqwidget as lw
 from exchange import Exchange, History
 from exchange.vices import ServerError
-from liqwidget.sources.live import follow as live
+from liqwidget.sources.live import follower as live
 from liqwidget.sources.live import stream
 from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
-from liqwidget.sources.live.follow import Follower
+from liqwidget.sources.live.follower import Follower
 from loopback import DAY, INVERSE, MINUTE, connected, truth
 
 NOW = 1_795_046_431_000
@@ -321,7 +321,7 @@ def test_a_widget_that_was_followed_is_forgotten(end, exchange, at) -> None:
             follower.stop()
         if end != "loop":
             await asyncio.wait([follower.task])
-            assert widget not in live._FOLLOWERS
+            assert widget not in live.FOLLOWERS
             assert end == "close" or widget._live["state"] == "stopped"
         widget.close()
         widget.layout.close()
