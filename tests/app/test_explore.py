@@ -560,6 +560,16 @@ def test_a_venue(application, sample, exchange) -> None:
     assert f"{times[-1]:%Y-%m-%d %H:%M}" == f"{yesterday} 23:45"
 
 
+def test_all_venues_together(application, sample, exchange) -> None:
+    app = application(sample)
+    app.controls.source.value, app.controls.days.value = "venue", 0.5
+    app.controls.exchange.value = app.controls.exchange.options[-1][1]
+    app.controls.interval.value = "15m"
+    assert "candles of BTCUSDT" in loaded(app, app.controls._choice())
+    assert list(app.market.venues) == ["binance", "bybit", "okx", "hyperliquid"]
+    assert app.heatmap.venues == tuple(app.market.venues)
+
+
 @pytest.mark.parametrize("trust_env", [False, True])
 def test_proxies_of_the_environment_are_passed_on(trust_env, monkeypatch) -> None:
     given = []

@@ -77,7 +77,7 @@ class Part:
             joined.with_liquidations(_united([self.market, later.market])[0]),
             np.r_[self.absent[:keep], later.absent],
             np.r_[self.basis[:keep], later.basis],
-            self.surplus + later.surplus,
+            self.surplus,
         )
 
     def notes(self, name: str) -> list[str]:
@@ -129,6 +129,10 @@ class CombinedMarket(Market):
     def venues(self) -> Mapping[str, Market]:
         """Return each venue's share by name: its own quantities, at the times and prices of this market."""
         return {name: part.market for name, part in self._parts.items()}
+
+    def part(self, name: str) -> Part:
+        """Return a venue's share with what is missing in it."""
+        return self._parts[name]
 
     @property
     def contract(self) -> Literal["linear", "inverse"]:

@@ -173,7 +173,7 @@ class LiquidationHeatmap(WatchedHeatmap):
 
     def append(
         self,
-        candles: pd.DataFrame,
+        candles: pd.DataFrame | Market,
         *,
         replace: bool = False,
         volume_unit: str | None = None,
@@ -187,7 +187,7 @@ class LiquidationHeatmap(WatchedHeatmap):
         candles, replace, volume_unit, open_interest_unit, contract_size
             As for :meth:`liqwidget.Market.append`.
         """
-        candles = as_frame(candles)
+        candles = candles if isinstance(candles, Market) else as_frame(candles)
         with self._lock:
             before = self._shown
             market = before.market.append(

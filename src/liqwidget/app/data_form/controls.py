@@ -47,7 +47,8 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
         self.symbol: Any = ipywidgets.Combobox(
             value="BTCUSDT", options=SYMBOLS, ensure_option=False, description="symbol", continuous_update=False
         )
-        self.exchange: Any = ipywidgets.Dropdown(options=list(VENUES), value="binance", description="exchange")
+        offered = [*((name, name) for name in VENUES), ("all together", tuple(VENUES))]
+        self.exchange: Any = ipywidgets.Dropdown(options=offered, value="binance", description="exchange")
         self.interval: Any = ipywidgets.Dropdown(options=list(INTERVALS), value="5m", description="interval")
         self.days: Any = ipywidgets.BoundedFloatText(value=7.0, min=0.04, max=MAX_DAYS, step=1.0, description="days")
         self.until: Any = ipywidgets.DatePicker(description="until", tooltip="Last day, UTC; empty: now")
@@ -155,7 +156,9 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
             self.rest("")  # what was said belongs to the source before
 
     def _offer_intervals(self) -> None:
-        known, before = list(VENUES[self.exchange.value].series["candles"].periods), self.interval.value
+        chosen, before = self.exchange.value, self.interval.value
+        venues = [VENUES[name] for name in ([chosen] if isinstance(chosen, str) else chosen)]
+        known = [name for name in INTERVALS if all(name in venue.series["candles"].periods for venue in venues)]
         self.interval.options = known
         self.interval.value = before if before in known else known[0]
 

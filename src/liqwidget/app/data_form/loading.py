@@ -27,7 +27,7 @@ class FromVenue:
     """Candles to fetch, as in `liqwidget.fetch`: a number of days, the last one `until` (UTC), or up to now."""
 
     symbol: str
-    exchange: str
+    exchange: str | tuple[str, ...]
     interval: str
     days: float
     until: date | None = None

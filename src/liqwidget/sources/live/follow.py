@@ -15,6 +15,7 @@ from ..cache.cache_folder import folder
 from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval
 from .follower import FOLLOWERS, Follower
+from .venues_follower import VenuesFollower
 
 
 def follow(
@@ -75,7 +76,9 @@ def follow(
     <Follower binance BTCUSDT, every 5 s, running>
     """
     assigned, market = widget.markets_assigned, widget.market  # in this order: any thread may assign another market
-    venue = find_venue(source or market.exchange)
+    if market.venues and (source or symbol or host):
+        raise InputError("source, symbol, host: wanted none for a market of several venues, which has its own.")
+    venue = find_venue(next(iter(market.venues.values())).exchange if market.venues else source or market.exchange)
     if market.simulated:
         raise InputError("follow: wanted a real market; got a simulated one. Show lw.fetch(...) first.")
     interval = interval or market.interval_label
@@ -97,12 +100,17 @@ def follow(
     if widget in FOLLOWERS and (before := FOLLOWERS[widget]()) is not None:
         before.stop()
     place = None if cache is False else folder(None if cache is True else cache)
-    venue, name = find_instrument(venue, symbol or market.symbol, host)
-    if market.contract != venue.kind:
-        raise InputError(
-            f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."
-        )
-    follower = Follower(widget, venue, name, step, float(every), place, trust_env)
+    options: tuple[Any, ...] = (step, float(every), place, trust_env)
+    if market.venues:
+        parts = {name: find_instrument(find_venue(part.exchange), part.symbol) for name, part in market.venues.items()}
+        follower: Follower = VenuesFollower(widget, parts, *options)
+    else:
+        venue, name = find_instrument(venue, symbol or market.symbol, host)
+        if market.contract != venue.kind:
+            raise InputError(
+                f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."
+            )
+        follower = Follower(widget, venue, name, *options)
     follower._assigned = assigned
     follower.task = loop.create_task(follower.run(), name="liqwidget-follow")
     follower.task.add_done_callback(follower._over)
