@@ -12,6 +12,8 @@ import pytest
 
 import liqwidget as lw
 from liqwidget import InputError, Market
+from liqwidget.widget.still_image import _title
+from liqwidget.widget.wire import decode_frame
 from markets import walk
 
 COINS = {"volume_unit": "coins", "open_interest_unit": "coins"}
@@ -144,6 +146,9 @@ def test_levels_follow_the_contract(contract: Literal["linear", "inverse"]) -> N
     picture = hm._shown.picture
     long = lw.liquidation_price(1.0, 5, "long", contract=contract)
     assert picture._factors()[0][picture.leverage.tolist().index(5)] == pytest.approx(long)
+    about = decode_frame(picture.bars_frame()).meta
+    assert about["contract"] == ("inverse" if contract == "inverse" else "")
+    assert ("inverse" in _title(market)) == (contract == "inverse")
     clusters = hm.density.clusters()
     low = clusters[clusters["side"] == "long"]["peak_price"].max()
     assert low < float(market.candles["low"].max()) * long + hm.density.bin_size

@@ -55,6 +55,12 @@ hm = lw.HistoryHeatmap(
 `);
   });
 
+  test("names an inverse contract where the user has the candles", async () => {
+    const call = pythonOf(await golden({ symbol: "MINE", exchange: "", contract: "inverse" }), USUAL, null, null);
+    expect(call).toContain('lw.Market.from_frame(df, symbol="MINE", exchange="", contract="inverse")');
+    expect(pythonOf(await golden({ contract: "" }), USUAL, null, null)).not.toContain("contract=");
+  });
+
   test("has the mix, the bin size, and all other settings that are not defaults", async () => {
     expect(
       pythonOf(await golden(), USUAL, null, null),
