@@ -176,3 +176,18 @@ def test_open_interest_that_moves_with_the_price_alone_is_taken() -> None:
     assert Market.from_frame(still, "XBTUSD").contract == "inverse"
     with pytest.raises(InputError, match="cannot change by more than was traded"):
         Market.from_frame(still, "BTCUSDT")
+
+
+def test_the_usd_of_open_interest_stay_where_it_is_unknown() -> None:
+    known = (np.arange(80) < 10) | (np.arange(80) > 12)
+    frame = coins().assign(open_interest=lambda table: table["open_interest"].where(known))
+    market = Market.from_frame(frame, contract="inverse", **COINS)
+    usd = (market.candles["open_interest"] * market.candles["close"]).iloc[9:13]
+    np.testing.assert_allclose(usd, usd.iloc[0], rtol=1e-12)
+    assert market.carried["open_interest"] == 3
+    later = frame.iloc[70:].assign(open_interest=np.nan)
+    grown = Market.from_frame(frame.iloc[:71], contract="inverse", **COINS).append(later)
+    usd = (grown.candles["open_interest"] * grown.candles["close"]).iloc[70:]
+    np.testing.assert_allclose(usd, usd.iloc[0], rtol=1e-12)
+    linear = Market.from_frame(frame, **COINS).candles["open_interest"]
+    assert linear.iloc[9:13].nunique() == 1

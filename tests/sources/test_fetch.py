@@ -64,7 +64,7 @@ def expected(history: History, venue: str, interval: str, start: int, end: int =
 
 def same(market: lw.Market, wanted: pd.DataFrame, only: str | None = None) -> None:
     """The candles equal the truth exactly; empty cells of optional columns are carried forward, as in any market."""
-    right = lw.Market.from_frame(wanted, **IN_COINS).candles
+    right = lw.Market.from_frame(wanted, contract=market.contract, **IN_COINS).candles
     if only is not None:
         pd.testing.assert_series_equal(market.candles[only], right[only], check_exact=True, check_freq=False)
         return

@@ -130,8 +130,11 @@ def join(base: Bars, new: Bars) -> Bars:
     return Bars(np.concatenate([base.time, new.time]), columns, widened, carried, notes)
 
 
-def carry(bars: Bars, forming: dict[str, float], start: int = 0) -> Bars:
-    """Fill empty cells with the last value and mark them; in row `start`, values of `forming` come first."""
+def carry(bars: Bars, forming: dict[str, float], start: int = 0, *, is_inverse: bool = False) -> Bars:
+    """Fill empty cells with the last value and mark them; in row `start`, values of `forming` come first.
+
+    What stays the same of an inverse contract's open interest is its USD, not its coins.
+    """
     columns, carried = dict(bars.columns), {}
     for name in bars.columns:
         if name in REQUIRED:
@@ -145,6 +148,9 @@ def carry(bars: Bars, forming: dict[str, float], start: int = 0) -> Bars:
             values[start] = forming[name]
         source = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
         columns[name] = np.where(source >= 0, values[source], np.nan)
+        if is_inverse and name == "open_interest":
+            close = columns["close"]
+            columns[name] = np.where(empty, columns[name] * close[source] / close, columns[name])
         old = bars.carried.get(name, np.zeros(len(values), bool))
         carried[name] = old | (empty & ~np.isnan(columns[name]))
     return Bars(bars.time, columns, bars.widened, carried, bars.notes)

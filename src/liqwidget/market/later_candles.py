@@ -66,4 +66,9 @@ def followed(
     new, units, notes = bars_in_coins(new, quantities_beside(frame, table, about), units, about, renamed, base)
     forming = {name: float(values[keep]) for name, values in bars.columns.items()} if is_forming else {}
     ignored = (*table.ignored, *(name for name in table.cells if name not in known))
-    return carry(join(base, new), forming, len(base.time)), units, notes, ignored
+    return (
+        carry(join(base, new), forming, len(base.time), is_inverse=units.contract == "inverse"),
+        units,
+        notes,
+        ignored,
+    )

@@ -174,7 +174,7 @@ class Market:
         beside = quantities_beside(frame, table, about)
         bars, units, notes = bars_in_coins(bars, beside, units, about, renamed)
         notes += zeros_of(table)
-        bars = carry(bars, {})
+        bars = carry(bars, {}, is_inverse=units.contract == "inverse")
         if liquidations is None:
             sums, told = sums_beside(table, frame, bars, about)
             realised = None if sums is None else told_liquidations(sums)[0]
