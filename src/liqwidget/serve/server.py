@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
+from .options import ONE_NOTEBOOK, refusals, refuse, unknown
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
@@ -62,6 +64,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     ).tag(config=True)
 
     aliases: dict[str, str] = {  # noqa: RUF012  # traitlets wants it so
+        **Voila.aliases,
         "port": "Voila.port",
         "ip": "Voila.ip",
         "base_url": "Voila.base_url",
@@ -85,21 +88,28 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.started = uuid4().hex
         self.update_config(Config(SETTINGS))
         executor.install()
-        super().initialize(argv)
+        refuse(unknown(sys.argv[1:] if argv is None else argv, self))
+        try:
+            super().initialize(argv)
+        except ValueError as error:  # no such file, or more than one
+            refuse([f"NOTEBOOK: wanted one file that ends with .ipynb; got {error}. {ONE_NOTEBOOK}"])
         if not str(self.notebook_path or "").endswith(".ipynb"):
-            raise SystemExit("Name one notebook: python -m liqwidget.serve NOTEBOOK.ipynb")
+            got = self.notebook_path or (f"the folder {self.root_dir}" if self.extra_args else "none")
+            refuse([f"NOTEBOOK: wanted one file that ends with .ipynb; got {got}. {ONE_NOTEBOOK}"])
         os.environ[OFFERED] = offered()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        if self.voila_configuration.page_config_hook is None:
-            self.voila_configuration.page_config_hook = self._page_config
+        self.authors_hook = self.voila_configuration.page_config_hook
+        self.voila_configuration.page_config_hook = self._page_config
 
-    def _page_config(self, config: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _page_config(self, config: dict[str, Any], **given: Any) -> dict[str, Any]:
         """Keep the browser from loading what the page does not use, and name early what it will need.
 
         If no text of the notebook contains a formula, an empty stand-in replaces MathJax: 17 files and 0.9 MB less. The
         chunks of Voila's front end are requested at once, instead of after its first script has run.
         """
+        if self.authors_hook is not None:
+            config = self.authors_hook(config, **given)
         config["fullStaticUrl"] += f"/{self.digest}"
         notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -119,6 +129,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
 
     def setup_template_dirs(self) -> None:
         """Use our page before Voila's; its files are in the static folder."""
+        refuse(refusals(self, self.voila_configuration))
         super().setup_template_dirs()
         self.template_paths.insert(0, str(FOLDER))
         self.static_paths.insert(0, str(FOLDER / "static"))
