@@ -53,6 +53,10 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     frame_ancestors = Unicode("'self'", help="Which sites may show the page in a frame (a CSP source list).").tag(
         config=True
     )
+    query: List[str] = List(
+        Unicode(),
+        help="Parameters of the address that the notebook reads from QUERY_STRING; may be given several times.",
+    ).tag(config=True)
     max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
     message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
     traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
@@ -69,6 +73,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         "ip": "Voila.ip",
         "base_url": "Voila.base_url",
         "host": "Dashboard.hosts",
+        "query": "Dashboard.query",
         "visitors": "Dashboard.max_visitors",
         "memory": "VisitorKernel.memory_mb",
         "forgotten": "MappingKernelManager.cull_idle_timeout",
@@ -157,7 +162,12 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
             TornadoVoilaHandler: (
                 VisitorPage,
-                {"max_visitors": self.max_visitors, "preview": preview, "what": about(Path(self.notebook_path))},
+                {
+                    "max_visitors": self.max_visitors,
+                    "preview": preview,
+                    "what": about(Path(self.notebook_path)),
+                    "read": self.query,
+                },
             ),
         }
         if self.voila_configuration.file_allowlist:

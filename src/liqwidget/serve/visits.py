@@ -14,9 +14,12 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from .card import About, Preview, card_html, is_for_a_person, is_prefetch
+from .query import QueryRefusedError, asked_of
 
 FOLDER = Path(__file__).parent / "page"
 WORDS = {
+    400: ("This address does not work", "A value in it is too long or has characters that nobody types. "
+          "Shorten the address after its question mark."),
     403: ("Not here", "This address is not one of this server's pages."),
     404: ("Nothing here", "This server has one page, and it is not at this address."),
     503: ("All places are taken", "Each visitor gets a small computer of their own here, and all are in use. "
@@ -73,10 +76,12 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
     preview: Preview
     what: About
 
-    def initialize(self, max_visitors: int, preview: Preview, what: About, **options: Any) -> None:
-        """Set the number of places, what programs read, and the options of Voila's own handler."""
+    read: list[str]
+
+    def initialize(self, max_visitors: int, preview: Preview, what: About, read: list[str], **options: Any) -> None:
+        """Set the number of places, what programs read, parameters of the notebook, and Voila's own options."""
         super().initialize(**options)
-        self.max_visitors, self.preview, self.what = max_visitors, preview, what
+        self.max_visitors, self.preview, self.what, self.read = max_visitors, preview, what, read
 
     async def get(self, path: str | None = None) -> None:
         """Send the page as it is rendered: the loading message is shown at once."""
@@ -87,6 +92,7 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         if not is_for_a_person(self.request.headers):
             self._send_card()
             return
+        self._keep_what_is_read()
         kernels = self.kernel_manager
         kernels.tidy()
         if kernels.visitors() >= self.max_visitors:
@@ -110,6 +116,20 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         if path:
             raise HTTPError(404)
         self._send_card()
+
+    def _keep_what_is_read(self) -> None:
+        """Reduce the address to what the notebook reads: kernels get it, and Voila passes it on to the next one."""
+        try:
+            query = asked_of(self.request.query, self.read)
+        except QueryRefusedError:
+            raise HTTPError(400) from None
+        self.request.query = query
+        self.request.arguments.clear()  # Voila's template and theme are not a visitor's choice here
+        self.request.uri = f"{self.request.path}?{query}" if query else self.request.path
+
+    def should_use_rendered_notebook(self, *given: Any) -> bool:
+        """Use a kernel that has run the notebook already, unless the notebook reads this address."""
+        return not self.request.query and bool(super().should_use_rendered_notebook(*given))
 
     def _send_card(self) -> None:
         is_secure = self.request.headers.get("X-Forwarded-Proto") == "https"  # a proxy's word; used in this text only
