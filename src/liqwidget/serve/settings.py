@@ -35,6 +35,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         # Longer than any cell may take: Voila's keep-alive is an inline script, which the CSP blocks.
         "http_keep_alive_timeout": 120,
     },
+    "VoilaExporter": {"markdown_renderer_class": "liqwidget.serve.images.NotebookImages"},
     "VoilaExecutor": {
         "timeout": 60,  # seconds per cell
         "cell_error_instruction": "Reload the page; if it stays, tell those who run this site.",
