@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import posixpath
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -134,12 +135,13 @@ class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[mi
     """Scripts and styles of the page itself, below a folder that names the digest of all of them."""
 
     digest: str = ""
+    own: dict[str, Path]
     root: str
 
-    def initialize(self, digest: str, **options: Any) -> None:
-        """Set the digest, and the options of Voila's own handler."""
+    def initialize(self, digest: str, own: dict[str, Path], **options: Any) -> None:
+        """Set the digest, the author's files by name, and the options of Voila's own handler."""
         super().initialize(**options)
-        self.digest = digest
+        self.digest, self.own = digest, own
 
     def parse_url_path(self, path: str) -> str:
         """Return the path below the folder; one of an earlier digest is not here any more."""
@@ -153,10 +155,10 @@ class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[mi
 
     def get_absolute_path(self, root: str, path: str) -> str:
         """Return where a file is: a widget's script, or one in the page's folders."""
-        for script in widget_scripts().values():
-            if path in script.files:
-                self.root = str(script.files[path].parent)
-                return str(script.files[path])
+        for files in (self.own, *(script.files for script in widget_scripts().values())):
+            if path in files:
+                self.root = str(files[path].parent)
+                return str(files[path])
         return super().get_absolute_path(root, path)  # type: ignore[no-any-return]
 
     def set_extra_headers(self, path: str) -> None:
@@ -184,14 +186,16 @@ class ExtensionFiles(Compressed, InWords, FileFindHandler):
         self.set_header("Cache-Control", FOREVER if is_named else "public, max-age=86400")
 
 
-def digest_of(folders: list[str]) -> str:
-    """Return a digest of the names and contents of all files in these folders, in their order, and of the scripts."""
+def digest_of(folders: list[str], own: Iterable[Path] = ()) -> str:
+    """Return a digest of the names and contents of all files in these folders, in their order, and of other files."""
     found = hashlib.sha256()
     for folder in map(Path, folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             if path.is_file():
                 found.update(f"{path.relative_to(folder)}\0".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in own:
+        found.update(hashlib.sha256(path.read_bytes()).digest())
     found.update(offered().encode())
     return found.hexdigest()[:16]
 
@@ -215,7 +219,7 @@ def widget_scripts() -> dict[str, Script]:
     except ImportError:  # a notebook without panels
         return found
     folder = server_path() / "static" / "js"
-    files = {f"{name}.min.js": folder / f"{name}.min.js" for name in ("bokeh", "bokeh-tables")}
+    files = {f"{name}.min.js": folder / f"{name}.min.js" for name in ("bokeh", "bokeh-tables", "bokeh-widgets")}
     return {**found, "bokeh": Script(bokeh.__version__, files)}
 
 

@@ -15,6 +15,7 @@ from jupyter_core.paths import jupyter_config_path
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
+from jupyterlab_server.config import get_federated_extensions
 from tornado.web import GZipContentEncoding, OutputTransform
 from traitlets import Float, Integer, List, Unicode, default
 from traitlets.config import Config
@@ -24,7 +25,7 @@ from voila.static_file_handler import AllowListFileHandler, MultiStaticFileHandl
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
-from . import executor
+from . import executor, style
 from .card import Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
 from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, offered
@@ -32,6 +33,7 @@ from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
 from .options import ONE_NOTEBOOK, refusals, refuse, unknown
+from .outputs import allowed, code_of, has_formulas, scripts_for
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
@@ -57,6 +59,10 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         Unicode(),
         help="Parameters of the address that the notebook reads from QUERY_STRING; may be given several times.",
     ).tag(config=True)
+    extensions: List[str] = List(
+        Unicode(), help="Further JupyterLab extensions that the page loads; may be given several times."
+    ).tag(config=True)
+    css = Unicode(help="A style sheet of your own, which prevails over the page's.").tag(config=True)
     max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
     message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
     traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
@@ -74,6 +80,8 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         "base_url": "Voila.base_url",
         "host": "Dashboard.hosts",
         "query": "Dashboard.query",
+        "css": "Dashboard.css",
+        "extension": "Dashboard.extensions",
         "visitors": "Dashboard.max_visitors",
         "memory": "VisitorKernel.memory_mb",
         "forgotten": "MappingKernelManager.cull_idle_timeout",
@@ -92,7 +100,6 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         """Start with our settings; voila.json, voila.py and the command line override them."""
         self.started = uuid4().hex
         self.update_config(Config(SETTINGS))
-        executor.install()
         refuse(unknown(sys.argv[1:] if argv is None else argv, self))
         try:
             super().initialize(argv)
@@ -101,26 +108,47 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         if not str(self.notebook_path or "").endswith(".ipynb"):
             got = self.notebook_path or (f"the folder {self.root_dir}" if self.extra_args else "none")
             refuse([f"NOTEBOOK: wanted one file that ends with .ipynb; got {got}. {ONE_NOTEBOOK}"])
+        self.notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
+        self.about = about(Path(self.notebook_path))
+        self._load_what_outputs_need(self.voila_configuration)
         os.environ[OFFERED] = offered()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self.authors_hook = self.voila_configuration.page_config_hook
         self.voila_configuration.page_config_hook = self._page_config
 
+    def _load_what_outputs_need(self, configuration: Any) -> None:
+        """Add extensions of other packages to the page, and prepare to name outputs that will not be shown."""
+        code = code_of(self.notebook)
+        self.scripts = scripts_for(code)
+        if "QUERY_STRING" in code and not self.query:
+            self.log.warning("The notebook reads QUERY_STRING, which has no parameters without --query=NAME.")
+        if configuration.extension_allowlist is not None:
+            configuration.extension_allowlist = allowed(configuration.extension_allowlist, code, self.extensions)
+        listed = configuration.extension_allowlist
+        found = get_federated_extensions(self.labextensions_path)
+        executor.install(name for name in found if listed is None or name in listed)
+
     def _page_config(self, config: dict[str, Any], **given: Any) -> dict[str, Any]:
         """Keep the browser from loading what the page does not use, and name early what it will need.
 
-        If no text of the notebook contains a formula, an empty stand-in replaces MathJax: 17 files and 0.9 MB less. The
-        chunks of Voila's front end are requested at once, instead of after its first script has run.
+        Without a formula in the notebook an empty stand-in replaces MathJax: 17 files and 0.9 MB less. The chunks of
+        Voila's front end are requested at once, instead of after its first script has run.
         """
         if self.authors_hook is not None:
             config = self.authors_hook(config, **given)
         config["fullStaticUrl"] += f"/{self.digest}"
-        notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
-        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-        if not any(mark in text for text in texts for mark in ("$", "\\(", "\\[", "\\begin")):
+        if not has_formulas(self.notebook):
             config.update(fullMathjaxUrl=f"{config['fullStaticUrl']}/no-formulas.js", mathjaxConfig="")
-        return {**config, "early": _pieces(self.static_paths), "theme": self._theme(), "started": self.started}
+        return {
+            **config,
+            "early": _pieces(self.static_paths),
+            "scripts": self.scripts,
+            "title": self.about.title,
+            "css": style.NAME if self.css else "",
+            "theme": self._theme(),
+            "started": self.started,
+        }
 
     def _theme(self) -> str:
         """Return the theme that the server was started with, or auto: the visitor's."""
@@ -138,7 +166,10 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         super().setup_template_dirs()
         self.template_paths.insert(0, str(FOLDER))
         self.static_paths.insert(0, str(FOLDER / "static"))
-        self.digest = digest_of(self.static_paths)
+        if self.css and (fault := style.fault_of(Path(self.css))):
+            refuse([fault])
+        self.own = {style.NAME: Path(self.css).resolve()} if self.css else {}
+        self.digest = digest_of(self.static_paths, self.own.values())
 
     def init_settings(self) -> dict[str, Any]:
         """Limit message sizes. Without cookies no other site can abuse a visitor's browser: no XSRF token is needed."""
@@ -158,14 +189,14 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             KernelHandler: (VisitorKernelInfo, {}),
             VoilaKernelWebsocketHandler: (VisitorChannel, {"limits": limits}),
             VoilaShutdownKernelHandler: (VoilaShutdownKernelHandler, {}),
-            MultiStaticFileHandler: (PageFiles, {"digest": self.digest}),
+            MultiStaticFileHandler: (PageFiles, {"digest": self.digest, "own": self.own}),
             FileFindHandler: (ExtensionFiles, {"no_cache_paths": []}),
             TornadoVoilaHandler: (
                 VisitorPage,
                 {
                     "max_visitors": self.max_visitors,
                     "preview": preview,
-                    "what": about(Path(self.notebook_path)),
+                    "what": self.about,
                     "read": self.query,
                 },
             ),
@@ -178,7 +209,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             ("/voila/api/preview.png", PreviewPicture, {"preview": preview}),
             ("/robots.txt", Robots),
         ]
-        rules = [(url_path_join(self.server_url, path), *more) for path, *more in own]
+        rules: list[Any] = [(url_path_join(self.server_url, path), *more) for path, *more in own]
         for pattern, handler, *options in super().init_handlers():
             if handler in kept:
                 ours, more = kept[handler]

@@ -32,8 +32,13 @@ const stillOf = (output) => {
   if (typeof text !== "string") return null;
   return new DOMParser().parseFromString(text, "text/html").querySelector('img[src^="data:image/png;base64,"]');
 };
-for (const script of document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')) {
-  const found = stillOf(JSON.parse(script.textContent));
+// Outputs that Voila's front end will draw; texts and errors are in the page already.
+const outputs = [...document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')].map((script) =>
+  JSON.parse(script.textContent),
+);
+const hasViews = outputs.some(({ data }) => data?.["application/vnd.jupyter.widget-view+json"]);
+for (const output of outputs) {
+  const found = stillOf(output);
   if (!found) continue;
   const still = document.createElement("img");
   still.src = found.src;
@@ -66,10 +71,12 @@ const end = () => {
 let isLoading = true;
 let others = null; // if there are only widgets without a picture, show them after a delay
 const watch = new MutationObserver(() => {
-  if (document.querySelector(PICTURE)) end();
+  const isDrawn = document.querySelector("#rendered_cells.lm-Widget") !== null; // Voila has placed all outputs
+  if (document.querySelector(PICTURE) || (isDrawn && !hasViews)) end();
   else if (document.querySelector(".jupyter-widgets")) others ??= setTimeout(end, 5_000);
 });
 watch.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-rev"] });
+if (outputs.length === 0) end();
 
 const EVERY_MS = 60_000;
 let told = performance.now();
