@@ -19,10 +19,16 @@ class Served:
     """`python -m liqwidget.serve` on one notebook, running and with its pool of preheated kernels filled."""
 
     def __init__(
-        self, notebook: Path, home: Path, *options: str, env: dict[str, str] | None = None, port: int | None = None
+        self,
+        notebook: Path,
+        home: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        port: int | None = None,
+        name: str = "127.0.0.1",
     ) -> None:
         self.port = port or free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.host = f"{name}:{self.port}"
         places = {
             "HOME": "home",
             "JUPYTER_CONFIG_DIR": "config",
@@ -92,7 +98,7 @@ class Served:
 
     def _answers(self) -> bool:
         try:
-            return self.get("/voila/static/dashboard.js")[0] == 200
+            return self.get("/voila/static/dashboard.js")[0] in (200, 401)  # the latter: sign in first
         except OSError:
             return False
 

@@ -15,6 +15,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler, 
 
 from .budget import Budget
 from .connection import idle
+from .counts import REFUSED
 from .kernels import Limits
 from .message import PROTOCOL, MessageRefusedError, judge
 from .visits import InWords
@@ -114,6 +115,7 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             if self.opened > MOST_OPENED:
                 raise MessageRefusedError("comms opened")
         except MessageRefusedError as refused:
+            REFUSED.inc()
             self.log.warning("A visitor's message was refused: %s", refused)
             self.close(1008, str(refused))
             return

@@ -32,9 +32,11 @@ from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
+from .metrics import Metrics
 from .options import ONE_NOTEBOOK, refusals, refuse, unknown
 from .outputs import allowed, code_of, has_formulas, scripts_for
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
+from .sign_in import OPEN, Gate, SignedOut, SignInPage, networks
 from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -63,6 +65,19 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         Unicode(), help="Further JupyterLab extensions that the page loads; may be given several times."
     ).tag(config=True)
     css = Unicode(help="A style sheet of your own, which prevails over the page's.").tag(config=True)
+    password = Unicode(help="Ask visitors for a password: its hash, as jupyter_server.auth.passwd makes it.").tag(
+        config=True
+    )
+    password_tries = Integer(
+        60, min=1, help="Wrong passwords of all visitors that may be tried at once, and then in five minutes."
+    ).tag(config=True)
+    user_header = Unicode(help="Admit only requests in which a proxy names the user in this header.").tag(config=True)
+    proxies: List[str] = List(
+        Unicode(), ["127.0.0.1", "::1"], help="Addresses or networks of the proxy whose user_header is believed."
+    ).tag(config=True)
+    metrics: List[str] = List(
+        Unicode(), help="Addresses or networks that may read /voila/api/metrics; without any there is no such route."
+    ).tag(config=True)
     max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
     message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
     traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
@@ -80,6 +95,9 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         "base_url": "Voila.base_url",
         "host": "Dashboard.hosts",
         "query": "Dashboard.query",
+        "password": "Dashboard.password",
+        "user_header": "Dashboard.user_header",
+        "metrics": "Dashboard.metrics",
         "css": "Dashboard.css",
         "extension": "Dashboard.extensions",
         "visitors": "Dashboard.max_visitors",
@@ -108,6 +126,13 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         if not str(self.notebook_path or "").endswith(".ipynb"):
             got = self.notebook_path or (f"the folder {self.root_dir}" if self.extra_args else "none")
             refuse([f"NOTEBOOK: wanted one file that ends with .ipynb; got {got}. {ONE_NOTEBOOK}"])
+        for name in ("proxies", "metrics"):
+            try:
+                networks(getattr(self, name))
+            except ValueError as error:
+                refuse([f"{name}: wanted addresses or networks; got {error}. Write 10.0.0.5 or 10.0.0.0/8."])
+        self.gate = Gate(self.password, self.user_header, self.proxies, self.cookie_secret, self.password_tries)
+        refuse(filter(None, [self.gate.fault()]))
         self.notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
         self.about = about(Path(self.notebook_path))
         self._load_what_outputs_need(self.voila_configuration)
@@ -172,7 +197,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.digest = digest_of(self.static_paths, self.own.values())
 
     def init_settings(self) -> dict[str, Any]:
-        """Limit message sizes. Without cookies no other site can abuse a visitor's browser: no XSRF token is needed."""
+        """Limit message sizes. The one cookie is never sent for another site: no XSRF token is needed."""
         settings: dict[str, Any] = super().init_settings()
         return {**settings, "websocket_max_message_size": self.max_message, "disable_check_xsrf": True}
 
@@ -205,11 +230,15 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             kept[AllowListFileHandler] = (AllowListFileHandler, {})
         own: list[Any] = [
             ("/voila/api/touched/" + ID, Touched, {"started": self.started}),
-            ("/voila/api/health", Health, {"max_visitors": self.max_visitors}),
             ("/voila/api/preview.png", PreviewPicture, {"preview": preview}),
             ("/robots.txt", Robots),
         ]
-        rules: list[Any] = [(url_path_join(self.server_url, path), *more) for path, *more in own]
+        operators: list[Any] = [("/voila/api/health", Health, {"max_visitors": self.max_visitors})]
+        if self.metrics:
+            given = {"max_visitors": self.max_visitors, "readers": networks(self.metrics)}
+            operators.append(("/voila/api/metrics", Metrics, given))
+        operators = [(url_path_join(self.server_url, path), *more) for path, *more in operators]
+        rules: list[Any] = [*operators, *((url_path_join(self.server_url, path), *more) for path, *more in own)]
         for pattern, handler, *options in super().init_handlers():
             if handler in kept:
                 ours, more = kept[handler]
@@ -218,14 +247,20 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
                     given.pop("default_filename")
                 rules.append((pattern, ours, given))
         rules.append((".*", Refused, {"status": 404}))
+        if self.gate:
+            is_open = frozenset(url_path_join(self.server_url, path) for path in OPEN)
+            rules.insert(0, (SignedOut(self.gate, is_open), SignInPage, {"gate": self.gate, "title": self.about.title}))
         names = "|".join(re.escape(name.lower()) for name in self.hosts)
         self.app.add_handlers(rf"(?i:{names})$", rules)
+        self.app.add_handlers(r"(localhost|127\.0\.0\.1)$", operators)  # whatever the public name is
         return [(".*", Refused, {"status": 403})]
 
     def listen(self) -> None:
         """Listen, with limits on each connection and our headers on each reply."""
         self.app.listen = partial(self.app.listen, **CONNECTION)
-        transform: type[OutputTransform] = sealed(policy(self.frame_ancestors), PLAIN)
+        transform: type[OutputTransform] = sealed(
+            policy(self.frame_ancestors, bool(self.password)), PLAIN, bool(self.gate)
+        )
         self.app.add_transform(transform)
         self.app.add_transform(GZipContentEncoding)  # the page itself; files are compressed already
         super().listen()

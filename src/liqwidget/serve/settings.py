@@ -83,8 +83,8 @@ PLAIN = {
 }
 
 
-def policy(frame_ancestors: str) -> dict[str, str]:
-    """Return the headers of every document; scripts and other data have those of `PLAIN`.
+def policy(frame_ancestors: str, has_form: bool = False) -> dict[str, str]:
+    """Return the headers of every document; scripts and other data have those of `PLAIN`. Only signing in has a form.
 
     Scripts come from files only, never inline; `blob:` is how anywidget loads a widget's module, and how BokehJS is
     loaded. Widgets use inline styles.
@@ -98,12 +98,13 @@ def policy(frame_ancestors: str) -> dict[str, str]:
         "connect-src": "'self'",
         "frame-ancestors": frame_ancestors,
         "base-uri": "'none'",
-        "form-action": "'none'",
+        "form-action": "'self'" if has_form else "'none'",
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in content.items()),
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # Without a referrer, browsers do not say either which page a form comes from.
+        "Referrer-Policy": "same-origin" if has_form else "no-referrer",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Server": "liqwidget",

@@ -14,12 +14,14 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from .card import About, Preview, card_html, is_for_a_person, is_prefetch
+from .counts import TURNED_AWAY, VISITS
 from .query import QueryRefusedError, asked_of
 
 FOLDER = Path(__file__).parent / "page"
 WORDS = {
     400: ("This address does not work", "A value in it is too long or has characters that nobody types. "
           "Shorten the address after its question mark."),
+    401: ("Sign in first", "This page is for people who have signed in."),
     403: ("Not here", "This address is not one of this server's pages."),
     404: ("Nothing here", "This server has one page, and it is not at this address."),
     503: ("All places are taken", "Each visitor gets a small computer of their own here, and all are in use. "
@@ -96,7 +98,9 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         kernels = self.kernel_manager
         kernels.tidy()
         if kernels.visitors() >= self.max_visitors:
+            TURNED_AWAY.inc()
             raise HTTPError(503)
+        VISITS.inc()
         kernels.waiting += 1
         here = True
         try:
@@ -166,14 +170,19 @@ class Touched(APIHandler):
         self.set_status(204 if is_here else 404)
 
 
-def sealed(documents: dict[str, str], others: dict[str, str]) -> type[OutputTransform]:
-    """Return a transform that sets these headers on documents and on other replies, whichever handler wrote them."""
+def sealed(documents: dict[str, str], others: dict[str, str], is_private: bool = False) -> type[OutputTransform]:
+    """Return a transform that sets these headers on documents and on other replies, whichever handler wrote them.
+
+    Private replies are kept by browsers only: a proxy would give them to visitors who have not signed in.
+    """
 
     class Sealed(OutputTransform):
         def transform_first_chunk(self, status_code: int, found: Any, chunk: bytes, finishing: bool) -> Any:
             is_document = found.get("Content-Type", "text/html").startswith("text/html")
             for name, value in (documents if is_document else others).items():
                 found[name] = value
+            if is_private and "Cache-Control" in found:
+                found["Cache-Control"] = found["Cache-Control"].replace("public", "private")
             return status_code, found, chunk
 
     return Sealed

@@ -176,6 +176,8 @@ const look = async () => {
     const now = reply.headers.get("X-Started"); // a server that is stopped ends its kernels first
     if (wasAway || (now !== null && now !== started)) comeBack("This page's kernel has ended.");
     else next = Date.now() + RARELY_MS;
+  } else if (reply?.status === 401) {
+    comeBack("The sign-in has ended.");
   } else if (reply?.status === 204) {
     if (!isLoading && Date.now() - lost > LOST_MS) comeBack("This page has lost its connection.");
   } else wasAway = true;
