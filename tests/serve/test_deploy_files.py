@@ -24,10 +24,12 @@ from traitlets.utils.importstring import import_item
 from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 from voila.execute import VoilaExecutor
+from voila.exporter import VoilaExporter
 
 from liqwidget.serve.kernels import Kernels, VisitorKernel
 from liqwidget.serve.server import Dashboard
 from liqwidget.serve.settings import CONNECTION, SETTINGS
+from served import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -36,6 +38,7 @@ CLASSES = (
     Dashboard,
     VoilaConfiguration,
     VoilaExecutor,
+    VoilaExporter,
     MappingKernelManager,
     Kernels,
     VisitorKernel,
@@ -106,9 +109,33 @@ def test_the_container_starts_our_server_as_nobody() -> None:
     commands = [line.split(maxsplit=1) for line in lines if re.match(r"[A-Z]+ ", line)]
     check(json.loads(dict(commands)["ENTRYPOINT"]))
     assert dict(commands)["USER"] not in ("root", "0")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
+    assert not {"src", "js", "notebooks", "hatch_build.py", "pyproject.toml", "README.md"}.intersection(ignored)
+    assert {".git", "**/node_modules", "tests"} <= set(ignored)
     for name, given in commands:
         source = given.split()[-2] if name == "COPY" else "."
         assert source.startswith("/opt") or (ROOT / source).exists()
+
+
+def test_the_containers_health_check_asks_as_our_host(tmp_path: Path) -> None:
+    """Run its command against a server that answers, and against none."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    (given,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.*\])$", text, re.M)
+    _, option, code = json.loads(given)
+    path = tmp_path / "page.ipynb"
+    path.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    server = Served(path, tmp_path / "home", "--pool=0", "--host=maps.example.org", name="maps.example.org")
+
+    def run() -> int:
+        command = [sys.executable, option, code.replace("8866", str(server.port))]
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+
+    try:
+        assert run() == 0
+        assert server.get("/", host="127.0.0.1")[0] == 403
+    finally:
+        server.stop()
+    assert run() == 1
 
 
 def test_the_proxy_passes_on_what_the_server_has_and_nothing_else() -> None:
@@ -120,6 +147,7 @@ def test_the_proxy_passes_on_what_the_server_has_and_nothing_else() -> None:
         "/voila/static/",
         "/voila/labextensions/",
         "/voila/api/",
+        "/voila/api/metrics",
         "/api/kernels/",
     }
     assert "proxy_set_header Host $http_host;" in text
