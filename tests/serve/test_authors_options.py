@@ -80,7 +80,9 @@ def test_what_a_preheated_kernel_would_miss_needs_fresh_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("--enable_nbextensions=True", "--help-all lists them"),
+        ("--enable_nbextensions=True", "Nearest: --extension."),
+        ("--qqq=True", "--help-all lists them"),
+        ("--extension_language_mapping={}", "Nearest: --VoilaConfiguration.extension_language_mapping"),
         ("--strip_source=False", "Nearest: --strip_sources"),
         ("--VoilaConfiguration.show_traceback=True", "Nearest: --VoilaConfiguration.show_tracebacks"),
         ("--Dashboard.max_visitor=3", "Nearest: --Dashboard.max_visitors"),

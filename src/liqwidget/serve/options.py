@@ -94,11 +94,10 @@ def unknown(argv: list[str], app: Any) -> Iterator[str]:
         section, dot, trait = name.partition(".")
         known = traits.get(section, [trait]) if dot else short
         if word.startswith("--") and (trait if dot else name) not in known:
-            near = get_close_matches(trait if dot else name, known, 1)
-            full = [f"{section}.{near[0]}" if dot else near[0]] if near else []
-            yield f"--{name}: wanted an option of this server; got none of that name. " + (
-                f"Nearest: --{full[0]}." if full else "--help-all lists them."
-            )
+            whole = [f"{cls}.{name}" for cls, names in traits.items() if name in names]  # has no short form
+            near = [f"{section}{dot}{found}" if dot else found for found in get_close_matches(trait or name, known, 1)]
+            cure = f"Nearest: --{[*whole, *near][0]}." if whole or near else "--help-all lists them."
+            yield f"--{name}: wanted an option of this server; got none of that name. {cure}"
 
 
 def _ours(owner: Any, section: str, name: str) -> Any:
