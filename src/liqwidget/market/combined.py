@@ -57,7 +57,8 @@ class Part:
         if "taker_buy_volume" in columns:
             columns["taker_buy_volume"] = np.where(has, columns["taker_buy_volume"], 0.0)
         ordered = {name: columns[name] for name in (*REQUIRED, *_SUMMED, *_WEIGHTED, *MARK) if name in columns}
-        aligned = carry(Bars(bars.time, ordered, np.zeros(len(bars.time), bool)), {})
+        bars = Bars(bars.time, ordered, np.zeros(len(bars.time), bool))
+        aligned = carry(bars, {}, is_inverse=market.contract == "inverse")
         basis = np.where(has, own.columns["close"][at] / bars.columns["close"] - 1.0, np.nan)
         return cls(market._with(bars=aligned), ~has, basis, len(own.time) - int(has.sum()))
 
