@@ -20,6 +20,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 ORDER = [
     ["errors", "_version", "extra_stub"],
     ["checks"],
+    ["cache_folder"],
     ["drawing"],
     ["market", "model"],
     ["run"],

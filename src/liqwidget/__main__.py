@@ -94,10 +94,11 @@ def _state(missing: list[str]) -> str:
 
 def _cache() -> str:
     try:
-        from .sources.cache.cache_folder import ENVIRONMENT, folder
+        from . import sources  # noqa: F401  # says which extra is missing
+        from .cache_folder import ENVIRONMENT, folder
 
         return f"{_printable(folder(None))} ({ENVIRONMENT} moves it)"
-    except ModuleNotFoundError as error:  # says which extra is missing
+    except ModuleNotFoundError as error:
         return f"none: {error}"
     except LiqError as error:
         return str(error)

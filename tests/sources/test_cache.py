@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from liqwidget import DataError, InputError, ParseError
+from liqwidget.cache_folder import folder
 from liqwidget.sources.cache import series_folder, series_store
 from liqwidget.sources.cache.cache import Cache, Store
-from liqwidget.sources.cache.cache_folder import folder
 from liqwidget.sources.cache.month_file import bounds, encode_part, months
 from liqwidget.sources.cache.series_folder import SeriesFolder
 from liqwidget.sources.rows import Rows, covered

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .cache_folder import folder
+from ...cache_folder import folder
 from .series_folder import SeriesFolder, check_name, series_below
 from .series_store import Look, Store, stored_columns
 

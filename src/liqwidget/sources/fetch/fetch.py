@@ -8,12 +8,12 @@ from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
+from ...cache_folder import folder
 from ...checks import shown
 from ...errors import InputError
 from ...market.market import Market
 from ...run.progress import Bar, Progress, Told
 from ...run.thread import in_thread
-from ..cache.cache_folder import folder
 from ..http.clock import CLOCK
 from ..venues.registry import find_instrument, find_venue, of_coin
 from ..venues.venue import check_interval, interval_name

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...cache_folder import folder
 from ...checks import stamp
 from ...errors import DataError, FetchError
 from ...market.market import Market
 from ...market.origin import Origin
 from ...run.progress import Progress
 from ..cache.cache import Look, Store
-from ..cache.cache_folder import folder
 from ..http.client import Client
 from ..http.clock import CLOCK, clock_note
 from ..http.limits import Limits

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...cache_folder import folder
 from ...checks import shown, usd_text
 from ...drawing.report import Drawn, Report
 from ...errors import DataError, InputError, ParseError
 from ...model.grid import PriceGrid, half_bins
 from ...run.progress import Bar, Progress
 from ...run.thread import in_thread
-from ..cache.cache_folder import folder
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits

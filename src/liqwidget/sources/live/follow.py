@@ -9,9 +9,9 @@ from weakref import ref
 
 import pandas as pd
 
+from ...cache_folder import folder
 from ...checks import shown
 from ...errors import InputError
-from ..cache.cache_folder import folder
 from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval
 from .follower import FOLLOWERS, Follower

@@ -17,9 +17,9 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import pandas as pd
 
+from ...cache_folder import folder
 from ...errors import FetchError, LiqError
 from ...market.units import IN_COINS
-from ..cache.cache_folder import folder
 from ..fetch.contract import contract_size
 from ..fetch.fetch_plan import FetchPlan
 from ..fetch.wanted import Wanted

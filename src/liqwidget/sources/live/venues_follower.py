@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from ...cache_folder import folder
 from ...market.combine import combine
 from ...market.combined import CombinedMarket, Part
 from ...market.market import Market
 from ...market.units import IN_COINS
-from ..cache.cache_folder import folder
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from ...errors import InputError
+from .errors import InputError
 
 ENVIRONMENT = "LIQWIDGET_CACHE"
 
@@ -33,6 +33,6 @@ def folder(given: str | Path | None) -> Path:
 
 
 def _refused(given: object, why: str = "") -> InputError:
-    from ...checks import shown  # loads NumPy
+    from .checks import shown  # loads NumPy
 
     return InputError(f"cache: wanted the path of a folder; got {shown(given)}{why}.")
