@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from .market.combine import combine
     from .market.market import Market
     from .market.origin import Origin
-    from .model.brackets import find_bracket, liquidation_price_in_brackets, load_brackets
+    from .model.bracket_tables import load_brackets
+    from .model.brackets import find_bracket, liquidation_price_in_brackets
     from .model.build import build_ledger
     from .model.density import Density
     from .model.estimate import auto_decay_rate, estimate
@@ -179,7 +180,7 @@ _HOME = {
     "link": "widget.crosshairs",
     "liquidation_price": "model.margin",
     "liquidation_price_in_brackets": "model.brackets",
-    "load_brackets": "model.brackets",
+    "load_brackets": "model.bracket_tables",
     "load_sample": "simulation.sample",
     "magnet_study": "analysis.magnets.study",
     "read_archive": "sources.archive.read_archive",

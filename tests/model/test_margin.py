@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from liqwidget.errors import InputError
-from liqwidget.model.brackets import Bracket, find_bracket, liquidation_price_in_brackets, load_brackets
+from liqwidget.model.bracket_tables import load_brackets
+from liqwidget.model.brackets import Bracket, find_bracket, liquidation_price_in_brackets
 from liqwidget.model.margin import NO_LEVEL, SIDES, level_factors, liquidation_price
 
 VENUES = [

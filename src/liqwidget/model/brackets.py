@@ -1,16 +1,12 @@
 """The venues' leverage brackets, and liquidation prices under them.
 
-Large positions have higher maintenance rates and lower maximum leverages. The shipped data are a snapshot.
+Large positions have higher maintenance rates and lower maximum leverages.
 """
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any, overload
 
 import numpy as np
@@ -21,7 +17,6 @@ from ..errors import InputError
 from .margin import (
     Floats,
     Number,
-    checked_choice,
     checked_numbers,
     checked_shape,
     checked_signs,
@@ -55,35 +50,6 @@ class Bracket:
     maintenance_rate: float
     maintenance_amount: float
     unit: str = "notional"
-
-
-def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
-    """Return a venue's leverage brackets from the shipped snapshot, smallest positions first.
-
-    The snapshot is `brackets.csv` beside this file; its columns `as_of` and `status` say how old and how sure each
-    row is (Bybit's from the fourth on are computed, OKX's second is unverified). Venues change them without notice.
-
-    Parameters
-    ----------
-    exchange
-        ``"binance"``, ``"bybit"``, ``"okx"`` or ``"hyperliquid"``.
-    symbol
-        The venue's own name: ``"BTCUSDT"``, ``"BTCUSDC"``, ``"BTC-USDT-SWAP"`` (OKX), ``"BTC"`` (Hyperliquid).
-
-    Raises
-    ------
-    InputError
-        No such venue or symbol in the snapshot; the message lists the available ones.
-
-    Examples
-    --------
-    >>> load_brackets("binance")[1].maintenance_amount
-    300.0
-    """
-    snapshot = _snapshot()
-    checked_choice("exchange", exchange, sorted({venue for venue, _ in snapshot}))
-    checked_choice("symbol", symbol, [name for venue, name in snapshot if venue == exchange])
-    return list(snapshot[exchange, symbol])
 
 
 def find_bracket(brackets: Sequence[Bracket], notional: float) -> Bracket:
@@ -228,21 +194,3 @@ def _entry_bracket(caps: Floats, amount: Floats, unit: str) -> NDArray[np.intp]:
         what = "USD" if unit == "notional" else unit
         raise InputError(f"notional: the largest bracket ends at {caps[-1]:,.0f} {what}; got {np.max(amount):,.0f}.")
     return np.asarray(np.searchsorted(caps, amount))
-
-
-@cache
-def _snapshot() -> dict[tuple[str, str], tuple[Bracket, ...]]:
-    found: dict[tuple[str, str], tuple[Bracket, ...]] = {}
-    text = files(__package__).joinpath("brackets.csv").read_text(encoding="utf-8")
-    for row in csv.DictReader(text.splitlines()):
-        bracket = Bracket(
-            float(row["floor"]),
-            float(row["cap"] or math.inf),
-            float(row["max_leverage"]),
-            float(row["maintenance_rate"]),
-            float(row["maintenance_amount"]),
-            row["unit"],
-        )
-        key = row["exchange"], row["symbol"]
-        found[key] = (*found.get(key, ()), bracket)
-    return found
