@@ -43,6 +43,7 @@ NEEDED = {
     "explore": APP,
     "fetch": DATA,
     "fetch_async": DATA,
+    "fetch_brackets": DATA,
     "follow": DATA,
     "history": SCALE,
     "hyperliquid_positions": DATA,

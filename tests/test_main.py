@@ -148,7 +148,7 @@ def test_a_relative_cache_below_a_folder_that_was_deleted(tmp_path: Path) -> Non
 def test_help_and_version(tmp_path: Path) -> None:
     assert printed(run("--version", at=tmp_path)) == f"liqwidget {liqwidget.__version__}\n"
     for name in ("--help", "-h"):
-        assert printed(run(name, at=tmp_path)).startswith("usage: python -m liqwidget [--help | --version]\n")
+        assert printed(run(name, at=tmp_path)).startswith("usage: python -m liqwidget [--help | --version | brackets")
 
 
 @pytest.mark.parametrize("wrong", [("serve",), ("--help", "x"), ("",), ("\x1b[31m\n" * 99,)])
@@ -156,7 +156,7 @@ def test_a_wrong_argument_gives_one_sentence(wrong: tuple[str, ...], tmp_path: P
     done = run(*wrong, at=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
-        r"python -m liqwidget: wanted --help, --version or nothing; got [ -~]{2,100}\. "
+        r"python -m liqwidget: wanted --help, --version, brackets or nothing; got [ -~]{2,100}\. "
         r"Without an argument it says how to start\.\n",
         done.stderr,
     )

@@ -4,7 +4,8 @@ Every number is an estimate of vulnerability; none is a forecast of direction.
 Names are loaded on first use, so that ``import liqwidget`` is fast.
 
 Market data
-    Market, Origin, combine, fetch, fetch_async, follow, read_archive, load_sample, hyperliquid_positions, venues, cache
+    Market, Origin, combine, fetch, fetch_async, fetch_brackets, follow, read_archive, load_sample,
+    hyperliquid_positions, venues, cache
 Estimate
     estimate, Density, build_ledger, Ledger, auto_decay_rate, PRESETS, liquidation_price,
     liquidation_price_in_brackets, load_brackets, find_bracket
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from .simulation.simulate import simulate
     from .sources.archive.read_archive import read_archive
     from .sources.cache.cache import cache
+    from .sources.fetch.brackets import fetch_brackets
     from .sources.fetch.fetch import fetch, fetch_async
     from .sources.fetch.positions import hyperliquid_positions
     from .sources.live.follow import follow
@@ -115,6 +117,7 @@ __all__ = [
     "explore",
     "fetch",
     "fetch_async",
+    "fetch_brackets",
     "find_bracket",
     "follow",
     "history",
@@ -173,6 +176,7 @@ _HOME = {
     "explore": "app.explorer",
     "fetch": "sources.fetch.fetch",
     "fetch_async": "sources.fetch.fetch",
+    "fetch_brackets": "sources.fetch.brackets",
     "find_bracket": "model.brackets",
     "follow": "sources.live.follow",
     "history": "scale.history",

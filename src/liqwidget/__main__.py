@@ -12,10 +12,12 @@ from ._version import __version__
 from .errors import LiqError
 
 USAGE = """\
-usage: python -m liqwidget [--help | --version]
+usage: python -m liqwidget [--help | --version | brackets [--refresh [SYMBOL]]]
 
 Prints the version, the extras that are installed, the folder of cached market data, and how to start.
-Nothing is requested from a network."""
+brackets: lists the tables of leverage brackets with their dates. With --refresh it first requests those of SYMBOL
+(BTCUSDT) from bybit, okx and hyperliquid; nothing else is requested from a network. Binance shows its table to accounts
+only: see lw.fetch_brackets."""
 
 _PACKAGE = Path(__file__).absolute().parent
 _REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*?(?:>=\s*([\d.]+))?[^;]*;.*\bextra\s*==\s*['"]([\w.-]+)['"]""")
@@ -31,15 +33,43 @@ def main(arguments: list[str]) -> int:
         print(USAGE)
     elif arguments == ["--version"]:
         print(f"liqwidget {__version__}")
+    elif arguments == ["brackets"] or (arguments[:2] == ["brackets", "--refresh"] and len(arguments) < 4):
+        return _brackets([*arguments[2:], "BTCUSDT"][0] if arguments[1:] else None)
     else:
         got = " ".join(map(repr, arguments))
         print(
-            f"python -m liqwidget: wanted --help, --version or nothing; got {got[:100]}. "
+            f"python -m liqwidget: wanted --help, --version, brackets or nothing; got {got[:100]}. "
             "Without an argument it says how to start.",
             file=sys.stderr,
         )
         return 2
     return 0
+
+
+def _brackets(symbol: str | None) -> int:
+    """Print the known tables of brackets; with a symbol, fetch it first."""
+    from .model.bracket_tables import known_tables, load_brackets, newest
+
+    problems = []
+    for venue in () if symbol is None else ("bybit", "okx", "hyperliquid"):
+        try:
+            from .sources.fetch.brackets import fetch_brackets
+
+            fetch_brackets(symbol or "", venue, trust_env=True)
+        except (LiqError, ModuleNotFoundError) as error:
+            problems.append(str(error))
+    for venue, name in known_tables():
+        try:
+            table = load_brackets(venue, name)
+        except LiqError as error:
+            problems.append(str(error))
+            continue
+        rows = f"{len(table)} bracket{'s'[: len(table) != 1]} to {table[0].max_leverage:g}x"
+        status = ", ".join(dict.fromkeys(bracket.status for bracket in table))
+        print(f"{venue:<11}  {name:<16}  {newest(table) or 'undated':<10}  {rows}: {status}")
+    for problem in problems:
+        print(_printable(problem), file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _text() -> str:
@@ -130,7 +160,7 @@ def _starts(extras: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _printable(path: Path) -> str:
+def _printable(path: Path | str) -> str:
     text = str(path)
     return text if text.isprintable() else repr(text)
 

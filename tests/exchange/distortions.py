@@ -206,6 +206,10 @@ def rows_of(venue: str, payload: Any) -> list[Any] | None:
         payload = payload.get("result", {}).get("list")
     elif venue == "okx" and isinstance(payload, dict):
         payload = payload.get("data")
+    elif isinstance(payload, dict):  # Hyperliquid: the state of an account
+        payload = payload.get("assetPositions")
+    elif venue == "hyperliquid" and payload and "universe" in payload[0]:
+        payload = payload[0]["marginTables"][-1][1]["marginTiers"]
     return payload if isinstance(payload, list) else None
 
 
@@ -228,8 +232,8 @@ def _number(text: str) -> Any:
 
 def _mapped(row: Any, change: Any) -> Any:
     if isinstance(row, dict):
-        return {name: change(value) for name, value in row.items()}
-    return [change(value) for value in row] if isinstance(row, list) else row
+        return {name: _mapped(value, change) for name, value in row.items()}
+    return [_mapped(value, change) for value in row] if isinstance(row, list) else change(row)
 
 
 def _values(row: Any) -> list[Any]:
@@ -241,6 +245,7 @@ def _values(row: Any) -> list[Any]:
 
 def _spoilt(rows: list[Any], where: Any, value: Any) -> list[Any]:
     row = rows[len(rows) // 2]
+    row = row.get("position", row) if isinstance(row, dict) else row
     for place in where(row):
         row[place] = value
     return rows

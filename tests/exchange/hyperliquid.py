@@ -107,7 +107,7 @@ def _meta(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     }
     delisted = {**context, "openInterest": "0.0", "midPx": None, "premium": None, "impactPxs": None, "markPx": "0.37"}
     other = {**context, "openInterest": "512345.6", "markPx": "2101.5", "oraclePx": "2101.2"}
-    return reply([meta, [context, delisted, other]])
+    return reply([meta, [context, delisted, other]], rows=2)  # tiers of the last table
 
 
 def _tiers(*rows: tuple[int, str]) -> list[dict[str, Any]]:
@@ -130,7 +130,8 @@ def _state(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
             "marginSummary": summary,
             "time": now_ms,
             "withdrawable": "0.0",
-        }
+        },
+        rows=len(positions),
     )
 
 

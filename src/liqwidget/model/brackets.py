@@ -42,6 +42,11 @@ class Bracket:
         Deduction D from ``m * notional``, in USD, that makes maintenance continuous at the bounds (OKX has none).
     unit
         ``"notional"`` (USD) or ``"coins"`` (OKX counts contracts, whose number does not change with price).
+    as_of
+        Date of the data, such as 2026-09-25 or 2026-09; "undated" or "unknown" where nobody wrote it down.
+    status
+        Where it is from: "fetched" (the venue's public interface), "file" (the venue's answer, saved by the user), and
+        of the shipped snapshot "documented", "computed" (from other figures of the venue) or "unverified".
     """
 
     floor: float
@@ -50,6 +55,8 @@ class Bracket:
     maintenance_rate: float
     maintenance_amount: float
     unit: str = "notional"
+    as_of: str = ""
+    status: str = ""
 
 
 def find_bracket(brackets: Sequence[Bracket], notional: float) -> Bracket:

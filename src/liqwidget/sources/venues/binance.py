@@ -14,6 +14,8 @@ from .venue import (
     DAY,
     INTERVALS,
     MINUTE,
+    BracketRow,
+    BracketTable,
     Limit,
     Query,
     Refusal,
@@ -24,6 +26,7 @@ from .venue import (
     by_status,
     code,
     message,
+    number,
     table,
 )
 
@@ -103,6 +106,18 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
+def _brackets(body: Any, symbol: str) -> list[BracketRow]:
+    """Return the brackets of an answer of ``/fapi/v1/leverageBracket``: a list of symbols, or one symbol."""
+    listed = body if isinstance(body, list) else [body]
+    one = next(each for each in listed if each["symbol"] == symbol)
+
+    def read(row: Any) -> BracketRow:
+        cap, most, rate = (number(row[name]) for name in ("notionalCap", "initialLeverage", "maintMarginRatio"))
+        return cap, most, rate, number(row.get("cum"))
+
+    return [read(row) for row in one["brackets"]]
+
+
 _MISSING = {"liquidations": "no history; streamed live, one a second"}
 
 #: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days.
@@ -167,7 +182,9 @@ _INVERSE = Venue(
     native=_native_inverse,
     judge=_judge,
     pause=60,
+    brackets=BracketTable(None, _brackets),
 )
+
 
 VENUE = Venue(
     name="binance",
@@ -226,4 +243,5 @@ VENUE = Venue(
     native=_native,
     judge=_judge,
     pause=60,
+    brackets=BracketTable(None, _brackets),
 )

@@ -14,6 +14,8 @@ from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
     INTERVALS,
     MINUTE,
+    BracketRow,
+    BracketTable,
     Kind,
     Limit,
     Query,
@@ -74,6 +76,22 @@ def _long_short(body: Any) -> Rows:
     if (sell <= 0).any():
         raise ParseError(f"wanted a share of short accounts above 0; got {number(sell.min())}.")
     return Rows(shares.time, {"long_short_ratio": shares.columns["buy"] / sell})
+
+
+def _brackets(body: Any, symbol: str) -> list[BracketRow]:
+    """Return the risk limits. Rates come as fractions or as percents: initial margin times leverage tells which."""
+    rows = [row for row in _list(body) if row["symbol"] == symbol]
+    if body["result"].get("nextPageCursor"):
+        raise ParseError("wanted all risk limits on one page; got a page with a cursor.")
+    found = []
+    for row in rows:
+        most = number(row["maxLeverage"])
+        unit = number(row["initialMargin"]) * most
+        if not (0.5 < unit < 2 or 50 < unit < 200):
+            raise ParseError(f"wanted an initial margin of 1 / {most:g}; got {row['initialMargin']!r:.40}.")
+        rate = number(row["maintenanceMargin"]) / (1 if unit < 2 else 100)
+        found.append((number(row["riskLimitValue"]), most, rate, number(row.get("mmDeduction"))))
+    return found
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
@@ -156,6 +174,9 @@ _INVERSE = Venue(
     native=_native,
     judge=_judge,
     pause=600,
+    brackets=BracketTable(
+        lambda symbol: Request("/v5/market/risk-limit", {"category": "inverse", "symbol": symbol}), _brackets
+    ),
 )
 
 VENUE = Venue(
@@ -167,4 +188,7 @@ VENUE = Venue(
     native=_native,
     judge=_judge,
     pause=600,
+    brackets=BracketTable(
+        lambda symbol: Request("/v5/market/risk-limit", {"category": "linear", "symbol": symbol}), _brackets
+    ),
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...checks import shown
-from ...errors import InputError
+from ...errors import FetchError, InputError, ParseError
 from .symbols import THOUSANDS, inverse, other_unit, read_symbol, unlisted
 from .venue import (
     HOUR,
     INTERVALS,
+    BracketRow,
+    BracketTable,
     Limit,
     Query,
     Refusal,
@@ -19,6 +22,7 @@ from .venue import (
     by_place,
     by_status,
     message,
+    number,
     table,
 )
 
@@ -50,6 +54,36 @@ def native(symbol: str) -> str:
     if read.thousands and not read.base.startswith(("k", f"1000{read.thousands}")):
         raise other_unit(symbol, "hyperliquid", f"the coin as Hyperliquid lists it, such as k{read.thousands}")
     return f"k{read.thousands}" if read.thousands else read.base
+
+
+def _contexts(_symbol: str) -> Request:
+    """Request what is known of all coins at present: their margin tables, open interest and mark price."""
+    return Request("/info", body={"type": "metaAndAssetCtxs"}, weight=20)
+
+
+def _coin(body: Any, symbol: str) -> tuple[dict[str, Any], Any]:
+    """Return a coin's line of the universe and its context; both lists have the same order."""
+    coins, contexts = body[0]["universe"], body[1]
+    if len(coins) != len(contexts):
+        raise ParseError(f"wanted a context for each of {len(coins)} coins; got {len(contexts)}.")
+    for coin, context in zip(coins, contexts, strict=True):
+        if coin["name"] == symbol:
+            return coin, context
+    raise FetchError(f"hyperliquid: wanted the coin {symbol}; got none of this name. Check the symbol.")
+
+
+def _brackets(body: Any, symbol: str) -> list[BracketRow]:
+    """Return the margin tiers: the maintenance rate is half the initial one at the tier's highest leverage."""
+    coin, _ = _coin(body, symbol)
+    number_of = coin.get("marginTableId")
+    if number_of is None or number_of < 50:  # one tier; such a number is its highest leverage
+        return [(math.inf, most := number(coin["maxLeverage"]), 1 / (2 * most), 0.0)]
+    table = next(table for id_, table in body[0]["marginTables"] if id_ == number_of)
+    tiers = sorted({(number(tier["lowerBound"]), number(tier["maxLeverage"])) for tier in table["marginTiers"]})
+    if tiers and tiers[0][0] != 0:
+        raise ParseError(f"wanted margin tiers from 0 on; got {shown(table)}.")
+    caps = [*(floor for floor, _ in tiers[1:]), math.inf]
+    return [(cap, most, 1 / (2 * most), math.nan) for cap, (_, most) in zip(caps, tiers, strict=False)]
 
 
 def _judge(status: int, body: Any) -> Refusal | None:
@@ -94,4 +128,5 @@ VENUE = Venue(
     native=native,
     judge=_judge,
     pause=60,
+    brackets=BracketTable(_contexts, _brackets),
 )

@@ -17,6 +17,8 @@ from .symbols import dated, inverse, not_inverse, other_unit, read_symbol, unlis
 from .venue import (
     DAY,
     MINUTE,
+    BracketRow,
+    BracketTable,
     Contract,
     Limit,
     Query,
@@ -141,6 +143,19 @@ def contract_size(body: Any, symbol: str, wanted: str = "linear") -> float:
     return size
 
 
+def _brackets(body: Any, symbol: str) -> list[BracketRow]:
+    """Return the position tiers, in contracts. OKX has no deductions: maintenance jumps at the bounds."""
+    rows = [row for row in _data(body) if row["instFamily"] == _family(symbol)]
+    numbers = {number(row["tier"]) for row in rows}
+    if numbers != set(range(1, len(numbers) + 1)):
+        raise ParseError(f"wanted tiers numbered from 1 on; got {shown(sorted(numbers))}.")
+    return [(number(row["maxSz"]), number(row["maxLever"]), number(row["mmr"]), 0.0) for row in rows]
+
+
+def _family(symbol: str) -> str:
+    return symbol.removesuffix("-SWAP")
+
+
 _LINEAR = Venue(
     name="okx",
     limits={
@@ -153,6 +168,7 @@ _LINEAR = Venue(
         "long-short-account-ratio-contract": Limit(5, 2),
         "funding-rate-history": Limit(10, 2),
         "instruments": Limit(20, 2),
+        "position-tiers": Limit(10, 2),
     },
     series={
         "candles": Series(
@@ -221,6 +237,16 @@ _LINEAR = Venue(
     judge=_judge,
     contract=Contract(_instrument, contract_size),
     pause=5,
+    brackets=BracketTable(
+        lambda symbol: Request(
+            "/api/v5/public/position-tiers",
+            {"instType": "SWAP", "tdMode": "isolated", "instFamily": _family(symbol)},
+            None,
+            "position-tiers",
+        ),
+        _brackets,
+        in_contracts=True,
+    ),
 )
 
 #: Sizes of inverse contracts are in contracts of some USD; candles and takers' volumes have coins as well.

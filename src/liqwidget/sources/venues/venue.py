@@ -154,6 +154,30 @@ class Contract:
     size: Callable[[Any, str], float]
 
 
+#: Upper bound of a leverage bracket (in USD, or contracts), highest leverage, maintenance rate, and deduction in USD:
+#: NaN where the venue names none.
+BracketRow = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class BracketTable:
+    """How a venue publishes the leverage brackets of a symbol.
+
+    Attributes
+    ----------
+    request
+        Makes the request for a symbol; None: only an account may ask, so the user saves the answer in a file.
+    rows
+        Parses the rows of a symbol from the answer, in any order.
+    in_contracts
+        Whether bounds count contracts instead of USD.
+    """
+
+    request: Callable[[str], Request] | None
+    rows: Callable[[Any, str], list[BracketRow]]
+    in_contracts: bool = False
+
+
 @dataclass(frozen=True)
 class Refusal:
     """An error answer.
@@ -206,6 +230,8 @@ class Venue:
         The inverse contracts of the same exchange; None: there are none.
     host
         The host to ask; None: the usual one.
+    brackets
+        How the venue publishes leverage brackets.
     """
 
     name: str
@@ -215,6 +241,7 @@ class Venue:
     native: Callable[[str], str]
     judge: Callable[[int, Any], Refusal | None]
     pause: float
+    brackets: BracketTable
     contract: Contract | None = None
     kind: Literal["linear", "inverse"] = "linear"
     units: Mapping[str, Any] = field(default_factory=lambda: IN_COINS)
