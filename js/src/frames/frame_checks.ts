@@ -112,7 +112,7 @@ export function checkModel(meta: Meta): void {
     }
     for (const value of values) number({ [name]: value }, name, low, high);
   }
-  for (const name of ["maintenance_rate", "fee_rate", "span"]) number(meta, name, 0, 1);
+  for (const name of ["fee_rate", "span"]) number(meta, name, 0, 1);
   if (meta.turnover !== "auto") number(meta, "turnover", 1e-300, 1);
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .grid import Floats, PriceGrid, model_rows
 from .ledger import Ledger
+from .maintenance import MaintenanceRate
 from .mixed_ledger import MixedLedger, names_by_contract
 from .opening import SPAN, check_settings, open_and_sweep
 from .turnover import AUTO, Opening, opening_of
@@ -20,7 +21,7 @@ def build_ledger(
     market: Market,
     leverage: Sequence[float] = (3, 5, 10, 20, 50, 100),
     bin_size: float | None = None,
-    maintenance_rate: float = 0.004,
+    maintenance_rate: MaintenanceRate = 0.004,
     fee_rate: float = 0.0,
     turnover: float | Literal["auto"] = 1.0,
     span: float = SPAN,
@@ -42,7 +43,7 @@ def build_ledger(
         Height of a price row, USD: exactly that of the ledger. None: the largest 1-2-5 number that is at most 0.03 % of
         the median close (coarser where that would be more than 65,535 rows). ``replay(bin_size=...)`` adds rows up.
     maintenance_rate, fee_rate
-        Fractions of the notional; a tier with ``1 / leverage <= maintenance_rate + fee_rate`` is refused.
+        Fractions of the notional, together below ``1 / leverage``. "brackets": see :func:`liqwidget.estimate`.
     turnover
         Share of volume that opens positions, in (0, 1]; the rest changes hands within the candle. "auto": the share at
         which what closes per hour is the replay's decay rate of open interest, see :func:`liqwidget.estimate`.
@@ -60,7 +61,7 @@ def build_ledger(
     >>> lw.build_ledger(lw.load_sample(), leverage=(5, 10, 25), bin_size=50).replay(decay_rate=0.03).values.shape
     (3, 1075, 2016)
     """
-    tiers, settings = check_settings(leverage, maintenance_rate, fee_rate, turnover, span)
+    tiers, settings = check_settings(leverage, maintenance_rate, fee_rate, turnover, span, market)
     low, high, close = (market.candles[name].to_numpy() for name in ("low", "high", "close"))
     if bin_size is None:
         grid = model_rows(low, high, close, span)
@@ -79,7 +80,7 @@ def market_ledger(market: Market, grid: PriceGrid, leverage: Floats, settings: M
     return replace(ledger, auto=ledger.venues or opening_of(market))
 
 
-def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, float]) -> Ledger:
+def ledger_on(market: Market, since: int, grid: PriceGrid, leverage: Floats, settings: dict[str, Any]) -> Ledger:
     """Return the ledger of the candles from row ``since`` of a market on, on a given grid with given settings."""
     opening = opening_of(market)
     if isinstance(opening, Opening):

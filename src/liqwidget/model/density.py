@@ -100,7 +100,7 @@ class Density(Drawn):
         )
 
     @property
-    def settings(self) -> dict[str, float]:
+    def settings(self) -> dict[str, Any]:
         """Settings of the ledger that was replayed: maintenance_rate, fee_rate, turnover, span."""
         return self._ledger.settings
 
@@ -151,7 +151,8 @@ class Density(Drawn):
     @property
     def turnover(self) -> float:
         """Share of volume that opened positions; a :class:`liqwidget.model.turnover.Turnover` if "auto" found it."""
-        return self._ledger.settings.get("turnover", 1.0)
+        share: float = self._ledger.settings.get("turnover", 1.0)
+        return share
 
     @property
     def long_at_close(self) -> Floats:

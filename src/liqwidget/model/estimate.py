@@ -12,6 +12,7 @@ from .build import build_ledger
 from .density import Density
 from .grid import PriceGrid, nearest_bin, usual_bin
 from .ledger import Ledger
+from .maintenance import MaintenanceRate
 from .opening import SPAN
 from .settings import MAX_DECAY_RATE, PresetName, check_decay_rate, check_mix, shares
 from .turnover import AUTO, check_turnover, opening_of
@@ -28,7 +29,7 @@ def estimate(
     decay_rate: float | Literal["auto"] = "auto",
     bin_size: float | None = None,
     *,
-    maintenance_rate: float = 0.004,
+    maintenance_rate: MaintenanceRate = 0.004,
     fee_rate: float = 0.0,
     turnover: float | Literal["auto"] = "auto",
     span: float = SPAN,
@@ -52,7 +53,11 @@ def estimate(
         hour is ``decay_rate`` of open interest, at most 1, so that USD standing on a side stay near open interest at
         every decay rate. If open interest falls faster than that rate by itself, only its rises open positions,
         scaled to it. If it is unknown: 1, and amounts are relative. ``density.turnover`` has the result.
-    maintenance_rate, fee_rate, span
+    maintenance_rate
+        Fraction of the notional. "brackets": rate and deduction by tier, of the newest table of the market's venue and
+        symbol (:func:`liqwidget.load_brackets`), for a position of 1,000,000 USD, or the largest one that the venue
+        allows at that leverage. Tiers above the venue's highest leverage are refused.
+    fee_rate, span
         See :func:`liqwidget.build_ledger`.
 
     Raises

@@ -85,7 +85,7 @@ class Ledger(Drawn):
     crossed: Floats
     out_of_range: Floats
     age: Floats | None = None
-    settings: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     auto: Opening | VenueOpenings | None = None
     venues: VenueOpenings | None = None
     _whole: Ledger | None = None  # the ledger from which `at` made this one

@@ -156,7 +156,11 @@ def liquidation_price(
 
 
 def level_factors(
-    leverage: ArrayLike, maintenance_rate: float, fee_rate: float = 0.0, contract: Contract = "linear"
+    leverage: ArrayLike,
+    maintenance_rate: ArrayLike,
+    fee_rate: float = 0.0,
+    contract: Contract = "linear",
+    amount: ArrayLike = 0.0,
 ) -> tuple[Floats, Floats]:
     """Return liquidation price / entry price of each leverage tier, long and short.
 
@@ -164,26 +168,30 @@ def level_factors(
     ----------
     leverage
         Leverages, >= 1, shape (L,).
-    maintenance_rate, fee_rate
-        Maintenance margin rate m and liquidation fee f, in [0, 1).
+    maintenance_rate
+        Maintenance margin rate m, in [0, 1): one number, or one of each tier, shape (L,).
+    fee_rate
+        Liquidation fee f, in [0, 1).
     contract
         ``"linear"`` (margin in USD) or ``"inverse"`` (margin in coins).
+    amount
+        Deduction D of the tier's bracket as a share d of the notional at entry, in [0, 1): like `maintenance_rate`.
 
     Returns
     -------
     k_long, k_short
-        float64, shape (L,). Linear: ``(1 - 1/L) / (1 - m - f)`` and ``(1 + 1/L) / (1 + m + f)``; a long at L = 1 has 0.
-        Inverse: ``(1 + m + f) / (1 + 1/L)`` and ``(1 - m - f) / (1 - 1/L)``, at most 1e9, which a short at L = 1 has:
-        nothing liquidates it.
+        float64, shape (L,). Linear: ``(1 - 1/L - d) / (1 - m - f)``, at least 0, and ``(1 + 1/L + d) / (1 + m + f)``.
+        Inverse: ``(1 + m + f) / (1 + 1/L + d)`` and ``(1 - m - f) / (1 - 1/L - d)``, at most 1e9, which a short at
+        L = 1 has: nothing liquidates it.
 
     Raises
     ------
     InputError
-        A value is not finite or out of range, or a tier has 1/L <= m + f: it would be liquidated at entry.
+        A value is not finite or out of range, or a tier has 1/L <= m + f - d: it would be liquidated at entry.
 
     Notes
     -----
-    `liquidation_price` over entry under the rule ``mm_at_liq``, without a maintenance amount.
+    `liquidation_price` over entry under the rule ``mm_at_liq``.
 
     Examples
     --------
@@ -198,12 +206,13 @@ def level_factors(
         raise InputError(f"leverage: need one row of numbers, shape (L,); got shape {tier.shape}.")
     m = checked_numbers("maintenance_rate", maintenance_rate, low=0.0, below=1.0)
     f = checked_numbers("fee_rate", fee_rate, low=0.0, below=1.0)
-    if m.ndim or f.ndim:
-        raise InputError("maintenance_rate, fee_rate: need one number each; got an array.")
+    d = checked_numbers("amount", amount, low=0.0, below=1.0)
+    if f.ndim or {m.shape, d.shape} - {(), tier.shape}:
+        raise InputError("maintenance_rate, fee_rate, amount: need one number each, or one per tier; got other shapes.")
     refuse_heavy_rates(m, f)
-    refuse_hopeless_tiers(tier, m, f, np.float64(0.0))
-    long, short = (raw_level(1.0, np.float64(sign), 1.0 / tier, 0.0, m, f, contract, "mm_at_liq") for sign in (1, -1))
-    return long, np.minimum(short, NO_LEVEL)
+    refuse_hopeless_tiers(tier, m, f, d)
+    long, short = (raw_level(1.0, np.float64(sign), 1.0 / tier, d, m, f, contract, "mm_at_liq") for sign in (1, -1))
+    return np.maximum(long, 0.0), np.where((short > 0) & (short < NO_LEVEL), short, NO_LEVEL)
 
 
 def raw_level(price: Any, sign: Any, margin: Any, amount: Any, m: Any, f: Any, contract: str, rule: str) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..checks import is_finite
 from ..errors import InputError
 from .grid import Floats, PriceGrid, half_bins
-from .margin import level_factors
+from .maintenance import MaintenanceRate, maintenance_settings, tier_factors
 from .turnover import (
     NS_PER_HOUR,
     Opening,
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 200_000_000
 SPAN = 0.25
 
-__all__ = ["MAX_ENTRIES", "NS_PER_HOUR", "SPAN", "Turnover", "check_settings", "open_and_sweep", "opened_coins",
-           "resolve_turnover"]  # fmt: skip
+__all__ = ["MAX_ENTRIES", "NS_PER_HOUR", "SPAN", "MaintenanceRate", "Turnover", "check_settings", "open_and_sweep",
+           "opened_coins", "resolve_turnover"]  # fmt: skip
 
 
 def check_settings(
-    leverage: Any, maintenance_rate: float, fee_rate: float, turnover: Any, span: float
+    leverage: Any, maintenance_rate: object, fee_rate: float, turnover: Any, span: float, market: Market | None = None
 ) -> tuple[Floats, dict[str, Any]]:
     """Return the tiers (L,) and the settings of a ledger, or raise InputError; as for `build_ledger`.
 
-    ``turnover`` may stay "auto", which is resolved by a decay rate.
+    ``turnover`` may stay "auto", which is resolved by a decay rate. The market decides what "brackets" are.
     """
     try:
         tiers = np.array(leverage, dtype=np.float64).reshape(-1)
@@ -49,12 +49,13 @@ def check_settings(
         tiers = np.zeros(0)
     if not 1 <= len(tiers) <= 32 or len(np.unique(tiers)) != len(tiers):
         raise InputError(f"leverage: wanted 1 to 32 different tiers, such as (5, 10, 25); got {str(leverage)[:60]}")
-    level_factors(tiers, maintenance_rate, fee_rate)  # refuses impossible tiers before any work
+    maintenance = maintenance_settings(maintenance_rate, market)
+    tier_factors(tiers, {**maintenance, "fee_rate": fee_rate})  # refuses impossible tiers before any work
     share = check_turnover(turnover)
     if not (is_finite(span) and 0 <= span < 1):
         raise InputError(f"span: wanted a fraction in [0, 1); got {span!r}")
     return tiers, {
-        "maintenance_rate": float(maintenance_rate),
+        **maintenance,
         "fee_rate": float(fee_rate),
         "turnover": share,
         "span": float(span),
@@ -66,7 +67,7 @@ def open_and_sweep(
     since: int,
     grid: PriceGrid,
     tiers: Floats,
-    settings: dict[str, float],
+    settings: dict[str, Any],
     opening: Opening | VenueOpenings | None = None,
 ) -> dict[str, Any]:
     """Return the ledger's arrays for the candles from row ``since`` on.
@@ -86,8 +87,7 @@ def open_and_sweep(
     if since == 0:
         before = np.concatenate([close[:1], before])  # nothing stands yet, so the first sweep clears nothing
 
-    rates = settings["maintenance_rate"], settings["fee_rate"]
-    k = np.stack(level_factors(tiers, *rates, contract), axis=-1)  # (L, 2)
+    k = np.stack(tier_factors(tiers, settings, contract), axis=-1)  # (L, 2)
     blocks, entries = [], 0
     for i in range(0, len(close), _BLOCK):
         part = slice(i, i + _BLOCK)

@@ -61,7 +61,7 @@ class Entries(Protocol):
     @property
     def column(self) -> Ints: ...  # noqa: D102
     @property
-    def settings(self) -> dict[str, float]: ...  # noqa: D102
+    def settings(self) -> dict[str, Any]: ...  # noqa: D102
     @property
     def opened_by_all(self) -> Floats: ...  # noqa: D102
     @property

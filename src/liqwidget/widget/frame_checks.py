@@ -126,8 +126,8 @@ def check_model(meta: dict[str, Any]) -> None:
             raise WireError(f"meta {name}: wanted {wanted} numbers, one a tier; found {str(values)[:40]}")
         for value in values:
             _number({name: value}, name, low, high)
-    for name, high in (("maintenance_rate", 1), ("fee_rate", 1), ("span", 1)):
-        _number(meta, name, 0, high)
+    for name in ("fee_rate", "span"):
+        _number(meta, name, 0, 1)
     if meta.get("turnover") != "auto":
         _number(meta, "turnover", 1e-300, 1)
 

@@ -16,7 +16,8 @@ from ..model.build import market_ledger
 from ..model.estimate import auto_decay_rate
 from ..model.grid import Floats, PriceGrid
 from ..model.ledger import Ledger
-from ..model.margin import Contract, level_factors
+from ..model.maintenance import maintenance_note, tier_factors
+from ..model.margin import Contract
 from ..model.mixed_ledger import names_by_contract
 from ..model.turnover import VenueOpenings, opening_of
 from ..simulation.sample import is_sample
@@ -47,7 +48,7 @@ class CandlePicture:
     leverage
         Tiers, shape (L,).
     settings
-        ``maintenance_rate fee_rate span``, and ``turnover``: a share, or "auto".
+        ``maintenance_rate fee_rate span``, and ``turnover``: a share, or "auto"; with rate "brackets" also these.
     revision, bars_revision
         Of the model, and of the candles it belongs to, which the browser may have already.
     """
@@ -114,6 +115,7 @@ class CandlePicture:
 
     def _about(self) -> dict[str, Any]:
         about, candles = about_of(self.market, self.settings["turnover"]), len(self.market)
+        about["notices"] += maintenance_note(self.settings)
         if candles > MANY_CANDLES:
             about["notices"].append(
                 f"{candles:,} candles: sliders answer slowly; lw.history shows years of them at full speed"
@@ -131,8 +133,7 @@ class CandlePicture:
 
     def _factors(self) -> tuple[Floats, Floats]:
         """Return the levels' factors of each kind of contract, (kinds, L), long and short."""
-        rates = self.settings["maintenance_rate"], self.settings["fee_rate"]
-        long, short = zip(*(level_factors(self.leverage, *rates, kind) for kind in self._kinds()), strict=True)
+        long, short = zip(*(tier_factors(self.leverage, self.settings, kind) for kind in self._kinds()), strict=True)
         return np.array(long), np.array(short)
 
     def _beyond(self) -> list[float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from ..errors import InputError
 from ..market.any_table import as_frame
 from ..market.market import Market
+from ..model.maintenance import MaintenanceRate
 from ..model.opening import SPAN
 from ..model.settings import PresetName
 from .marks import Realised
@@ -40,7 +41,7 @@ class LiquidationHeatmap(WatchedHeatmap):
     turnover
         Share of volume that opens positions; "auto": see :func:`liqwidget.estimate`.
     maintenance_rate, fee_rate, span
-        See :func:`liqwidget.build_ledger`.
+        See :func:`liqwidget.estimate` ("brackets") and :func:`liqwidget.build_ledger`.
     venues
         Of a combined market: the venues whose estimate is shown; None: all.
     **traits
@@ -133,7 +134,7 @@ class LiquidationHeatmap(WatchedHeatmap):
         decay_rate: float | Literal["auto"] = "auto",
         bin_size: float | Literal["auto"] | None = None,
         *,
-        maintenance_rate: float = 0.004,
+        maintenance_rate: MaintenanceRate = 0.004,
         fee_rate: float = 0.0,
         turnover: float | Literal["auto"] = "auto",
         span: float = SPAN,

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..model.estimate import resolve_decay_rate
 from ..model.grid import Floats, PriceGrid, bins_on_offer, model_rows, nearest_bin, usual_bin
-from ..model.margin import level_factors
+from ..model.maintenance import maintenance_note, possible
 from ..model.opening import check_settings
 from ..model.settings import MAX_TIERS, PRESETS, check_mix, shares
 from .frames import MAX_CANDLES, CandlePicture
@@ -125,7 +125,8 @@ class Shown:
         """Settings of the estimate by trait name; ``decay_rate`` and ``bin_size`` may be "auto"."""
         rate = "auto" if self.decay_auto else self.decay_rate
         size = "auto" if self.bin_auto else self.bin_size
-        model = {"leverage_mix": self.mix, "decay_rate": rate, "bin_size": size, **self.settings}
+        model = {"leverage_mix": self.mix, "decay_rate": rate, "bin_size": size}
+        model |= {name: self.settings[name] for name in SETTINGS}
         return {**model, "venues": self.venues} if self.venues else model
 
     @cached_property
@@ -254,11 +255,10 @@ def shown_of(market: Market, wanted: Mapping[str, Any], before: Shown | None = N
     """
     _check_length(market)
     mix = check_mix(wanted["leverage_mix"])
-    settings = _checked_settings(mix, wanted, before)
+    settings = _checked_settings(mix, wanted, market, before)
     rate, auto = _rate(wanted["decay_rate"], market, settings["turnover"])
     fitted = wanted.get("fitted", before.fitted if before is not None else None)
-    least = settings["maintenance_rate"] + settings["fee_rate"]
-    presets = presets_beside(mix, least, PRESETS if fitted is None else {**PRESETS, "fitted": fitted})
+    presets = presets_beside(mix, settings, PRESETS if fitted is None else {**PRESETS, "fitted": fitted})
     tiers = {tier for one in (mix, *presets.values()) for tier in one}
     mixed: dict[str, Any] = {"mix": mix, "decay_rate": rate, "decay_auto": auto, "presets": presets, "fitted": fitted}
     mixed["venues"] = _shown_venues(wanted.get("venues"), market)
@@ -271,6 +271,8 @@ def shown_of(market: Market, wanted: Mapping[str, Any], before: Shown | None = N
     rows = model_rows(low, high, close, settings["span"])
     revision = 1 if before is None else before.picture.revision + 1
     has_bars = before is not None and market is before.market and "_bars" in before.frames
+    if before is not None and maintenance_note(settings) != maintenance_note(before.settings):
+        has_bars = False  # what is told of the data goes with them
     bars = before.picture.bars_revision if before is not None and has_bars else revision
     picture = CandlePicture(market, rows, np.array(sorted(tiers), np.float64), settings, revision, bars)
     mixed |= {"bin_sizes": tuple(bins_on_offer(rows.bin_size, rows.rows)), **_bin(wanted, rows, before)}
@@ -323,12 +325,12 @@ def _bin(wanted: Mapping[str, Any], rows: PriceGrid, before: Shown | None) -> di
     return {"bin_size": size, "bin_auto": False, "note": note}
 
 
-def _checked_settings(mix: Mix, wanted: Mapping[str, Any], before: Shown | None) -> dict[str, Any]:
+def _checked_settings(mix: Mix, wanted: Mapping[str, Any], market: Market, before: Shown | None) -> dict[str, Any]:
     """Return the settings of the ledger; errors name the setting that is at fault."""
     given = {name: wanted[name] for name in SETTINGS}
-    level_factors([1.0], given["maintenance_rate"], given["fee_rate"])
+    check_settings([1.0], **given, market=market)
     try:
-        return check_settings(list(mix), **given)[1]
+        return check_settings(list(mix), **given, market=market)[1]
     except InputError as error:
         if before is not None and mix != before.mix and str(error).startswith("leverage:"):
             raise InputError(f"leverage_mix: {error}") from None
@@ -340,22 +342,22 @@ def _rate(wanted: object, market: Market, turnover: float | Literal["auto"]) -> 
     return resolve_decay_rate(wanted, market, turnover), isinstance(wanted, str)
 
 
-def presets_beside(mix: Mix, least: float, presets: Mapping[str, Mix] = PRESETS) -> dict[str, Mix]:
+def presets_beside(mix: Mix, settings: Mapping[str, Any], presets: Mapping[str, Mix] = PRESETS) -> dict[str, Mix]:
     """Return the presets whose tiers fit into a ledger beside those of a mix.
 
     Parameters
     ----------
     mix
         Tier -> weight.
-    least
-        Maintenance plus fee rate: a tier is possible if ``1 / leverage`` exceeds it.
+    settings
+        Of the ledger: its maintenance decides which tiers are possible.
     presets
         Those to choose from, by name.
     """
     tiers: set[float] = set(mix)
     offered: dict[str, Mix] = {}
     for name, preset in presets.items():
-        if all(1 / tier > least for tier in preset) and len(tiers | set(preset)) <= MAX_TIERS:
+        if possible(list(preset), settings).all() and len(tiers | set(preset)) <= MAX_TIERS:
             tiers |= set(preset)
             offered[name] = preset
     return offered

@@ -15,6 +15,7 @@ from traitlets.utils.bunch import Bunch
 
 from ..checks import is_finite, stamp
 from ..errors import InputError, LiqError
+from ..model.maintenance import MaintenanceRate
 from ..model.settings import PresetName, check_mix
 from .page_files import module_text
 from .presence import OFF
@@ -160,7 +161,7 @@ class SyncedHeatmap(anywidget.AnyWidget):
     bin_auto: _Model[bool, bool] = _Model().tag(sync=True)
     #: Size that a view chose, used while the bin size is automatic; None while it is not. Only views write it.
     _auto_bin = _AutoBin().tag(sync=True)
-    maintenance_rate: _Model[float, float] = _Model()
+    maintenance_rate: _Model[MaintenanceRate, MaintenanceRate] = _Model()
     fee_rate: _Model[float, float] = _Model()
     turnover: _Model[float | _Auto, float | _Auto] = _Model().tag(sync=True)
     venues: _Model[tuple[str, ...], Sequence[str]] = _Model(()).tag(sync=True, to_json=lambda names, _: list(names))

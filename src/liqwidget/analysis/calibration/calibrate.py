@@ -17,7 +17,8 @@ import pandas as pd
 from ...checks import is_finite
 from ...errors import InputError
 from ...model.grid import Floats, Ints, model_rows, nice_step
-from ...model.margin import SIDES, level_factors
+from ...model.maintenance import MaintenanceRate, maintenance_settings, possible, tier_factors
+from ...model.margin import SIDES
 from ...model.opening import SPAN
 from ...model.settings import PresetName, check_decay_rate, check_mix, shares
 from ...model.turnover import AUTO
@@ -52,7 +53,7 @@ def calibrate(
     turnovers: Sequence[float] | Literal["auto"] = AUTO,
     every: str | None = None,
     bin_size: float | None = None,
-    maintenance_rate: float = 0.004,
+    maintenance_rate: MaintenanceRate = 0.004,
     fee_rate: float = 0.0,
     draws: int = 200,
     seed: int = 0,
@@ -108,8 +109,10 @@ def calibrate(
     >>> fit = lw.calibrate(made.market, list(made.leverage_mix), draws=10)
     >>> density = lw.estimate(made.market, fit.leverage_mix, fit.decay_rate, turnover=fit.turnover)
     """
-    shape = _prior(leverage, prior, maintenance_rate + fee_rate)
-    level_factors(np.array(list(shape), dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
+    maintenance = {**maintenance_settings(maintenance_rate, market), "fee_rate": fee_rate}
+    tier_factors([1.0], maintenance)  # refuses impossible rates
+    shape = _prior(leverage, prior, maintenance)
+    tier_factors(list(shape), maintenance)  # refuses impossible tiers
     if not (is_finite(prior_spread) and 0.01 <= prior_spread <= 100):
         raise InputError(f"prior_spread: wanted a fraction from 0.01 to 100; got {str(prior_spread)[:40]!r}")
     rates = sorted({check_decay_rate(rate) for rate in decay_rates})
@@ -164,7 +167,7 @@ def calibrate(
         leverage_mix=dict(zip(tiers.index, tiers["weight"], strict=True)),
         decay_rate=chosen.decay_rate,
         turnover=chosen.turnover,
-        maintenance_rate=float(maintenance_rate),
+        maintenance_rate=maintenance["maintenance_rate"],
         fee_rate=float(fee_rate),
         bin_size=float(size),
         fitted=(market.candles.index[0], pd.Timestamp(flows.time[used][-1], tz="UTC") + length),
@@ -188,7 +191,7 @@ def calibrate(
 def _prior(
     leverage: Sequence[float] | None,
     prior: Mapping[int, float] | Mapping[float, float] | PresetName | None,
-    least: float,
+    maintenance: Mapping[str, Any],
 ) -> dict[Any, Any]:
     """Return the prior mix, sorted by tier: weights > 0."""
     if prior is not None:
@@ -196,7 +199,7 @@ def _prior(
         if leverage is not None and sorted(leverage) != list(mix):
             raise InputError(f"prior: wanted the tiers of leverage, {sorted(leverage)}; got {list(mix)}")
     else:
-        tiers = [tier for tier in TIERS if 1 / tier > 1.05 * least] if leverage is None else list(leverage)
+        tiers = np.array(TIERS)[possible(TIERS, maintenance, 1.05)].tolist() if leverage is None else list(leverage)
         mix = check_mix(dict.fromkeys(tiers, 1.0))
         if len(mix) != len(tiers):
             raise InputError(f"leverage: wanted different tiers; got {str(leverage)[:60]}")

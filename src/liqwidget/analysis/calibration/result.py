@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...drawing.report import Drawn, Report
 from ...model.grid import Floats
+from ...model.maintenance import MaintenanceRate
 from .report import report_of
 
 UNSEEN = 0.1  # the data must reduce a tier's prior variance by this share
@@ -71,7 +72,7 @@ class Calibration(Drawn):
     leverage_mix: dict[float, float]
     decay_rate: float
     turnover: float
-    maintenance_rate: float
+    maintenance_rate: MaintenanceRate
     fee_rate: float
     bin_size: float
     fitted: tuple[pd.Timestamp, pd.Timestamp]

@@ -20,6 +20,7 @@ from ...errors import InputError
 from ...model.build import build_ledger
 from ...model.estimate import resolve_decay_rate
 from ...model.grid import Floats, nice_step
+from ...model.maintenance import MaintenanceRate
 from ...model.opening import NS_PER_HOUR
 from ...model.settings import PresetName, check_mix, shares
 from ...model.turnover import resolve_turnover
@@ -144,7 +145,7 @@ def magnet_study(
     reach: tuple[float, float] = (0.2, 1.5),
     bright: float = 0.3,
     turnover: float | Literal["auto"] = "auto",
-    maintenance_rate: float = 0.004,
+    maintenance_rate: MaintenanceRate = 0.004,
     draws: int = 1000,
     seed: int = 0,
 ) -> MagnetStudy:

@@ -16,6 +16,7 @@ import pandas as pd
 from ...market.market import Market
 from ...model.build import build_ledger
 from ...model.ledger import Ledger
+from ...model.maintenance import MaintenanceRate
 from ...model.mixed_ledger import MixedLedger
 from ...model.turnover import Opening, Turnover, VenueOpenings, opening_of
 
@@ -54,7 +55,7 @@ class Flows:
         leverage: Sequence[float],
         every: str,
         bin_size: float | None = None,
-        maintenance_rate: float = 0.004,
+        maintenance_rate: MaintenanceRate = 0.004,
         fee_rate: float = 0.0,
     ) -> Flows:
         """Return the flows of a market.

@@ -14,7 +14,7 @@ import pandas as pd
 from ...checks import is_finite, shown, usd_text
 from ...drawing.report import Drawn, Report
 from ...errors import InputError
-from ...model.margin import level_factors
+from ...model.maintenance import MaintenanceRate, maintenance_settings, tier_factors
 from ...model.settings import PresetName
 from ...model.turnover import check_turnover
 from ...run.cluster import Cluster
@@ -130,7 +130,7 @@ def sweep(
     bin_sizes: Sequence[float] | Mapping[str, Sequence[float]] | float | None = None,
     at: Any = None,
     turnover: float | Literal["auto"] = "auto",
-    maintenance_rate: float = 0.004,
+    maintenance_rate: MaintenanceRate = 0.004,
     fee_rate: float = 0.0,
     large: float = 0.5,
     score: bool | None = None,
@@ -202,7 +202,8 @@ def sweep(
     every_market = named(markets)
     mixed = check_mixes(mixes)
     tiers = [float(tier) for tier in mixed.columns]
-    level_factors(np.array(tiers, dtype=np.float64), maintenance_rate, fee_rate)  # refuses impossible tiers
+    for market in every_market.values():  # refuses impossible tiers
+        tier_factors(tiers, {**maintenance_settings(maintenance_rate, market), "fee_rate": fee_rate})
     rates = check_rates(decay_rates)
     turnover = check_turnover(turnover)
     if not (is_finite(large) and 0 < large <= 1):

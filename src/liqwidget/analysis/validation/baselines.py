@@ -13,6 +13,7 @@ from ...market.market import Market
 from ...model.build import ledger_on
 from ...model.grid import Floats, Ints, PriceGrid
 from ...model.ledger import Ledger
+from ...model.maintenance import possible
 from ...model.opening import SPAN
 from ...model.replay import flows_of
 from ...run.progress import Count, uncounted
@@ -87,8 +88,7 @@ def even(market: Market, ledger: Ledger, decay_rate: float, intervals: Intervals
     The model itself with another mix, 32 tiers of equal weight: it knows leverage, but not how much it is used.
     ``told`` reports `EVEN_PARTS` parts.
     """
-    least = 1.05 * (ledger.settings["maintenance_rate"] + ledger.settings["fee_rate"])
-    tiers = EVEN[least < 1 / EVEN]
+    tiers = EVEN[possible(EVEN, ledger.settings, 1.05)]
     swept = np.zeros((len(intervals), 2))
     parts = np.array_split(tiers, max(len(tiers) // 8, 1))  # so that not all entries are in memory at once
     told(done=EVEN_PARTS - len(parts))

@@ -12,6 +12,7 @@ from ...checks import is_finite
 from ...errors import InputError
 from ...market.market import Market
 from ...model.build import build_ledger
+from ...model.maintenance import MaintenanceRate
 from ...model.settings import PresetName, shares
 from ...run.progress import Told, counting
 from ..stats.day_resamples import day_counts
@@ -36,7 +37,7 @@ def validate(
     every: str | None = None,
     start: Any = None,
     bin_size: float | None = None,
-    maintenance_rate: float | None = None,
+    maintenance_rate: MaintenanceRate | None = None,
     fee_rate: float | None = None,
     bright: float = 0.1,
     block_days: float = 1.0,
