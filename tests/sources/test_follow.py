@@ -14,11 +14,16 @@ import pytest
 
 import liqwidget as lw
 from exchange import Exchange, History
+from exchange.history import COINS, PRICE
+from exchange.messages import latest
 from exchange.vices import ServerError
+from liqwidget.sources.http.client import Client
 from liqwidget.sources.live import follower as live
 from liqwidget.sources.live import stream
 from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
 from liqwidget.sources.live.follower import Follower
+from liqwidget.sources.live.present import COLUMNS, PresentSeries
+from liqwidget.widget.wire import decode_frame
 from loopback import DAY, INVERSE, MINUTE, connected, truth
 
 NOW = 1_795_046_431_000
@@ -87,11 +92,44 @@ def test_candles_and_what_belongs_to_them_arrive(venue, history, exchange, at) -
         assert widget._live["state"] == "live"
 
     run(widget, watch, every=20)
-    right(history, venue, widget, closed(widget, exchange.now()))
+    found = closed(widget, exchange.now())
+    right(history, venue, widget, found.drop(columns=list(COLUMNS)) if venue == "hyperliquid" else found)
     newest = int(widget.market.candles.index[-1].value) // 1_000_000
     assert exchange.now() - newest < 6 * MINUTE
     assert widget._live["state"] == "stopped"
     assert widget._live["message"] == "stopped by the user"
+
+
+def test_present_values_become_a_series_from_its_start_on(history, exchange, at, monkeypatch) -> None:
+    market = lw.fetch("BTCUSDT", "hyperliquid", days=0.5)
+    assert not {*COLUMNS} & set(market.candles)
+    widget = lw.LiquidationHeatmap(market)
+    asked: list[tuple[int, float, float]] = []
+    ask = PresentSeries.ask
+
+    async def told(self: PresentSeries, client: Client, now: int) -> None:
+        await ask(self, client, now)
+        coins = latest(history, "open_interest", exchange.now())[1] / COINS
+        asked.append((now // (5 * MINUTE) * 5 * MINUTE, coins, history.last_price(exchange.now(), "mark") / PRICE))
+
+    async def watch(follower: Follower) -> None:
+        begin = exchange.now()
+        await until(lambda: exchange.now() > begin + 12 * MINUTE, follower)
+        assert "; open interest and mark price since 2026-11-19 " in message_of(widget)
+
+    monkeypatch.setattr(PresentSeries, "ask", told)
+    for _ in range(2):  # the second feed keeps what the first one has brought
+        run(widget, watch, every=20)
+    wanted = pd.DataFrame(asked, columns=["time", "coins", "mark"]).groupby("time")
+    table = wanted.agg(open_interest=("coins", "last"), mark_low=("mark", "min"), mark_high=("mark", "max"))
+    candles = widget.market.candles
+    known = candles[candles["mark_low"].notna()]
+    assert known.index.as_unit("ms").asi8.tolist() == table.index.tolist()
+    assert known[list(COLUMNS)].to_numpy().tolist() == table.to_numpy().tolist()
+    assert (table["mark_low"] < table["mark_high"]).any()
+    assert candles["open_interest"][candles.index < known.index[0]].isna().all()
+    notices = decode_frame(widget.get_state("_bars")["_bars"]).meta["notices"]
+    assert f"open interest is known from {known.index[0]:%Y-%m-%d %H:%M} UTC on" in notices
 
 
 @pytest.mark.parametrize("exchange", [[ServerError(status=503).on(nth=tuple(range(30, 60)))]], indirect=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..checks import stamp
 from ..market.day import day_of
 from ..market.facts import contract_text
 from ..model.build import market_ledger
@@ -186,10 +187,15 @@ def notices_of(market: Market) -> list[str]:
         closed = market.candles.index[-1] + market.interval
         notices += market.origin.notices(closed.value // 10**6, time_ns() // 10**6, market.interval.value // 10**6)
     carried = market.carried_before_last("open_interest")
-    if "open_interest" not in market.candles:
+    has_it = "open_interest" in market.candles
+    known = np.flatnonzero(market.candles["open_interest"].notna()) if has_it else np.zeros(0, np.intp)
+    if not len(known):
         notices.append("no open interest: positions from volume alone")
     elif carried:
         notices.append(f"no open interest in {carried:,} candle{'s'[: carried > 1]}: last value kept")
+    if len(known) and known[0]:
+        since = stamp(int(market.candles.index.as_unit("ns").asi8[known[0]]))
+        notices.append(f"open interest is known from {since} UTC on")
     if market.widened:
         notices.append(f"{market.widened:,} candles widened to hold their open or close")
     return [*notices, *currency_notices(market), *market.notes]

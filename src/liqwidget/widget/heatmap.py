@@ -206,6 +206,20 @@ class LiquidationHeatmap(WatchedHeatmap):
                 shown = shown.with_realised(realised, marks)
             self._swap(shown, ("tail", tail), ("events", marks))
 
+    def add_columns(self, names: Sequence[str]) -> None:
+        """Give the candles optional columns that :meth:`append` can fill from now on; those that are there stay.
+
+        Parameters
+        ----------
+        names
+            Such as ``open_interest``, ``mark_low``. A live feed calls it where a venue has no history of them.
+        """
+        with self._lock:
+            before = self._shown
+            missing = [name for name in names if name not in before.market.candles]
+            if missing:
+                self._swap(shown_of(before.market.with_empty(missing), before.model, before))
+
     def _planned(self, wanted: Mapping[str, Any]) -> Shown:
         return shown_of(self._shown.market, self._shown.wanted(wanted), self._shown)
 

@@ -2,7 +2,8 @@
 
 Candles are polled: each round requests everything since the last candle, so a lost connection, a suspended machine or
 a changed clock leave no gap. Closed candles are requested once more with their optional columns, since snapshots such
-as open interest appear a little later. Realised liquidations are streamed where the venue offers a stream.
+as open interest appear a little later. Where a venue has only present values, each round adds them to the candle of
+its time. Realised liquidations are streamed where the venue offers a stream.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..http.clock import CLOCK
 from ..http.limits import Limits
 from ..rows import Rows
 from ..venues.venue import MINUTE, Query, Venue, opening
+from .present import COLUMNS, PresentSeries
 from .stream import Stream
 
 _SETTLED = 4  # closed candles that are requested again with each new one, for values that appear late
@@ -61,6 +63,8 @@ class Follower:
         self._shown, self._unseen = False, 0.0
         self._is_known = False  # the contract, as one that the model describes
         self._stream = Stream(lambda frame: self._write(widget.add_liquidations, frame), venue, symbol, trust_env)
+        present = venue.present
+        self._present = None if present is None else PresentSeries(present, symbol, step, widget.market.candles)
         self._reason = "stopped by the user"  # why it ended, once it has
         self._assigned = widget.markets_assigned
 
@@ -150,11 +154,15 @@ class Follower:
             closed = opening(_venue_time(client) - _GRACE, self._step)  # by the clock of this answer
             self._whole_until = min(self._whole_until, closed)  # a local clock set ahead may have made it too late
             frame = await self._whole(client, closed) if closed > self._whole_until else None
+            if self._present is not None:
+                await self._present.ask(client, _venue_time(client))
             self._show(frame, forming)
         except LiqError as error:
             self._say("disconnected", message=str(error))
             return False
-        self._say("live", last=int(CLOCK.now() * 1000), every_ms=int(self._every * 1000), message=self._stream.told())
+        told = [self._stream.told(), self._present.told() if self._present is not None else ""]
+        message = "; ".join(filter(None, told))
+        self._say("live", last=int(CLOCK.now() * 1000), every_ms=int(self._every * 1000), message=message)
         return True
 
     async def _since(self, client: Client, now: int) -> Rows:
@@ -187,6 +195,9 @@ class Follower:
         frame = newer if whole is None else pd.concat([whole, newer[newer.index > whole.index[-1]]])
         if whole is not None and frame.index[-1] < last:
             raise FetchError(f"{self._venue.name}: wanted candles up to {last}; got fewer. They are asked for again.")
+        if self._present is not None:
+            frame = self._present.beside(frame)
+            self._write(self._widget.add_columns, COLUMNS)
         if len(frame):
             self._write(self._widget.append, frame, replace=True, **IN_COINS)
 

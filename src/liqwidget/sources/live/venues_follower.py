@@ -49,6 +49,8 @@ class VenuesFollower(Follower):
             name: Follower(self._parts[name], venue, symbol, step, every, place, trust_env)
             for name, (venue, symbol) in venues.items()
         }
+        for feed in self._feeds.values():
+            feed._present = None  # a venue whose open interest begins now would change what the others add up to
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"

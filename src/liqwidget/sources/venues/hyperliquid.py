@@ -14,6 +14,7 @@ from .venue import (
     BracketRow,
     BracketTable,
     Limit,
+    Present,
     Query,
     Refusal,
     Request,
@@ -86,6 +87,12 @@ def _brackets(body: Any, symbol: str) -> list[BracketRow]:
     return [(cap, most, 1 / (2 * most), math.nan) for cap, (_, most) in zip(caps, tiers, strict=False)]
 
 
+def _present(body: Any, symbol: str) -> tuple[float, float]:
+    """Return open interest (coins) and mark price (USD)."""
+    _, context = _coin(body, symbol)
+    return number(context["openInterest"]), number(context["markPx"])
+
+
 def _judge(status: int, body: Any) -> Refusal | None:
     text = message(body)
     if status == 500 and body is None:
@@ -119,9 +126,9 @@ VENUE = Venue(
     },
     missing={
         "taker_buy_volume": "candles do not split volume by taker",
-        "mark_low": "no history; last prices sweep the levels",
-        "mark_high": "no history; last prices sweep the levels",
-        "open_interest": "no history, only the present value",
+        "mark_low": "no history; lw.follow records it",
+        "mark_high": "no history; lw.follow records it",
+        "open_interest": "no history, only the present value; lw.follow records it",
         "long_short_ratio": "not published",
         "liquidations": "no market-wide feed",
     },
@@ -129,4 +136,5 @@ VENUE = Venue(
     judge=_judge,
     pause=60,
     brackets=BracketTable(_contexts, _brackets),
+    present=Present(_contexts, _present),
 )

@@ -179,6 +179,14 @@ class BracketTable:
 
 
 @dataclass(frozen=True)
+class Present:
+    """How a venue says open interest (coins) and mark price (USD) of a symbol, where it has no history of them."""
+
+    request: Callable[[str], Request]
+    read: Callable[[Any, str], tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Refusal:
     """An error answer.
 
@@ -232,6 +240,8 @@ class Venue:
         The host to ask; None: the usual one.
     brackets
         How the venue publishes leverage brackets.
+    present
+        How to ask for present values that have no history; None: there is one.
     """
 
     name: str
@@ -247,6 +257,7 @@ class Venue:
     units: Mapping[str, Any] = field(default_factory=lambda: IN_COINS)
     inverse: Venue | None = None
     host: Host | None = None
+    present: Present | None = None
 
     @property
     def stored(self) -> str:
