@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
@@ -74,6 +75,30 @@ def test_an_absent_liquidation_price_is_none_at_all(answers) -> None:
     assert len(positions.frame) == 6
     assert all(math.isnan(price) for price in positions.frame["liquidation_price"])
     assert positions.notes == ()
+
+
+def test_rows_are_in_the_same_order_however_the_answers_arrive(answers, monkeypatch) -> None:
+    answers[ADDRESSES[4]] = state(positionValue="40000.0")
+    ask = Client.ask
+
+    async def late(self: Client, request: Any) -> Answer:
+        for _ in range(len(ADDRESSES) - ADDRESSES.index(request.body["user"])):  # the first is answered last
+            await asyncio.sleep(0)
+        return await ask(self, request)
+
+    straight = lw.hyperliquid_positions(ADDRESSES, progress=False).frame
+    monkeypatch.setattr(Client, "ask", late)
+    assert lw.hyperliquid_positions(ADDRESSES, progress=False).frame.equals(straight)
+    assert straight["address"].tolist() == [ADDRESSES[4], *ADDRESSES[:4], ADDRESSES[5]]
+
+
+def test_a_position_that_comes_twice_counts_once(answers) -> None:
+    one = state()["assetPositions"]
+    answers[ADDRESSES[0]] = {"assetPositions": one * 2}
+    answers[ADDRESSES[1]] = {"assetPositions": one + state(szi="-0.7")["assetPositions"]}
+    positions = lw.hyperliquid_positions(ADDRESSES, progress=False)
+    assert positions.frame["address"].tolist() == [ADDRESSES[0], *ADDRESSES[2:]]
+    assert "wanted one position in BTC of an account; got 2" in positions.notes[0]
 
 
 @pytest.mark.parametrize("count", [1, 6, 40])

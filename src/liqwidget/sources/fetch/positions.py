@@ -41,9 +41,9 @@ class Positions(Drawn):
     coin : str
         The coin of the positions.
     frame : DataFrame
-        A row per position: address, side ("long" or "short"), size (coins), entry_price, liquidation_price (USD; NaN
-        where the exchange shows none), notional (USD, at the mark price), leverage (the setting, not the effective
-        one), margin ("cross" or "isolated").
+        A row per position, the largest first, equal ones by address: address, side ("long" or "short"), size (coins),
+        entry_price, liquidation_price (USD; NaN where the exchange shows none), notional (USD, at the mark price),
+        leverage (the setting, not the effective one), margin ("cross" or "isolated").
     mark_price : float
         The mark price that the notionals imply, USD; NaN without a position.
     addresses : int
@@ -206,7 +206,8 @@ async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bo
         async with Client(VENUE, limits, trust_env=trust_env) as client:
             await together(one(client, address) for address in addresses)
     names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
-    frame = pd.DataFrame(found, columns=list(names)).sort_values("notional", ascending=False, ignore_index=True)
+    frame = pd.DataFrame(found, columns=list(names))
+    frame = frame.sort_values(["notional", "address"], ascending=[False, True], ignore_index=True)
     mark = float(np.median(marks)) if marks else float("nan")
     notes = tuple(f"{address} is missing: {failed[address]}" for address in addresses if address in failed)
     return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"), notes)
@@ -222,7 +223,9 @@ def read_state(body: Any, coin: str) -> list[tuple[dict[str, Any], float]]:
     """
     try:
         rows = [row["position"] for row in body["assetPositions"] if row["position"]["coin"] == coin]
-        return [_position(row) for row in rows if number(row["szi"]) != 0]
+        if len(rows) > 1 and any(row != rows[0] for row in rows):
+            raise ParseError(f"hyperliquid: wanted one position in {coin} of an account; got {len(rows)}.")
+        return [_position(row) for row in rows[:1] if number(row["szi"]) != 0]
     except (TypeError, KeyError, AttributeError):
         raise ParseError(f"hyperliquid: wanted an account's positions; got {shown(body)}.") from None
 
