@@ -130,7 +130,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
 
     def _ipython_display_(self, **_: Any) -> None:
         """Show the application, and a picture for where no kernel is."""
-        display_with_picture((self._repr_mimebundle_(), {}), self.heatmap.still_html)
+        display_with_picture(self._repr_mimebundle_(), self.heatmap.saved_picture)
 
     def close(self) -> None:
         """Stop running loads and updates, and close every widget of the application, the heatmap included."""

@@ -17,9 +17,10 @@ from ..model.settings import check_mix
 from ..model.turnover import AUTO, Turnover
 from .box_display import leave_pictures_of_boxes
 from .export import Exporter, write_table
-from .html_page import SETTINGS, Page, display_with_picture, notebook_html
+from .html_page import SETTINGS, Page, display_with_picture, notebook_html, view_of
 from .link import LINKED, checked_view, view_text
 from .marks import Realised
+from .page_copy import page_copy
 from .positions import HasProfile, check_positions, positions_frame
 from .presence import Views, live_status
 from .shown import FRAMES, Shown
@@ -321,7 +322,7 @@ class HeatmapWidget(SyncedHeatmap):
             raise InputError(f"title: wanted text or None; got {type(title).__name__}. Pass a string.")
         self._settle()
         with self._lock:
-            html = self._page().html(title, embed)
+            html = self._page(self._still()).html(title, embed)
         if path is None:
             return html
         Path(path).write_text(html, encoding="utf-8", newline="\n")
@@ -331,17 +332,18 @@ class HeatmapWidget(SyncedHeatmap):
         """Return a static picture for a saved notebook, as HTML; it is hidden while the widget runs."""
         return notebook_html(self._still())
 
+    def saved_picture(self) -> dict[str, Any]:
+        """Return what `still_html` does, by mime type; and the page of `to_html` for a server that wants it."""
+        still = self._still()
+        return {"text/html": notebook_html(still), **page_copy(self._settle, lambda: self._page(still))}
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the view, and a static picture for front ends without widgets."""
-        data, metadata = self._view(**kwargs)
+        data, metadata = view_of(super()._repr_mimebundle_(**kwargs))
         return {**data, "text/html": self.still_html()}, metadata
 
     def _ipython_display_(self, **_: Any) -> None:
-        display_with_picture(self._view(), self.still_html)
-
-    def _view(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        made: Any = super()._repr_mimebundle_(**kwargs)
-        return made if isinstance(made, tuple) else (made, {})
+        display_with_picture(super()._repr_mimebundle_(), self.saved_picture)
 
     def _still(self) -> Still:
         with self._lock:
@@ -351,20 +353,19 @@ class HeatmapWidget(SyncedHeatmap):
     def _settle(self) -> None:
         """Finish what a page holds beside the picture."""
 
-    def _page(self) -> Page:
-        shown = self._shown
-        traits = self.get_state([*SETTINGS.values(), "selection", "visible", "_presets"])
-        frames = self._shown.filled(*FRAMES).frames
-        names = [name.removeprefix("_") for name in FRAMES]
-        return Page(
-            shown.market,
-            self._still(),
-            {name: frames[f"_{name}"] for name in names},
-            {name: traits[trait] for name, trait in SETTINGS.items()},
-            {"presets": traits["_presets"], "selection": traits["selection"], "visible": traits["visible"]},
-            static("index.js"),
-            self._css,
-        )
+    def _page(self, still: Still) -> Page:
+        with self._lock:
+            traits = self.get_state([*SETTINGS.values(), "selection", "visible", "_presets"])
+            frames = self._shown.filled(*FRAMES).frames
+            return Page(
+                self._shown.market,
+                still,
+                {name.removeprefix("_"): frames[name] for name in FRAMES},
+                {name: traits[trait] for name, trait in SETTINGS.items()},
+                {"presets": traits["_presets"], "selection": traits["selection"], "visible": traits["visible"]},
+                static("index.js"),
+                self._css,
+            )
 
     def _take(self, visible: Mapping[str, float] | None = None) -> Taken:
         with self._lock:

@@ -32,12 +32,15 @@ def _display(box: Any) -> None:
     pictures = list(_pictures(box))
     if not pictures:
         raise NotImplementedError  # IPython goes on as without us
-    made = box._repr_mimebundle_()
-    view = made if isinstance(made, tuple) else (made, {})
-    display_with_picture(view, lambda: "".join(picture() for picture in pictures))
+    display_with_picture(box._repr_mimebundle_(), lambda: _together([picture() for picture in pictures]))
 
 
-def _pictures(box: Any) -> Iterator[Callable[[], str]]:
+def _together(pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return all pictures as one; of other mime types, those of the first heatmap."""
+    return {**pictures[0], "text/html": "".join(one["text/html"] for one in pictures)}
+
+
+def _pictures(box: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     """Return what makes the picture of each heatmap inside, once each."""
     waiting, seen = [box], set()
     while waiting:
@@ -45,7 +48,7 @@ def _pictures(box: Any) -> Iterator[Callable[[], str]]:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        picture = getattr(one, "still_html", None)
+        picture = getattr(one, "saved_picture", None)
         if callable(picture):
             yield picture
         elif isinstance(one, ipywidgets.Box):

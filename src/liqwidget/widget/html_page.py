@@ -97,15 +97,7 @@ class Page:
     def html(self, title: str | None = None, embed: bool = False) -> str:
         """Return the page as one HTML file that needs no kernel and no network; ``embed``: for another page's frame."""
         heading = self.still.title if title is None else title
-        data = "\n".join(
-            f'<script type="application/octet-stream;base64" data-frame="{name}">{_base64(frame)}</script>'
-            for name, frame in self.frames.items()
-            if frame
-        )
-        script, style = entry(self.script), f"{self.style}{_PAGE_CSS}{_EMBED_CSS}{_STILL_CSS}"
-        market = self.market
-        until = market.candles.index[-1] + market.interval
-        kind = "a simulated market" if market.simulated else "market data"
+        script, style = entry(self.script), self.styles()
         return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -117,7 +109,27 @@ class Page:
 <style>{style}</style>
 </head>
 <body>
-<header>
+{self.body(heading, embed)}
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+    def styles(self) -> str:
+        """Return the style sheet of the page."""
+        return f"{self.style}{_PAGE_CSS}{_EMBED_CSS}{_STILL_CSS}"
+
+    def body(self, heading: str, embed: bool = False) -> str:
+        """Return what is in the page's body, without its script: text, static picture, settings and data."""
+        data = "\n".join(
+            f'<script type="application/octet-stream;base64" data-frame="{name}">{_base64(frame)}</script>'
+            for name, frame in self.frames.items()
+            if frame
+        )
+        market = self.market
+        until = market.candles.index[-1] + market.interval
+        kind = "a simulated market" if market.simulated else "market data"
+        return f"""<header>
 <h1>{escape(heading)}</h1>
 <p>Estimated liquidation levels: an estimate, not a forecast. This page is a snapshot of {kind} up to \
 {until:%Y-%m-%d %H:%M} UTC; nothing in it is live. All that moves here is computed by your browser.</p>
@@ -130,11 +142,7 @@ class Page:
 </main>
 <footer><p id="liq-made">Made with liqwidget.</p></footer>
 <script type="application/json" id="liq-facts">{_json(self._facts(embed))}</script>
-{data}
-<script type="module">{script}</script>
-</body>
-</html>
-"""
+{data}"""
 
     def _facts(self, embed: bool) -> dict[str, Any]:
         return {"settings": dict(self.settings), **self.more, **({"embed": True} if embed else {})}
@@ -146,7 +154,12 @@ def notebook_html(still: Still) -> str:
     return f"<style>{NOTEBOOK_CSS}</style>{still.html(more)}"
 
 
-def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], picture: Callable[[], str]) -> None:
+def view_of(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return mime bundle and metadata of a view; ``made``: by a widget, which may leave out the latter."""
+    return made if isinstance(made, tuple) else (made, {})
+
+
+def display_with_picture(view: Any, picture: Callable[[], dict[str, Any]]) -> None:
     """Display a view, and after it a static picture, which is hidden while the view runs.
 
     They are two outputs because JupyterLab shows one mime type of each: in a reopened notebook it would choose the
@@ -156,20 +169,20 @@ def display_with_picture(view: tuple[dict[str, Any], dict[str, Any]], picture: C
     Parameters
     ----------
     view
-        Mime bundle and metadata of the view.
+        Mime bundle of the view, with or without metadata.
     picture
-        Returns the picture as HTML.
+        Returns the picture: its HTML by mime type, and other types that go with it.
     """
     from IPython import display
 
     show: Any = display.display
-    data, metadata = view
+    data, metadata = view_of(view)
     text = data.get("text/plain", "")
     if _captured():
         show(data, metadata=metadata, raw=True)
         return
     show({**data, "text/plain": ""}, metadata=metadata, raw=True)
-    show({"text/html": picture(), "text/plain": text}, raw=True)
+    show({**picture(), "text/plain": text}, raw=True)
 
 
 def _captured() -> bool:

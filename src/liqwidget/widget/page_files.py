@@ -38,4 +38,9 @@ def is_offered(name: str, version: str) -> bool:
 
 def module_text(packed: str, code: str) -> str:
     """Return the module to send to a page: the packed one, or a stand-in if the page offers the same code as a file."""
-    return STAND_IN if is_offered("module", sha256(code.encode()).hexdigest()) else packed
+    return STAND_IN if is_module_offered(code) else packed
+
+
+def is_module_offered(code: str) -> bool:
+    """Return whether the page offers this code of the widget's module."""
+    return is_offered("module", sha256(code.encode()).hexdigest())

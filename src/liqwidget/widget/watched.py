@@ -15,6 +15,7 @@ from .html_page import Page
 from .near import Nearness, Rule, Told, Watch
 from .scored import Question, Scorer, first_score, score_after, settings_key
 from .shown import Shown
+from .still_image import Still
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +167,6 @@ class WatchedHeatmap(HeatmapWidget):
     def _settle(self) -> None:
         self._scorer.settle()
 
-    def _page(self) -> Page:
-        page = super()._page()
+    def _page(self, still: Still) -> Page:
+        page = super()._page(still)
         return replace(page, more={**page.more, "score": self.score})

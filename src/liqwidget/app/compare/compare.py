@@ -26,7 +26,7 @@ from ...errors import InputError
 from ...market.market import Market
 from ...model.settings import PresetName, check_decay_rate, check_mix
 from ...run.progress import Told, counting
-from ...widget.html_page import NOTEBOOK_CSS, display_with_picture
+from ...widget.html_page import NOTEBOOK_CSS, display_with_picture, view_of
 from ...widget.still_image import heat_png
 from ..guard import guard
 from ..panels.gate import PanelGate
@@ -174,11 +174,10 @@ class Comparison:
         return {**data, "text/html": self._still_html()}, metadata
 
     def _ipython_display_(self, **_: Any) -> None:
-        display_with_picture(self._view(), self._still_html)
+        display_with_picture(self._view(), lambda: {"text/html": self._still_html()})
 
     def _view(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        made: Any = self._gate._repr_mimebundle_(**kwargs)
-        data, metadata = made if isinstance(made, tuple) else (made, {})
+        data, metadata = view_of(self._gate._repr_mimebundle_(**kwargs))
         return {**data, "text/plain": repr(self)}, metadata
 
     def _still_html(self) -> str:
