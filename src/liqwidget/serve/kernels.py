@@ -14,6 +14,7 @@ from traitlets import Integer, Unicode, default
 
 from .budget import Budget
 from .kernel_log import pipe_to_log, watch_errors
+from .page_copy import Copy, read_copy
 from .settings import CALLBACK_FAILED
 
 if sys.platform == "linux":
@@ -79,6 +80,7 @@ class Kernels(AsyncMappingKernelManager):
     def __init__(self, **options: Any) -> None:
         self.heating: set[str] = set()
         self.waiting = 0  # requests that have no kernel yet
+        self.copy: Copy | None = None  # what those see who find no place
         super().__init__(**options)  # type: ignore[no-untyped-call]
 
     @default("kernel_manager_class")
@@ -91,8 +93,16 @@ class Kernels(AsyncMappingKernelManager):
 
     def visitors(self) -> int:
         """Return how many kernels are in use or requested, that is, all but the idle preheated ones."""
-        heated = {task.result()["kernel_id"] for _, task in self._heated()}
-        return len(set(self.list_kernel_ids()) - heated - self.heating) + self.waiting
+        return len(set(self.list_kernel_ids()) - self._unused() - self.heating) + self.waiting
+
+    def keep_copy(self, kernel_id: str, part: Any) -> None:
+        """Keep the page without a kernel, unless a visitor may have had a part in it: only one of the pool counts."""
+        if kernel_id in self._unused():
+            self.copy = read_copy(part) or self.copy
+
+    def _unused(self) -> set[str]:
+        """Return the preheated kernels that no visitor has."""
+        return {task.result()["kernel_id"] for _, task in self._heated()}
 
     def _heated(self) -> Iterator[tuple[list[Any], Any]]:
         """Yield Voila's pools with each of their tasks that succeeded."""
@@ -112,8 +122,10 @@ class Kernels(AsyncMappingKernelManager):
     async def start_kernel(self, *, kernel_id: str | None = None, **options: Any) -> str:  # type: ignore[override]
         """Start a kernel, and remember while it starts whether it is a preheated one."""
         kernel_id = kernel_id or str(uuid4())
-        if (options.get("env") or {}).get("VOILA_PREHEAT") == "True":
+        env = options.get("env") or {}
+        if env.get("VOILA_PREHEAT") == "True":
             self.heating.add(kernel_id)
+            env.pop("VOILA_REQUEST_URL", None)  # that of the last visitor, not of the one who will get this kernel
         try:
             return await super().start_kernel(kernel_id=kernel_id, **options)
         finally:

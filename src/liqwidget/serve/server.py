@@ -38,6 +38,7 @@ from .outputs import allowed, code_of, has_formulas, scripts_for
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .sign_in import OPEN, Gate, SignedOut, SignInPage, networks
 from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
+from .waiting_line import Place, WaitingLine
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
@@ -209,7 +210,8 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             (self.effort_rate, 5 * self.effort_rate),
             self.max_content,
         )
-        preview = Preview()
+        preview, line, page = Preview(), WaitingLine(), url_path_join(self.base_url, "voila")
+        look = {"files": f"{page}/static/{self.digest}", "ask": f"{page}/api/place/", "theme": self._theme()}
         kept: dict[type, tuple[type, dict[str, Any]]] = {
             KernelHandler: (VisitorKernelInfo, {}),
             VoilaKernelWebsocketHandler: (VisitorChannel, {"limits": limits}),
@@ -220,6 +222,8 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
                 VisitorPage,
                 {
                     "max_visitors": self.max_visitors,
+                    "line": line,
+                    "look": look,
                     "preview": preview,
                     "what": self.about,
                     "read": self.query,
@@ -230,6 +234,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             kept[AllowListFileHandler] = (AllowListFileHandler, {})
         own: list[Any] = [
             ("/voila/api/touched/" + ID, Touched, {"started": self.started}),
+            ("/voila/api/place/([0-9a-f]{32})", Place, {"line": line, "max_visitors": self.max_visitors}),
             ("/voila/api/preview.png", PreviewPicture, {"preview": preview}),
             ("/robots.txt", Robots),
         ]

@@ -15,7 +15,9 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from .card import About, Preview, card_html, is_for_a_person, is_prefetch
 from .counts import TURNED_AWAY, VISITS
+from .page_copy import Copy, waiting_html
 from .query import QueryRefusedError, asked_of
+from .waiting_line import WaitingLine
 
 FOLDER = Path(__file__).parent / "page"
 WORDS = {
@@ -32,8 +34,8 @@ RETRY_SECONDS = 20
 
 
 @cache
-def _words() -> str:
-    return (FOLDER / "words.html").read_text(encoding="utf-8")
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 class Anybody(IdentityProvider):
@@ -56,7 +58,7 @@ class InWords:
             again = f'<meta http-equiv="refresh" content="{RETRY_SECONDS}" />'
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(_words().format(title=title, text=text, again=again))
+        self.finish(_file("words.html").format(title=title, text=text, again=again))
 
 
 class Refused(InWords, JupyterHandler):
@@ -75,15 +77,26 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
     """The notebook, for a limited number of visitors."""
 
     max_visitors: int
+    line: WaitingLine
+    look: dict[str, str]
     preview: Preview
     what: About
-
     read: list[str]
 
-    def initialize(self, max_visitors: int, preview: Preview, what: About, read: list[str], **options: Any) -> None:
-        """Set the number of places, what programs read, parameters of the notebook, and Voila's own options."""
+    def initialize(
+        self,
+        max_visitors: int,
+        line: WaitingLine,
+        look: dict[str, str],
+        preview: Preview,
+        what: About,
+        read: list[str],
+        **options: Any,
+    ) -> None:
+        """Set the places, who waits and what they see, what programs and the notebook read, and Voila's own options."""
         super().initialize(**options)
-        self.max_visitors, self.preview, self.what, self.read = max_visitors, preview, what, read
+        self.max_visitors, self.line, self.look = max_visitors, line, look
+        self.preview, self.what, self.read = preview, what, read
 
     async def get(self, path: str | None = None) -> None:
         """Send the page as it is rendered: the loading message is shown at once."""
@@ -94,12 +107,14 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         if not is_for_a_person(self.request.headers):
             self._send_card()
             return
+        ticket = self.get_query_argument("place", "")
         self._keep_what_is_read()
         kernels = self.kernel_manager
         kernels.tidy()
-        if kernels.visitors() >= self.max_visitors:
+        if not self.line.enter(ticket, self.max_visitors - kernels.visitors()):
             TURNED_AWAY.inc()
-            raise HTTPError(503)
+            self._send_copy(kernels.copy)
+            return
         VISITS.inc()
         kernels.waiting += 1
         here = True
@@ -134,6 +149,14 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
     def should_use_rendered_notebook(self, *given: Any) -> bool:
         """Use a kernel that has run the notebook already, unless the notebook reads this address."""
         return not self.request.query and bool(super().should_use_rendered_notebook(*given))
+
+    def _send_copy(self, copy: Copy | None) -> None:
+        if copy is None:
+            raise HTTPError(503)
+        self.set_status(503)
+        self.set_header("Retry-After", str(RETRY_SECONDS))
+        self.set_header("Cache-Control", "no-store")
+        self.finish(waiting_html(copy, _file("waiting.html"), self.max_visitors, retry=str(RETRY_SECONDS), **self.look))
 
     def _send_card(self) -> None:
         is_secure = self.request.headers.get("X-Forwarded-Proto") == "https"  # a proxy's word; used in this text only

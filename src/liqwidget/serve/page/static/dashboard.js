@@ -15,6 +15,13 @@ if (document.body.dataset.theme === "auto") {
   dark.addEventListener("change", follow);
 }
 
+// A page that has waited for its place needs no ticket any more: its address is for others, too.
+const query = new URLSearchParams(location.search);
+if (query.has("place")) {
+  query.delete("place");
+  history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`.replace(/\?(?=#|$)/, ""));
+}
+
 const { baseUrl, kernelId, started } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
 const tell = () =>
   fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST", keepalive: true }).catch(() => {});
