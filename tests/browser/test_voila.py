@@ -148,7 +148,8 @@ def test_a_page_comes_back_into_its_view_after_a_restart_of_the_server(tmp_path,
         page.locator(".liq-banner", has_text="No connection to the kernel").wait_for(timeout=30_000)
         assert "reload" not in page.locator(".liq-banner").inner_text()
         second = Served(DASHBOARD, tmp_path / "second", port=first.port)
-        page.wait_for_function(f"(old) => {KERNEL} !== old", arg=kernel, timeout=60_000)
+        changed = f"(old) => document.getElementById('jupyter-config-data') && {KERNEL} !== old"
+        page.wait_for_function(changed, arg=kernel, timeout=60_000)
         page.wait_for_function("(mix) => document.querySelector('.liq')?.liqLink?.() === mix", arg=mix, timeout=60_000)
         assert page.url == f"{first.url}#{mix}"
     finally:

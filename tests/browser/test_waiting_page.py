@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe import AXE, RULES
-from lab import PAINTED, chromium, find_chromium
+from lab import PAINTED, chromium, find_chromium, write_notebook
 
 from served import DASHBOARD, Served
 
@@ -78,3 +78,20 @@ def test_a_page_that_waits_says_that_it_has_lost_the_server(playwright, served: 
         second.locator("#next:has-text('No connection to the server')").wait_for(timeout=30_000)
         second.context.set_offline(False)
         second.locator("#next:has-text('when a place is free')").wait_for(timeout=30_000)
+
+
+def test_a_page_that_nobody_uses_says_why_its_kernel_was_ended(playwright, tmp_path) -> None:
+    if find_chromium() is None:
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    notebook = write_notebook(tmp_path / "map.ipynb", "import liqwidget as lw\nlw.LiquidationHeatmap(lw.load_sample())")
+    server = Served(notebook, tmp_path / "home", "--forgotten=5", "--MappingKernelManager.cull_interval=1")
+    try:
+        with chromium(playwright, 1280, 900) as page:
+            page.goto(server.url, wait_until="commit")
+            said = page.locator("#failed[role=alert]", has_text="Nobody used this page for 5 seconds")
+            said.wait_for(timeout=60_000)
+            assert "so its place was given back. Reload the page to go on." in said.inner_text()
+            page.locator(".liq-banner", has_text="The kernel of this view has ended").wait_for(timeout=10_000)
+            page.locator(".liq-banner", has_text="reload the page").wait_for(timeout=10_000)
+    finally:
+        server.stop()

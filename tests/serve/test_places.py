@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from tornado.httputil import HTTPHeaders
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from liqwidget.serve.card import about, card_html, is_for_a_person, is_prefetch
 from served import Served
-from visitor import Visitor
+from visitor import Visitor, unpack
 
 CELLS = [
     nbformat.v4.new_markdown_cell("# A *map* of <levels>\n\nWhat **would** be [liquidated](https://x) & where."),
@@ -125,3 +129,42 @@ def test_a_card_escapes_what_the_notebook_says(tmp_path: Path) -> None:
     assert about(path) == ("plain", "")
     nbformat.write(nbformat.v4.new_notebook(metadata={"title": '"><script>1</script>'}), path)
     assert "<script>" not in card_html(about(path), 'http://x/"><script>')
+
+
+def test_the_socket_of_a_kernel_that_was_ended_is_closed_with_the_reason(notebook: Path, tmp_path: Path) -> None:
+    options = ("--visitors=2", "--forgotten=4", "--MappingKernelManager.cull_interval=1")
+    server = Served(notebook, tmp_path / "home", *options)
+    try:
+        server.wait_until(server.heated)
+        forgotten, killed = Visitor(server), Visitor(server)
+        other = forgotten.connect()
+        (pid,) = [
+            pid for pid in server.kernels() if killed.kernel.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        os.kill(pid, signal.SIGKILL)
+        assert last(killed.socket) == ("dead", 4001, "The kernel of this page has ended.")
+        for socket in (forgotten.socket, other):
+            reason = "Nobody used this page for 4 seconds, so its place was given back."
+            assert last(socket) == ("dead", 4001, reason)
+        server.wait_until(lambda: taken(server) == 0)
+        open_one = Visitor(server)
+    finally:
+        server.stop()
+    assert last(open_one.socket)[1:] == (1001, "The server is stopping.")  # its page comes back with the server
+
+
+def last(socket: ClientConnection) -> tuple[str, int, str]:
+    """The last state of the kernel, and why the socket was closed."""
+    states = [""]
+
+    def read() -> None:
+        while True:
+            head, body = unpack(socket.recv(timeout=20))  # type: ignore[arg-type]
+            if head["msg_type"] == "status":
+                states.append(body["execution_state"])
+
+    with pytest.raises(ConnectionClosed) as closed:
+        read()
+    why = closed.value.rcvd
+    assert why is not None
+    return states[-1], why.code, why.reason

@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketProtocol13
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler, read_header_from_binary_message
 
 from .budget import Budget
-from .connection import idle
+from .connection import status
 from .counts import REFUSED
 from .kernels import Limits
 from .message import PROTOCOL, MessageRefusedError, judge
@@ -30,6 +30,8 @@ MOST_PINGS = 100
 MOST_OWING = 10
 #: Bytes buffered for a visitor who does not read them.
 MOST_WAITING = 16 << 20
+#: The code with which a socket is closed whose kernel has ended; dashboard.js shows the reason.
+ENDED = 4001
 #: Seconds of the server's thread charged for a connection, and for any websocket frame, in addition to measured time.
 CONNECTING, READING = 10e-3, 40e-6
 
@@ -102,6 +104,7 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         self.set_nodelay(True)
         self.line = self.ws_connection.stream
         self.line.max_write_buffer_size = MOST_WAITING
+        self.kernel_manager.get_kernel(kernel_id).pages.add(self)
         await super().open(kernel_id)
 
     async def on_message(self, frame: bytes | str) -> None:
@@ -135,7 +138,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         elif too_long:
             self.log.debug("A visitor's message of %d bytes was passed over", len(frame))
             self.undone += 1
-            self.write_message(idle(self.connection.session, header), binary=True)
+            # Widgets wait for it before they send again.
+            self.write_message(status(self.connection.session, "idle", header), binary=True)
         else:
             self.undone += 1
             with self.effort.timed():
@@ -180,7 +184,14 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         self.is_cut = True
         self.line.close()
 
+    def end(self, why: str) -> None:
+        """Tell the page that its kernel has ended, and why."""
+        if self.connection is not None:
+            self.write_message(status(self.connection.session, "dead"), binary=True)
+            self.close(ENDED, why)
+
     def on_close(self) -> None:
         """Close what was opened; a refused channel has opened nothing."""
         if getattr(self, "connection", None) is not None:
+            self.connection.kernel_manager.pages.discard(self)
             super().on_close()

@@ -23,7 +23,7 @@ class VisitorConnection(ZMQChannelsWebsocketConnection):
             self.log.exception("A message of kernel %s was not passed on", self.kernel_id)
 
 
-def idle(session: Session, header: dict[str, Any]) -> bytes:
-    """Return the idle status for a message that no kernel received: widgets wait for it before they send again."""
-    message = session.msg("status", {"execution_state": "idle"}, {"header": header})
+def status(session: Session, state: str, header: dict[str, Any] | None = None) -> bytes:
+    """Return a message that the kernel is in this state, which no kernel has sent; ``header``: of what it answers."""
+    message = session.msg("status", {"execution_state": state}, {"header": header} if header else None)
     return bytes(serialize_msg_to_ws_v1(message, "iopub", session.pack))  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
+from tornado.ioloop import IOLoop
 from traitlets import Integer, Unicode, default
 
 from .budget import Budget
@@ -43,6 +44,11 @@ class VisitorKernel(ServerKernelManager):
     touched: float = 0.0  # when a visitor last used the page
     told: float = 0.0  # when its page, still loading, was last heard of; 0: never
     was_shown: bool = False  # whether a page was ever connected
+    over: str = "The kernel of this page has ended."  # what its pages say once it has
+
+    def __init__(self, **options: Any) -> None:
+        self.pages: set[Any] = set()  # the open sockets
+        super().__init__(**options)
 
     def budgets_within(self, limits: Limits) -> tuple[Budget, Budget, Budget]:
         """Return the budgets of this kernel's visitor; all of its sockets share them."""
@@ -79,6 +85,7 @@ class Kernels(AsyncMappingKernelManager):
 
     def __init__(self, **options: Any) -> None:
         self.heating: set[str] = set()
+        self.is_stopping = False
         self.waiting = 0  # requests that have no kernel yet
         self.copy: Copy | None = None  # what those see who find no place
         super().__init__(**options)  # type: ignore[no-untyped-call]
@@ -144,6 +151,21 @@ class Kernels(AsyncMappingKernelManager):
         if errors is not None and not errors.closed():
             errors.close()
 
+    def remove_kernel(self, kernel_id: str) -> Any:
+        """Close the sockets of a kernel that has ended, for whatever reason, once its last messages are sent."""
+        kernel: Any = super().remove_kernel(kernel_id)
+        for page in () if kernel is None else tuple(kernel.pages):
+            if self.is_stopping:
+                page.close(1001, "The server is stopping.")  # the page comes back with the server
+            else:
+                IOLoop.current().add_callback(page.end, kernel.over)
+        return kernel
+
+    async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
+        """End all kernels, with the server."""
+        self.is_stopping = True
+        await super().shutdown_all(now)
+
     def touch(self, kernel_id: str) -> None:
         """Record that a visitor uses this kernel's page, or that it is loading; without a page it is no use."""
         kernel: Any = self.get_kernel(kernel_id)
@@ -167,6 +189,10 @@ class Kernels(AsyncMappingKernelManager):
         if self.channels(kernel_id):
             kernel.left = None
             over = self.cull_connected and now - kernel.touched > self.cull_idle_timeout
+            if over:
+                kernel.over = (
+                    f"Nobody used this page for {_duration(self.cull_idle_timeout)}, so its place was given back."
+                )
         else:
             kernel.left = now if kernel.left is None else kernel.left
             over = now - kernel.left > self._patience(kernel)
@@ -182,3 +208,7 @@ class Kernels(AsyncMappingKernelManager):
             return 10 * self.cull_gone_timeout
         seconds = min(self.cull_gone_timeout, BETWEEN_TOLD)
         return min(kernel.told - kernel.left + seconds, LONGEST_LOAD) if kernel.told else seconds
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"

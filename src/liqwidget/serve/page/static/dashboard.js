@@ -98,6 +98,7 @@ for (const name of ["pointerdown", "pointermove", "keydown", "wheel", "touchstar
 
 // An exception in a kernel callback reaches the page as one sentence that no view displays, so show it here.
 const FAILED_MS = 20_000;
+const ENDED = 4001; // the server closes the sockets of a kernel that it has ended
 const utf8 = new TextDecoder();
 const partOf = (data, k) => {
   const at = new DataView(data);
@@ -105,14 +106,15 @@ const partOf = (data, k) => {
   return JSON.parse(utf8.decode(new Uint8Array(data, from, to - from)));
 };
 let failed = null;
-const showFailed = (text) => {
+/** Show a sentence, for a while or until it is clicked. */
+const showFailed = (text, stays = false) => {
   failed?.remove();
   const shown = document.createElement("p");
   shown.id = "failed";
   shown.setAttribute("role", "alert");
   shown.textContent = text;
   shown.addEventListener("click", () => shown.remove());
-  setTimeout(() => shown.remove(), FAILED_MS);
+  if (!stays) setTimeout(() => shown.remove(), FAILED_MS);
   document.body.append(shown);
   failed = shown;
 };
@@ -121,8 +123,9 @@ window.WebSocket = class extends WebSocket {
   constructor(...options) {
     super(...options);
     this.addEventListener("open", () => sockets.add(this));
-    this.addEventListener("close", () => {
+    this.addEventListener("close", ({ code, reason }) => {
       sockets.delete(this);
+      if (code === ENDED) showFailed(`${reason} Reload the page to go on.`, true);
       look();
     });
     this.addEventListener("message", ({ data }) => {
