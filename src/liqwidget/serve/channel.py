@@ -18,7 +18,7 @@ from .connection import status
 from .counts import REFUSED
 from .kernels import Limits
 from .message import PROTOCOL, MessageRefusedError, judge
-from .visits import InWords
+from .words import InWords
 
 #: A page has one; a second one may open before a lost connection is detected.
 MOST_CHANNELS = 3

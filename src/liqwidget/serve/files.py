@@ -19,7 +19,7 @@ from jupyter_server.base.handlers import FileFindHandler
 from tornado.web import HTTPError
 from voila.static_file_handler import MultiStaticFileHandler
 
-from .visits import InWords
+from .words import InWords
 
 #: A year: an address with a digest always has the same contents.
 FOREVER = "public, max-age=31536000, immutable"

@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 
 from .counts import KERNELS, LARGEST, MEMORY, PLACES, REGISTRY, VISITORS, WAITING
 from .sign_in import is_from
-from .visits import InWords
+from .words import InWords
 
 #: What proxies add to a request: the metrics are for the operator, not for their visitors.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")

@@ -37,8 +37,9 @@ from .options import ONE_NOTEBOOK, refusals, refuse, unknown
 from .outputs import allowed, code_of, has_formulas, scripts_for
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .sign_in import OPEN, Gate, SignedOut, SignInPage, networks
-from .visits import FOLDER, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
+from .visits import Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 from .waiting_line import Place, WaitingLine
+from .words import FOLDER
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 

@@ -20,7 +20,7 @@ from tornado.routing import Matcher
 from tornado.web import HTTPError
 
 from .budget import Budget
-from .visits import FOLDER, InWords
+from .words import FOLDER, InWords
 
 #: Routes without a sign-in: programs read them; metrics have a check of their own.
 OPEN = ("/voila/api/health", "/voila/api/metrics", "/robots.txt")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -18,24 +16,7 @@ from .counts import TURNED_AWAY, VISITS
 from .page_copy import Copy, waiting_html
 from .query import QueryRefusedError, asked_of
 from .waiting_line import WaitingLine
-
-FOLDER = Path(__file__).parent / "page"
-WORDS = {
-    400: ("This address does not work", "A value in it is too long or has characters that nobody types. "
-          "Shorten the address after its question mark."),
-    401: ("Sign in first", "This page is for people who have signed in."),
-    403: ("Not here", "This address is not one of this server's pages."),
-    404: ("Nothing here", "This server has one page, and it is not at this address."),
-    503: ("All places are taken", "Each visitor gets a small computer of their own here, and all are in use. "
-          "This page tries again by itself; one is free when somebody leaves."),
-}  # fmt: skip
-OTHERWISE = ("That did not work", "Reload the page; if it stays, tell those who run this site.")
-RETRY_SECONDS = 20
-
-
-@cache
-def _file(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+from .words import RETRY_SECONDS, InWords, page_file
 
 
 class Anybody(IdentityProvider):
@@ -44,21 +25,6 @@ class Anybody(IdentityProvider):
     def get_user(self, handler: Any) -> User:
         """Return the same user for everybody."""
         return User("visitor")
-
-
-class InWords:
-    """Makes a handler report errors in two sentences, without details of the server."""
-
-    def write_error(self: Any, status_code: int, **details: Any) -> None:
-        """Write the error page."""
-        title, text = WORDS.get(status_code, OTHERWISE)
-        again = ""
-        if status_code == 503:
-            self.set_header("Retry-After", str(RETRY_SECONDS))
-            again = f'<meta http-equiv="refresh" content="{RETRY_SECONDS}" />'
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(_file("words.html").format(title=title, text=text, again=again))
 
 
 class Refused(InWords, JupyterHandler):
@@ -156,7 +122,9 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
         self.set_status(503)
         self.set_header("Retry-After", str(RETRY_SECONDS))
         self.set_header("Cache-Control", "no-store")
-        self.finish(waiting_html(copy, _file("waiting.html"), self.max_visitors, retry=str(RETRY_SECONDS), **self.look))
+        self.finish(
+            waiting_html(copy, page_file("waiting.html"), self.max_visitors, retry=str(RETRY_SECONDS), **self.look)
+        )
 
     def _send_card(self) -> None:
         is_secure = self.request.headers.get("X-Forwarded-Proto") == "https"  # a proxy's word; used in this text only
