@@ -97,6 +97,29 @@ def test_a_page_that_nobody_opens_gives_its_place_back_and_leaves_a_preview(serv
     served.wait_until(lambda: taken(served) == 0, 20)
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "status", "title"),
+    [
+        ("/nothing", "GET", 404, "Nothing here"),
+        ("/voila/static/0123456789abcdef/x.js", "GET", 404, "Nothing here"),
+        ("/voila/labextensions/x.js", "GET", 404, "Nothing here"),
+        ("/voila/api/health", "POST", 405, "Nothing here"),
+        ("/", "PUT", 405, "Nothing here"),
+        ("/?view=1&mix=" + "1" * 9_000, "GET", 414, "This address is too long"),
+        ("/voila/static/" + "x" * 20_000, "GET", 414, "This address is too long"),
+    ],
+)
+def test_errors_are_pages_in_words(served: Served, path: str, method: str, status: int, title: str) -> None:
+    got, headers, body = served.get(path, method)
+    page = body.decode()
+    assert (got, headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>{title}</h1>" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "<script" not in page
+    assert "jupyter" not in page.lower()
+    assert "script-src 'self' blob:;" in headers["content-security-policy"]
+
+
 def test_saying_that_a_page_is_used_keeps_no_place_without_a_page(served: Served) -> None:
     visitor = Visitor(served)
     visitor.socket.close()

@@ -13,6 +13,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError
 
+from .words import InWords
+
 ROBOTS = "User-agent: *\nDisallow: /api/\n"
 #: How a browser says that it will show the reply as a page.
 SHOWN = frozenset({"document", "iframe", "frame"})
@@ -75,7 +77,7 @@ class Preview:
             self.png = b64decode(found[1])
 
 
-class PreviewPicture(JupyterHandler):
+class PreviewPicture(InWords, JupyterHandler):
     """The preview as a file."""
 
     def initialize(self, preview: Preview) -> None:
@@ -91,7 +93,7 @@ class PreviewPicture(JupyterHandler):
         self.finish(self.preview.png)
 
 
-class Robots(JupyterHandler):
+class Robots(InWords, JupyterHandler):
     """robots.txt."""
 
     async def get(self) -> None:
@@ -101,7 +103,7 @@ class Robots(JupyterHandler):
         self.finish(ROBOTS)
 
 
-class Health(JupyterHandler):
+class Health(InWords, JupyterHandler):
     """Whether the server answers, and how many of its places are taken; starts no kernel."""
 
     def initialize(self, max_visitors: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import brotli
 from jupyter_server.base.handlers import FileFindHandler
 from tornado.web import HTTPError
-from voila.static_file_handler import MultiStaticFileHandler
+from voila.static_file_handler import AllowListFileHandler, MultiStaticFileHandler
 
 from .words import InWords
 
@@ -186,8 +186,12 @@ class ExtensionFiles(Compressed, InWords, FileFindHandler):
         self.set_header("Cache-Control", FOREVER if is_named else "public, max-age=86400")
 
 
+class AllowedFiles(InWords, AllowListFileHandler):  # type: ignore[misc]  # Voila ships no types
+    """Files beside the notebook that its author lets visitors read."""
+
+
 def digest_of(folders: list[str], own: Iterable[Path] = ()) -> str:
-    """Return a digest of the names and contents of all files in these folders, in their order, and of other files."""
+    """Return a digest of the names and contents of all files in these folders, of other files, and of the scripts."""
     found = hashlib.sha256()
     for folder in map(Path, folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():

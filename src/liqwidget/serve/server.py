@@ -16,6 +16,7 @@ from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from jupyter_server.utils import url_path_join
 from jupyterlab_server.config import get_federated_extensions
+from tornado.routing import Rule
 from tornado.web import GZipContentEncoding, OutputTransform
 from traitlets import Float, Integer, List, Unicode, default
 from traitlets.config import Config
@@ -28,7 +29,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from . import executor, style
 from .card import Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
-from .files import OFFERED, ExtensionFiles, PageFiles, digest_of, offered
+from .files import OFFERED, AllowedFiles, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .message import LONGEST_CONTENT
@@ -37,7 +38,7 @@ from .options import ONE_NOTEBOOK, refusals, refuse, unknown
 from .outputs import allowed, code_of, has_formulas, scripts_for
 from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .sign_in import OPEN, Gate, SignedOut, SignInPage, networks
-from .visits import Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
+from .visits import LongAddress, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 from .waiting_line import Place, WaitingLine
 from .words import FOLDER
 
@@ -232,7 +233,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             ),
         }
         if self.voila_configuration.file_allowlist:
-            kept[AllowListFileHandler] = (AllowListFileHandler, {})
+            kept[AllowListFileHandler] = (AllowedFiles, {})
         own: list[Any] = [
             ("/voila/api/touched/" + ID, Touched, {"started": self.started}),
             ("/voila/api/place/([0-9a-f]{32})", Place, {"line": line, "max_visitors": self.max_visitors}),
@@ -244,7 +245,11 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
             given = {"max_visitors": self.max_visitors, "readers": networks(self.metrics)}
             operators.append(("/voila/api/metrics", Metrics, given))
         operators = [(url_path_join(self.server_url, path), *more) for path, *more in operators]
-        rules: list[Any] = [*operators, *((url_path_join(self.server_url, path), *more) for path, *more in own)]
+        rules: list[Any] = [
+            Rule(LongAddress(), Refused, {"status": 414}),
+            *operators,
+            *((url_path_join(self.server_url, path), *more) for path, *more in own),
+        ]
         for pattern, handler, *options in super().init_handlers():
             if handler in kept:
                 ours, more = kept[handler]

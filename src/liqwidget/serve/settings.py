@@ -58,7 +58,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 # Passed to tornado's server: visitors send neither bodies nor long headers, and do not keep idle connections.
 CONNECTION: dict[str, Any] = {
-    "max_header_size": 16 * 1024,
+    "max_header_size": 32 * 1024,  # longer ones get no reply; those with an address of more than 8 KiB a page
     "max_body_size": 64 * 1024,
     "body_timeout": 10.0,
     "idle_connection_timeout": 75.0,

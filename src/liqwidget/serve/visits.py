@@ -7,6 +7,8 @@ from typing import Any
 from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher
 from tornado.web import HTTPError, OutputTransform
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
@@ -17,6 +19,9 @@ from .page_copy import Copy, waiting_html
 from .query import QueryRefusedError, asked_of
 from .waiting_line import WaitingLine
 from .words import RETRY_SECONDS, InWords, page_file
+
+#: Bytes: most servers accept as many, and links to a view have at most 2,000.
+LONGEST_ADDRESS = 8 << 10
 
 
 class Anybody(IdentityProvider):
@@ -37,6 +42,14 @@ class Refused(InWords, JupyterHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse every method, before authentication."""
         raise HTTPError(self.status)
+
+
+class LongAddress(Matcher):
+    """Addresses that are longer than any of a page."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return that it is one, or None."""
+        return {} if len(request.uri or "") > LONGEST_ADDRESS else None
 
 
 class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila ships no types

@@ -14,6 +14,8 @@ WORDS = {
     401: ("Sign in first", "This page is for people who have signed in."),
     403: ("Not here", "This address is not one of this server's pages."),
     404: ("Nothing here", "This server has one page, and it is not at this address."),
+    405: ("Nothing here", "This address is for the page's own scripts."),
+    414: ("This address is too long", "Open the page without what follows the question mark."),
     503: ("All places are taken", "Each visitor gets a small computer of their own here, and all are in use. "
           "This page tries again by itself; one is free when somebody leaves."),
 }  # fmt: skip
