@@ -146,10 +146,14 @@ def test_the_proxy_passes_on_what_the_server_has_and_nothing_else() -> None:
         "/robots.txt",
         "/voila/static/",
         "/voila/labextensions/",
+        "/voila/api/place/",
         "/voila/api/",
         "/voila/api/metrics",
         "/api/kernels/",
+        *("@long", "@busy", "@away"),  # what visitors read when nginx refuses a request, or gets no reply
     }
+    for code in re.findall(r"error_page ([\d ]+) @\w+;", text):
+        assert set(code.split()) <= {"413", "414", "429", "502", "504"}
     assert "proxy_set_header Host $http_host;" in text
     assert "proxy_set_header Upgrade $http_upgrade;" in text
     for zone in re.findall(r"(?:limit_req|limit_conn) (?:zone=)?(\w+)", text):
