@@ -103,7 +103,8 @@ class Past:
         if shift is None:
             shift = 5 * MINUTE if first >= ms("2026-06-25") else 0
         return [
-            f"{pd.Timestamp(t - shift, unit='ms'):%Y-%m-%d %H:%M:%S},BTCUSDT,{oi:.8f},1,1.1,,{ratio},0.9"
+            f"{pd.Timestamp(t - shift, unit='ms'):%Y-%m-%d %H:%M:%S},BTCUSDT,{oi:.8f},1,"
+            f"{ratio + 1},{ratio + 2},{ratio},{ratio + 3}"
             for t, (oi, ratio) in self.snaps.items()
             if first < t <= last
         ]
@@ -132,7 +133,15 @@ class Past:
                 "open_interest": self.snaps[max(snaps)][0] if snaps else np.nan,
                 "taker_buy_volume": sum(row[5] for row in some),
                 "funding_rate": self.funding[max(rates)] if rates else np.nan,
-                "long_short_ratio": self.snaps[max(snaps)][1] if snaps else np.nan,
+                **{
+                    name: self.snaps[max(snaps)][1] + more if snaps else np.nan
+                    for name, more in (
+                        ("long_short_ratio", 0),
+                        ("top_trader_account_ratio", 1),
+                        ("top_trader_position_ratio", 2),
+                        ("taker_ratio", 3),
+                    )
+                },
                 "mark_low": min(row[2] for row in marks) if whole else np.nan,
                 "mark_high": max(row[1] for row in marks) if whole else np.nan,
             }

@@ -23,7 +23,9 @@ from .times import NUMBERS
 Floats = NDArray[np.float64]
 
 REQUIRED = ("open", "high", "low", "close", "volume")
-CARRIED = ("open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio")
+#: Longs per short: accounts of the largest traders, their positions; what takers bought per what they sold.
+RATIOS = ("top_trader_account_ratio", "top_trader_position_ratio", "taker_ratio")
+CARRIED = ("open_interest", "taker_buy_volume", "funding_rate", "long_short_ratio", *RATIOS)
 MARK = ("mark_low", "mark_high")
 
 CANDLE_NAMES = {  # normalised: lower case, without spaces, underscores, hyphens and dots
@@ -38,6 +40,9 @@ CANDLE_NAMES = {  # normalised: lower case, without spaces, underscores, hyphens
     ),
     "funding_rate": frozenset({"fundingrate", "lastfundingrate"}),
     "long_short_ratio": frozenset({"longshortratio", "countlongshortratio"}),
+    "top_trader_account_ratio": frozenset({"toptraderaccountratio", "counttoptraderlongshortratio"}),
+    "top_trader_position_ratio": frozenset({"toptraderpositionratio", "sumtoptraderlongshortratio"}),
+    "taker_ratio": frozenset({"takerratio", "sumtakerlongshortvolratio"}),
     "mark_low": frozenset({"marklow"}),
     "mark_high": frozenset({"markhigh"}),
 }

@@ -53,8 +53,8 @@ class Market:
         True if the candles come from a simulation.
     candles : DataFrame
         T rows. Index ``time``, ``datetime64[ns, UTC]``, strictly increasing; float64 columns open, high, low, close
-        (USD, > 0), volume (coins, >= 0), and, if known, open_interest, taker_buy_volume (coins),
-        funding_rate, long_short_ratio, mark_low, mark_high.
+        (USD, > 0), volume (coins, >= 0), and, if known, open_interest, taker_buy_volume (coins), funding_rate,
+        long_short_ratio, mark_low, mark_high, top_trader_account_ratio, top_trader_position_ratio, taker_ratio.
     liquidations : DataFrame or None
         Columns time (``datetime64[ns, UTC]``), side ("long" or "short": who was liquidated), price (USD), quantity
         (coins), notional (USD), by time. Price and quantity are NaN if only sums are known.
@@ -116,7 +116,7 @@ class Market:
             holding datetimes, ISO 8601 text, s, ms, us, ns since 1970, or digits such as 20250201000500. Several that
             agree count as one; BitMEX's, which are ends, become open times. Column names in the usual spellings of
             exchanges, ccxt and yfinance, in any case. Empty cells of open_interest, taker_buy_volume, funding_rate
-            and long_short_ratio get the last value, those of mark_low and mark_high stay NaN. An open_interest of 0
+            and the ratios get the last value, those of mark_low and mark_high stay NaN. An open_interest of 0
             counts as empty.
         symbol, exchange
             Labels, at most 64 characters without control characters. Without a symbol, that of the table's column

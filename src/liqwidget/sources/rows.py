@@ -49,6 +49,11 @@ class Rows:
         """Return selected rows."""
         return Rows(self.time[which], {name: values[which] for name, values in self.columns.items()})
 
+    def only(self, names: Sequence[str]) -> Rows:
+        """Return some of the columns, of the rows where one of them is not empty."""
+        some = {name: self.columns[name] for name in names}
+        return Rows(self.time, some).taken(~np.all([np.isnan(values) for values in some.values()], axis=0))
+
     def tidy(self, what: str) -> Rows:
         """Return the rows in order of time, without duplicates.
 

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ...checks import stamp
+from ...checks import shown, stamp
 from ...errors import ParseError
 from ...market.candles import known_interest
 from ...market.columns import Floats
 from ..rows import Rows, Times
+from ..venues.files import Content
 from ..venues.venue import DAY, MINUTE
 from .csv_blocks import IN_COINS, form_of, read_tables
-from .file_names import Content, Dump
+from .file_names import Dump
 from .unpack import Read
 
 _SPOT_MICROSECONDS = 1_735_689_600_000  # 2025-01-01: from then on spot files have us, those of futures ms
-#: Labels of metrics are the end of their 5 minutes before this day, the start from then on.
+#: Labels of metrics are the snapshot's time before this day, the start of the 5 minutes that it ends from then on.
 RELABELLED = 1_782_345_600_000  # 2026-06-25
 
 
@@ -29,9 +30,9 @@ def read_rows(read: Read, dump: Dump) -> Rows:
     Returns
     -------
     Rows
-        Unchanged: unsorted, with duplicates if the file has some. Columns: those of a candle with
-        taker_buy_volume; mark_low and mark_high; open_interest (NaN where empty or 0) and long_short_ratio (NaN where
-        empty); or funding_rate.
+        Unchanged: unsorted, with duplicates if the file has some (of liquidations: one of each pair). Columns: those of
+        a candle with taker_buy_volume; mark_low and mark_high; open_interest (NaN where empty or 0), long_short_ratio
+        and the ratios of top traders and takers (NaN where empty); funding_rate; or is_long (1 or 0), price, quantity.
 
     Raises
     ------
@@ -136,9 +137,10 @@ def _mark(columns: Mapping[str, Any], dump: Dump) -> Rows:
 def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
     """Convert labels to the times of the snapshots.
 
-    Until 2026-06-24 a row is labelled with its snapshot's time, and a day's file has 00:05 to 00:00 of the next day.
-    Since 2026-06-25 it is labelled with the start of the 5 minutes that the snapshot ends, 00:00 to 23:55. A later
-    file that does have the next day's 00:00 is labelled in the old way: no start of a day's period is that late.
+    Until 2026-06-24 a row is labelled with its snapshot's time, whether a day's file has 00:05 to 00:00 of the next
+    day or, as many do, 00:00 to 23:55. Since 2026-06-25 it is labelled with the start of the 5 minutes before the
+    snapshot, 00:00 to 23:55. A later file that does have the next day's 00:00 is labelled in the old way: no start of
+    a day's period is that late.
     """
     time = np.asarray(columns["create_time"]).astype("datetime64[ms]").astype(np.int64)
     check_span(time * 1000, dump)
@@ -146,7 +148,7 @@ def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
         time = time + dump.step
     taken = {
         "open_interest": known_interest(np.asarray(columns["sum_open_interest"], np.float64)),
-        "long_short_ratio": np.asarray(columns["count_long_short_ratio"], np.float64),
+        **{name: np.asarray(columns[theirs], np.float64) for name, theirs in _RATIOS.items()},
     }
     for name, values in taken.items():
         refuse(values < 0, time, values, dump, f"{name} must be 0 or more")
@@ -158,12 +160,53 @@ def _funding(columns: Mapping[str, Any], dump: Dump) -> Rows:
     return Rows(time, {"funding_rate": np.asarray(columns["last_funding_rate"], np.float64)})
 
 
+def _liquidations(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    """Convert orders of the liquidation engine; the files list each twice.
+
+    An order to sell closes a long. What was filled counts; of an order without a fill, what was ordered.
+    """
+    time = moments(columns["time"], dump) // 1000
+    side = np.asarray(columns["side"], str)
+    if (wrong := ~np.isin(side, ("BUY", "SELL"))).any():
+        raise ParseError(
+            f"{dump.name}: side must be BUY or SELL; got {shown(side[wrong][0])}. Download the file again."
+        )
+    filled = np.asarray(columns["accumulated_fill_quantity"], np.float64)
+    average = np.asarray(columns["average_price"], np.float64)
+    taken = {
+        "is_long": (side == "SELL").astype(np.float64),
+        "price": np.where(average > 0, average, columns["price"]),
+        "quantity": np.where(filled > 0, filled, columns["original_quantity"]),
+    }
+    for name in ("price", "quantity"):
+        refuse(taken[name] <= 0, time, taken[name], dump, f"{name} must be above 0")
+    return _halved(Rows(time, taken))
+
+
+def _halved(rows: Rows) -> Rows:
+    """Return one of each two equal rows, in order of time."""
+    order = np.lexsort((*rows.columns.values(), rows.time))
+    rows = rows.taken(order)
+    values = np.stack([rows.time.astype(np.float64), *rows.columns.values()])
+    first = np.concatenate([[True], (values[:, 1:] != values[:, :-1]).any(axis=0)])[: len(rows)]
+    place = np.arange(len(rows))
+    return rows.taken((place - np.maximum.accumulate(np.where(first, place, 0))) % 2 == 0)
+
+
+#: Columns of metrics -> their name in the files. `count_` is the ratio of accounts, `sum_` that of their positions.
+_RATIOS = {
+    "long_short_ratio": "count_long_short_ratio",
+    "top_trader_account_ratio": "count_toptrader_long_short_ratio",
+    "top_trader_position_ratio": "sum_toptrader_long_short_ratio",
+    "taker_ratio": "sum_taker_long_short_vol_ratio",
+}
 #: Columns of the `Rows` of each type.
 COLUMNS: Mapping[Content, tuple[str, ...]] = {
     "klines": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
     "markPriceKlines": ("mark_low", "mark_high"),
-    "metrics": ("open_interest", "long_short_ratio"),
+    "metrics": ("open_interest", *_RATIOS),
     "fundingRate": ("funding_rate",),
+    "liquidationSnapshot": ("is_long", "price", "quantity"),
     "aggTrades": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
     "trading": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
 }
@@ -172,4 +215,5 @@ _MADE: Mapping[Content, Callable[[Mapping[str, Any], Dump], Rows]] = {
     "markPriceKlines": _mark,
     "metrics": _metrics,
     "fundingRate": _funding,
+    "liquidationSnapshot": _liquidations,
 }

@@ -16,7 +16,8 @@ from pyarrow import compute, csv
 
 from ...checks import shown
 from ...errors import ParseError
-from .file_names import Content, Dump
+from ..venues.files import Content
+from .file_names import Dump
 from .unpack import Read
 
 BLOCK = 1 << 20  # bytes of text parsed at once; more would not fit a processor's cache
@@ -24,6 +25,10 @@ _LINE = 1 << 16  # most bytes of a line
 _KLINE = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count", "taker_buy_volume",
     "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+_RATIOS = (
+    "count_toptrader_long_short_ratio", "sum_toptrader_long_short_ratio", "count_long_short_ratio",
+    "sum_taker_long_short_vol_ratio",
 )  # fmt: skip
 _CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to (\w+).*?: (.*)", re.DOTALL)
 _WIDTH = re.compile(r"CSV parse error: (?:Row #\d+: )?Expected (\d+) columns, got (\d+)")
@@ -68,21 +73,34 @@ FORMS: Mapping[Content, Form] = {
     ),
     "metrics": Form(
         (
-            "create_time", "symbol", "sum_open_interest", "sum_open_interest_value", "count_toptrader_long_short_ratio",
-            "sum_toptrader_long_short_ratio", "count_long_short_ratio", "sum_taker_long_short_vol_ratio",
+            "create_time", "symbol", "sum_open_interest", "sum_open_interest_value", *_RATIOS,
         ),
         {
             "create_time": "timestamp[ms]",
             "symbol": "string",
-            **dict.fromkeys(("sum_open_interest", "count_long_short_ratio"), "float64"),
+            **dict.fromkeys(("sum_open_interest", *_RATIOS), "float64"),
         },
         "create_time",
-        gappy=("sum_open_interest", "count_long_short_ratio"),
+        gappy=("sum_open_interest", *_RATIOS),
     ),
     "fundingRate": Form(
         ("calc_time", "funding_interval_hours", "last_funding_rate"),
         {"calc_time": "int64", "last_funding_rate": "float64"},
         "calc_time",
+    ),
+    "liquidationSnapshot": Form(
+        (
+            "time", "side", "order_type", "time_in_force", "original_quantity", "price", "average_price",
+            "order_status", "last_fill_quantity", "accumulated_fill_quantity",
+        ),
+        {
+            "time": "int64",
+            "side": "string",
+            **dict.fromkeys(
+                ("original_quantity", "price", "average_price", "accumulated_fill_quantity"), "float64"
+            ),
+        },
+        "time",
     ),
     "aggTrades": Form(
         ("agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "transact_time", "is_buyer_maker"),

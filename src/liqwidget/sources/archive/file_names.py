@@ -15,16 +15,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ...checks import shown
 from ...errors import InputError
 from ...market.quote import instrument
+from ..venues.files import Content
 from ..venues.symbols import LETTERS
 from ..venues.venue import DAY, INTERVALS, MINUTE
 
-Content = Literal["klines", "markPriceKlines", "metrics", "fundingRate", "aggTrades", "trading"]
 TRADES: tuple[Content, ...] = ("aggTrades", "trading")
+DAILY: tuple[Content, ...] = ("metrics", "liquidationSnapshot")  # published by day alone
 
 _BINANCE = re.compile(
     rf"(?P<symbol>[{LETTERS}]{{1,24}}(_[A-Z0-9]{{1,8}})?)-(?P<what>[A-Za-z0-9]{{2,24}})-"
@@ -46,7 +47,8 @@ _OTHERS: dict[str, tuple[Content, int] | None] = {
     "metrics": ("metrics", 5 * MINUTE),
     "fundingRate": ("fundingRate", 0),
     "aggTrades": ("aggTrades", 0),
-    **dict.fromkeys(("trades", "bookDepth", "bookTicker", "liquidationSnapshot")),
+    "liquidationSnapshot": ("liquidationSnapshot", 0),
+    **dict.fromkeys(("trades", "bookDepth", "bookTicker")),
 }
 _ODD_INTERVALS = ("1s", "3d", "1w", "1mo")
 _MOST_ENTRIES = 200_000
@@ -231,7 +233,7 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
         content, step = _PRICES[name], 0 if what in _ODD_INTERVALS else INTERVALS.get(what, 0)
         if not step:
             return f"{name} {what}"
-    if content is None or (content == "metrics" and not daily):
+    if content is None or (content in DAILY and not daily):
         return name
     return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named), _usd(symbol, "binance"))
 

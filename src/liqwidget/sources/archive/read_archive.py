@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ...checks import shown
 from ...errors import InputError, ParseError
+from ...market.columns import RATIOS
 from ...market.market import Market
 from ...market.origin import Origin
 from ...market.units import IN_COINS
 from ...run.progress import Bar, Progress, Told
 from ..fetch.assemble import assemble
+from ..rows import Rows
+from ..venues.files import Content
 from ..venues.venue import INTERVALS, MINUTE, check_interval
-from .file_names import TRADES, Content, Dump, Found, find_dumps
+from .file_names import TRADES, Dump, Found, find_dumps
 from .reader import Reader
 
 
@@ -33,7 +39,7 @@ def read_archive(
     paths
         A file, a folder (searched to any depth) or a list of them. Files keep the names, and mark price candles the
         folder ``markPriceKlines``, that they were published under. Of Binance zips or the CSV out of them: klines,
-        markPriceKlines, metrics, fundingRate, aggTrades; of Bybit ``BTCUSDT2024-01-31.csv.gz``.
+        markPriceKlines, metrics, fundingRate, aggTrades, liquidationSnapshot; of Bybit ``BTCUSDT2024-01-31.csv.gz``.
     symbol
         The symbol to read, if the files are of several.
     interval
@@ -63,9 +69,11 @@ def read_archive(
     kline of the interval to one merged from shorter ones, and any kline to one built from trades; files whose whole
     range is covered already are not read. Duplicate rows within daily files, or within monthly ones, must agree.
 
-    Open interest and long/short ratio of a candle are those of the last snapshot up to its close. The labels of
-    Binance's metrics are that snapshot's moment until 2026-06-24, and since 2026-06-25 five minutes before it.
-    Without trades there is no candle of trades. Dated contracts are not read.
+    Open interest and the ratios of a candle are those of the last snapshot up to its close. The labels of Binance's
+    metrics are that snapshot's moment until 2026-06-24, whether a day's file runs from 00:05 to 00:00 or from 00:00 to
+    23:55; since 2026-06-25 they are five minutes before it.
+    Without trades there is no candle of trades. Dated contracts are not read. Files of liquidationSnapshot give
+    `Market.liquidations`: they list each order twice, and it counts once.
 
     Examples
     --------
@@ -86,13 +94,14 @@ def read_archive(
     dumps = _chosen(found, symbol)
     step = _step(dumps, step, interval)
     with _told(dumps, progress) as told, Reader(step, verify, told) as reader:
-        parts = reader.parts(dumps)
+        parts, realised = reader.parts(dumps), reader.liquidations(dumps)
     if not len(parts["candles"]):
         raise ParseError(f"archive: wanted candles of {dumps[0].symbol}; got none. " + " ".join(reader.notes(found)))
     frame = assemble(parts, step)
     del parts  # free memory: the market copies the data
     units = {**IN_COINS, "open_interest_unit": "contracts"} if dumps[0].usd else IN_COINS
-    market = Market.from_frame(frame, dumps[0].symbol, dumps[0].exchange, **units)
+    liquidations = None if realised is None else _table(realised, frame, step)
+    market = Market.from_frame(frame, dumps[0].symbol, dumps[0].exchange, liquidations, **units)
     source = f"archive of {dumps[0].exchange}, {reader.files:,} files"
     return market.with_origin(Origin(source, missing=_missing(dumps, frame), notes=tuple(reader.notes(found))))
 
@@ -134,12 +143,22 @@ def _step(dumps: list[Dump], step: int | None, interval: str | None) -> int:
     return step
 
 
+def _table(realised: Rows, frame: pd.DataFrame, step: int) -> pd.DataFrame | None:
+    """Return liquidations in the time of the candles as a table; None if there are none."""
+    first, last = (int(time.value) // 1_000_000 for time in (frame.index[0], frame.index[-1]))
+    rows = realised.within(first, last + step)
+    columns = {name: rows.columns[name] for name in ("price", "quantity")}
+    side = np.where(rows.columns["is_long"] > 0, "long", "short")
+    time = pd.DatetimeIndex(rows.time.view("datetime64[ms]")).tz_localize("UTC")
+    return pd.DataFrame({"time": time, "side": side, **columns}) if len(rows) else None
+
+
 def _missing(dumps: list[Dump], frame: Any) -> dict[str, str]:
     """Return the reason for each missing column."""
     needs: dict[str, Content] = {
         "taker_buy_volume": "klines",
         "open_interest": "metrics",
-        "long_short_ratio": "metrics",
+        **dict.fromkeys(("long_short_ratio", *RATIOS), "metrics"),
         "funding_rate": "fundingRate",
         "mark_low": "markPriceKlines",
         "mark_high": "markPriceKlines",

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...checks import stamp
 from ...errors import ParseError
+from ...market.columns import RATIOS
 from ...run.progress import Told
 from ..rows import Rows
 from ..venues.venue import Kind
@@ -74,8 +75,16 @@ class Reader:
             "mark": self._best([dump for dump in dumps if dump.content == "markPriceKlines"]),
             "open_interest": _only(metrics, "open_interest"),
             "long_short": _only(metrics, "long_short_ratio"),
+            "ratios": _only(metrics, *RATIOS),
             "funding": funding,
         }
+
+    def liquidations(self, dumps: list[Dump]) -> Rows | None:
+        """Return the realised liquidations, in order of time; None if there are no files of them."""
+        days = {dump.start: dump for dump in dumps if dump.content == "liquidationSnapshot"}
+        loaded = self._loaded(list(days.values()))
+        inside = [part.rows.within(part.dump.start, part.dump.end) for part in loaded]
+        return Rows.joined(inside, COLUMNS["liquidationSnapshot"]) if days else None
 
     def notes(self, found: Found) -> list[str]:
         """Return notes for the user, a sentence each."""
@@ -231,12 +240,9 @@ def _twice(rows: Rows, first: int, second: int, names: list[str], when: str) -> 
     )
 
 
-def _only(rows: Rows, name: str) -> Rows:
-    """Return one column of rows where it is not empty."""
-    if name not in rows.columns:
-        return Rows.empty((name,))
-    some = rows.taken(~np.isnan(rows.columns[name]))
-    return Rows(some.time, {name: some.columns[name]})
+def _only(rows: Rows, *names: str) -> Rows:
+    """Return some columns of rows where one of them is not empty."""
+    return rows.only(names) if names[0] in rows.columns else Rows.empty(names)
 
 
 def _files(names: Iterable[str]) -> str:

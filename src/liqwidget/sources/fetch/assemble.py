@@ -17,7 +17,10 @@ from ..venues.venue import HOUR, MINUTE, Kind
 
 #: How old a value may be at a candle's close, ms, if that is more than one step: the finest snapshots come every five
 #: minutes, settlements less often.
-FRESH: Mapping[Kind, int] = {"open_interest": 5 * MINUTE - 1, "long_short": 5 * MINUTE - 1, "funding": 24 * HOUR}
+FRESH: Mapping[Kind, int] = {
+    **dict.fromkeys(("open_interest", "long_short", "ratios"), 5 * MINUTE - 1),
+    "funding": 24 * HOUR,
+}
 
 
 def assemble(parts: Mapping[Kind, Rows], step: int) -> pd.DataFrame:

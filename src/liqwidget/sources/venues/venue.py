@@ -17,10 +17,11 @@ from ...checks import shown
 from ...errors import InputError, ParseError
 from ...market.units import IN_COINS
 from ..rows import Rows, Times
+from .files import Files
 from .hosts import Host
 
 T = TypeVar("T", int, Times)
-Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short"]
+Kind = Literal["candles", "mark", "taker", "open_interest", "funding", "long_short", "ratios"]
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -52,15 +53,23 @@ class Limit:
     seconds: float
 
 
+#: For public files, whose hosts publish no limit.
+FILES = Limit(1000, 5)
+
+
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request: path, parameters (or a JSON body, which makes it a POST), and its cost."""
+    """One HTTP request: path, parameters (or a JSON body, which makes it a POST), and its cost.
+
+    `is_file`: a public file of the venue's archive; the answer is its bytes, None if there is no such file.
+    """
 
     path: str
     params: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     bucket: str = "default"
     weight: int = 1
+    is_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class Series:
     spacing
         Where `periods` is empty: the usual distance between rows, ms.
     reach
-        How far back the series reaches, ms before now; None: to the listing.
+        How far back the interface reaches, ms before now; None: to the listing; 0: the series is in files alone.
     longest
         Longest range of one request, ms; None: a page of any step.
     newest
@@ -112,6 +121,8 @@ class Series:
         How long after its time a row may appear, ms.
     since
         How far back the series reaches, as text.
+    files
+        The public files with its past; None: there are none.
     """
 
     columns: tuple[str, ...]
@@ -127,6 +138,7 @@ class Series:
     newest: int | None = None
     lag: int = 0
     since: str = "back to the listing"
+    files: Files | None = None
 
     def period_for(self, step: int) -> tuple[str, int]:
         """Return the venue's spelling and ms of the longest period that is not longer than `step` (else the least)."""
@@ -135,6 +147,11 @@ class Series:
         sizes = sorted((INTERVALS[name], name) for name in self.periods)
         fitting = [pair for pair in sizes if pair[0] <= step and step % pair[0] == 0] or sizes[:1]
         return self.periods[fitting[-1][1]], fitting[-1][0]
+
+
+def only_files(_query: Query) -> Request:
+    """Stand for the requests of a series that the interface does not have: it reaches back to no time."""
+    raise InputError("series: wanted one that the interface has; got one that is in public files alone.")
 
 
 @dataclass(frozen=True)
@@ -200,12 +217,15 @@ class Refusal:
         The venue's message.
     cure
         What to do, as a sentence without its full stop; empty: as for any answer of its kind.
+    is_place
+        The venue does not serve this place.
     """
 
     how: Literal["wait", "retry", "final"]
     text: str
     until: int | None = None
     cure: str = ""
+    is_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,6 +308,7 @@ def by_place(venue: str, status: int, body: Any, text: str) -> Refusal | None:
         "final",
         f"not available in this region ({' '.join(text.split())})",
         cure=f"Pass exchange={others}, {archive} proxy (HTTPS_PROXY and trust_env=True)",
+        is_place=True,
     )
 
 
