@@ -104,7 +104,7 @@ def test_each_venue_gives_the_truth_of_its_inverse_contract(venue, symbol, inter
 
 def test_another_host_is_asked_and_its_data_are_kept_apart(history, exchange, at, monkeypatch, tmp_path) -> None:
     usual, down = exchange.rest("okx"), "http://127.0.0.1:1"
-    names = {"mirror": hosts.Host(usual, ""), "us": hosts.Host(usual, "", "us")}
+    names = {"mirror": hosts.Host(usual, ""), "us": hosts.Host(usual, "", own="us")}
     with monkeypatch.context() as patch:
         patch.setattr(hosts, "OTHERS", {"okx": names})
         patch.setattr(hosts, "HOSTS", {**hosts.HOSTS, "okx": hosts.Host(down, "")})

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader, FileIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -47,14 +47,25 @@ class _Bounded(FileIO):
         return super().read(_DIRECTORY if size is None or size < 0 else size) or b""
 
 
+class _BoundedBytes(BytesIO):
+    """The same for a file in memory."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(_DIRECTORY if size is None or size < 0 else size)
+
+
 @contextmanager
-def unpacked(path: Path, limit: int) -> Iterator[Read]:
+def unpacked(path: Path, limit: int, data: bytes | None = None) -> Iterator[Read]:
     """Open the CSV of a dump: inside a zip or a gzip file, or plain.
 
     Parameters
     ----------
     path
         The dump.
+    data
+        Its bytes, if they are in memory.
     limit
         Most unpacked bytes.
 
@@ -65,15 +76,15 @@ def unpacked(path: Path, limit: int) -> Iterator[Read]:
     """
     name = path.name
     try:
-        with _opened(path) as file:
-            packed = os.fstat(file.fileno()).st_size
+        with _opened(path) if data is None else _BoundedBytes(data) as file:
+            packed = os.fstat(file.fileno()).st_size if data is None else len(data)
             if name.endswith(".zip"):
                 with zipfile.ZipFile(file) as archive:
                     member = _member(archive, name, published(name).removesuffix(".zip") + ".csv")
                     with archive.open(member) as inside:
                         yield _counted(inside, name, limit, packed, member.file_size)
             elif name.endswith(".gz"):
-                with gzip.GzipFile(fileobj=BufferedReader(file)) as inside:
+                with gzip.GzipFile(fileobj=file if data is not None else BufferedReader(file)) as inside:
                     yield _counted(inside, name, limit, packed)
             else:
                 yield _counted(file, name, limit)
@@ -109,26 +120,38 @@ def verified(path: Path) -> bool:
         return False
     try:
         with _opened(beside) as file:
-            match = _SUM.fullmatch(file.read(1024))
-        if match is None:
-            raise ParseError(
-                f"{beside.name}: wanted a line '<sha256>  {name}'; got something else. Download it again, or delete it."
-            )
-        if match[2] != published(name).encode():
-            raise ParseError(
-                f"{beside.name}: wanted the checksum of {name}; got that of "
-                f"{shown(match[2].decode(errors='replace'))}. Download it again, or delete it."
-            )
+            line = file.read(1024)
         with _opened(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(name, error) from None
+    check_sum(line, digest, name)
+    return True
+
+
+def check_sum(line: bytes, digest: str, name: str) -> None:
+    """Compare the SHA-256 of a file, in hexadecimal digits, with the line that its ``.CHECKSUM`` file has.
+
+    Raises
+    ------
+    ParseError
+        They differ, or the line is invalid or of another file.
+    """
+    match = _SUM.fullmatch(line)
+    if match is None:
+        raise ParseError(
+            f"{name}.CHECKSUM: wanted a line '<sha256>  {name}'; got something else. Download it again, or delete it."
+        )
+    if match[2] != published(name).encode():
+        raise ParseError(
+            f"{name}.CHECKSUM: wanted the checksum of {name}; got that of "
+            f"{shown(match[2].decode(errors='replace'))}. Download it again, or delete it."
+        )
     if digest != match[1].decode().lower():
         raise ParseError(
             f"{name}: wanted the published SHA-256 {match[1].decode().lower()[:12]}...; got "
             f"{digest[:12]}...: it is damaged, or was changed. Download both again."
         )
-    return True
 
 
 def _opened(path: Path) -> _Bounded:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import ParseError
+from ..rows import Span
 from .coverage import Coverage
 from .month_file import LATEST, MOST_BYTES, MOST_ROWS, bounds, digest
 
@@ -44,6 +45,8 @@ class State:
         Time of the newest fetch, ms.
     coverage
         The known times of the month.
+    archived
+        The ranges of them whose rows came from public files, not from the venue's interface.
     """
 
     check: str
@@ -53,6 +56,7 @@ class State:
     last: int
     fetched: int
     coverage: Coverage
+    archived: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,11 @@ def _canonical(body: Mapping[str, Any]) -> bytes:
 
 def _written(state: State) -> dict[str, Any]:
     known = state.coverage
-    return {**vars(state), "coverage": {"final": list(known.final), "provisional": list(known.provisional)}}
+    return {
+        **vars(state),
+        "coverage": {"final": list(known.final), "provisional": list(known.provisional)},
+        "archived": list(state.archived),
+    }
 
 
 def _states(cells: Any, month: str) -> tuple[State, ...]:
@@ -117,7 +125,8 @@ def _states(cells: Any, month: str) -> tuple[State, ...]:
 def _state(cell: Any, month: str) -> State:
     begin, after = bounds(month)
     final, provisional = ([_integers(range_) for range_ in cell["coverage"][key]] for key in ("final", "provisional"))
-    edges = [edge for start, end in final for edge in (start, end)]
+    archived = [_integers(range_) for range_ in cell.get("archived", [])]  # caches before files were fetched have none
+    edges = [edge for start, end in (*final, *archived) for edge in (start, end)]
     edges += [edge for start, end, _ in provisional for edge in (start, end)]
     size, rows, first, last, fetched = _integers([cell[key] for key in ("size", "rows", "first", "last", "fetched")])
     good = (
@@ -130,7 +139,8 @@ def _state(cell: Any, month: str) -> State:
     )
     if not good:
         raise ValueError
-    return State(cell["check"], size, rows, first, last, fetched, Coverage(tuple(final), tuple(provisional)))
+    known = Coverage(tuple(final), tuple(provisional))
+    return State(cell["check"], size, rows, first, last, fetched, known, tuple(archived))
 
 
 def _integers(cells: Any) -> Any:

@@ -54,11 +54,14 @@ class Look:
     ----------
     rows
         The known rows; tidy, possibly read-only.
+    archived
+        Ranges whose rows came from public files.
     """
 
     rows: Rows
     _known: tuple[Coverage, ...] = ()
     _lag: int = LAG
+    archived: tuple[Span, ...] = ()
 
     def holes(self, start: int, end: int, now: int, fresh: int) -> list[Span]:
         """Return the parts of ``[start, end)`` that have to be fetched, in order of time.
@@ -123,7 +126,8 @@ class Store:
         there = self._parts(start, end)
         parts = [part.rows.within(start, end) for part in there]
         rows = parts[0] if len(parts) == 1 else Rows.joined(parts, self.columns)
-        return Look(rows, tuple(part.state.coverage for part in there), self.lag)
+        archived = covered(span for part in there for span in part.state.archived)
+        return Look(rows, tuple(part.state.coverage for part in there), self.lag, tuple(archived))
 
     @property
     def fetched(self) -> int | None:
@@ -137,7 +141,7 @@ class Store:
                 newest = max(part.state.fetched, newest or part.state.fetched)
         return newest
 
-    def write(self, rows: Rows, span: Span, now: int) -> None:
+    def write(self, rows: Rows, span: Span, now: int, *, archived: bool = False) -> None:
         """Store the rows fetched of ``[start, end)`` at the time `now`.
 
         Parameters
@@ -148,6 +152,8 @@ class Store:
             The range, ms. Its part after `now` does not become known.
         now
             The venue's time when the fetch began, ms.
+        archived
+            The rows came from public files.
 
         Raises
         ------
@@ -173,7 +179,7 @@ class Store:
                 begin, after = bounds(month)
                 piece = max(start, begin), min(end, after)
                 old = self._load(month, parts.get(month, ()))
-                state, data = self._merged(old, rows.within(*piece), piece, now)
+                state, data = self._merged(old, rows.within(*piece), piece, now, archived)
                 same = old is not None and old.state.check == state.check
                 if not same:
                     files[f"{month}.parquet"] = data
@@ -276,7 +282,7 @@ class Store:
         check = digest(data)
         return next((state for state in states if state.check == check), None), data, signature
 
-    def _merged(self, old: _Loaded | None, rows: Rows, span: Span, now: int) -> tuple[State, bytes]:
+    def _merged(self, old: _Loaded | None, rows: Rows, span: Span, now: int, archived: bool) -> tuple[State, bytes]:
         """Return a month's state after `rows` were fetched of `span`, and the part's bytes if they change."""
         before = old.rows if old else Rows.empty(self.columns)
         known = old.state.coverage if old else Coverage()
@@ -290,7 +296,9 @@ class Store:
         if len(rows) > MOST_ROWS or len(data) > MOST_BYTES:
             raise DataError(f"cache: at most {MOST_ROWS:,} rows a month; got {len(rows):,}. Pass cache=False.")
         fetched = max(now, old.state.fetched) if old else now
-        return State(digest(data), len(data), len(rows), *_ends(rows), fetched, coverage), data
+        kept = [piece for held in (old.state.archived if old else ()) for piece in holes(taken, *held)]
+        files = tuple(covered([*kept, *(taken if archived else ())]))
+        return State(digest(data), len(data), len(rows), *_ends(rows), fetched, coverage, files), data
 
     def _tell(self, what: str) -> None:
         """Log a warning once."""

@@ -25,11 +25,15 @@ _AGAIN = 2  # times that a short window is requested again
 
 @dataclass(frozen=True)
 class FetchedRows:
-    """Rows fetched of one window: its range, the final rows in it, and the venue's time of the answer, ms."""
+    """Rows fetched of one window: its range, the final rows in it, and the venue's time of the answer, ms.
+
+    `archived`: they came from public files.
+    """
 
     span: Span
     rows: Rows
     now: int
+    archived: bool = False
 
 
 class Pager:

@@ -24,7 +24,7 @@ import httpx
 from ..._version import __version__
 from ...errors import FetchError, ParseError
 from ..venues import hosts
-from ..venues.venue import Refusal, Request, Venue, message, milliseconds
+from ..venues.venue import Refusal, Request, Venue, by_status, message, milliseconds
 from .clock import CLOCK, Clock
 from .connection import failure
 from .limits import Limits
@@ -32,6 +32,8 @@ from .limits import Limits
 #: Most bytes of an answer, compressed and unpacked; the largest expected one is 5,000 candles, about 1 MB.
 RAW_BYTES = 4_000_000
 BODY_BYTES = 16_000_000
+#: Most bytes of a public file; a month of minutes has 2 MB.
+FILE_BYTES = 32_000_000
 
 _PAGE = 65_536  # bytes of a page that is no JSON, in which the reason is looked for
 _LOGIN = "Open a web page in the browser: the network may want a login, or its proxy answers in the venue's place"
@@ -52,6 +54,8 @@ class Patience:
         Repetitions after the venue asked for fewer requests.
     connect, read, total
         To connect, between two chunks of an answer, and for a whole request.
+    file
+        For a whole file.
     block
         Longest wait that the venue may ask for.
     concurrency
@@ -65,6 +69,7 @@ class Patience:
     connect: float = 5.0
     read: float = 10.0
     total: float = 30.0
+    file: float = 120.0
     block: float = 90.0
     concurrency: int = 8
     backoff: float = 0.5
@@ -73,10 +78,14 @@ class Patience:
 
 @dataclass(frozen=True)
 class Answer:
-    """Parsed JSON, and the venue's clock in ms (None if it is missing or invalid)."""
+    """Parsed JSON (of a file: its bytes), and the venue's clock in ms (None if it is missing or invalid)."""
 
     body: Any
     date: int | None
+
+
+class RegionError(FetchError):
+    """The venue does not serve this place."""
 
 
 class Client:
@@ -139,7 +148,8 @@ class Client:
         Raises
         ------
         FetchError
-            The venue refused, did not answer, or blocks requests for longer than `Patience.block`.
+            The venue refused, did not answer, or blocks requests for longer than `Patience.block`. A `RegionError`: it
+            does not serve this place.
         ParseError
             The answer is JSON that cannot be read.
         """
@@ -167,7 +177,7 @@ class Client:
                 request.bucket,
                 limit,
                 request.weight,
-                total=patience.total,
+                total=patience.file if request.is_file else patience.total,
                 longest=patience.block,
                 turns=self._turns,
             ):
@@ -186,15 +196,18 @@ class Client:
         text = f"{_clean(refusal.text)} (HTTP {reply.status})"
         if refusal.how == "retry":
             raise _AgainError(text, refusal.cure or _AgainError.cure)
-        raise FetchError(f"{call}: wanted an answer; got {text}. {refusal.cure or _cure(reply.status, refusal)}.")
+        kind = RegionError if refusal.is_place else FetchError
+        raise kind(f"{call}: wanted an answer; got {text}. {refusal.cure or _cure(reply.status, refusal)}.")
 
     async def _exchange(self, call: _Call) -> _Reply:
         request, status, headers, raw = call.request, 0, {}, b""
-        url = hosts.host_of(self.venue.key, self.venue.host).rest + request.path
+        host = hosts.host_of(self.venue.key, self.venue.host)
+        url = (host.archive if request.is_file else host.rest) + request.path
+        total = self._patience.file if request.is_file else self._patience.total
         method = "GET" if request.body is None else "POST"
         try:
             async with (
-                asyncio.timeout(self._patience.total),
+                asyncio.timeout(total),
                 self._http.stream(method, url, params=dict(request.params) or None, json=request.body) as response,
             ):
                 status, headers = response.status_code, dict(response.headers)
@@ -210,6 +223,8 @@ class Client:
             return None, Refusal("final", "a redirect, which is not followed", cure=_LOGIN)
         if reply.status == 511:
             return None, Refusal("final", "the network's login page", cure=_LOGIN)
+        if call.request.is_file:
+            return _file(reply)
         try:
             body, problem = json.loads(reply.raw, parse_constant=_refuse_constant), ""
         except (RecursionError, _ConstantError, ValueError) as error:
@@ -232,7 +247,8 @@ class Client:
             window = self.venue.limits[request.bucket].seconds
             banned = reply.status in (403, 418)
             seconds = self.venue.pause if banned else min(self.venue.pause, max(_BREATHER, window))
-        bucket = request.bucket if reply.status == 200 else None  # an HTTP status applies to the whole IP address
+        # An HTTP status applies to the whole IP address; that of a file comes from another host.
+        bucket = request.bucket if reply.status == 200 or request.is_file else None
         self._limits.block(self.venue.name, bucket, now + max(1.0, seconds), _clean(refusal.text))
 
 
@@ -297,23 +313,31 @@ def _give_up(error: Exception, status: int, trust_env: bool) -> NoReturn:
     raise _AgainError("a broken connection") from None
 
 
+def _file(reply: _Reply) -> tuple[bytes | None, Refusal | None]:
+    """Return the bytes of a file, None if there is no such file, or the refusal."""
+    if reply.status == 404:
+        return None, None
+    return reply.raw, by_status(reply.status, reply.raw, f"no file but {reply.raw[:60]!r}")
+
+
 async def _content(call: _Call, response: httpx.Response) -> bytes:
     """Return the unpacked body; reads and unpacks no more than the limits allow."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     encoding = encoding.removeprefix("x-")  # the same, by its old name
     if encoding not in ("identity", "gzip"):
         raise FetchError(f"{call}: wanted plain or gzip content; got another encoding. Check the network's proxy.")
+    most = (FILE_BYTES, FILE_BYTES) if call.request.is_file else (RAW_BYTES, BODY_BYTES)
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body, size = bytearray(), 0
     async for chunk in response.aiter_raw():
         size += len(chunk)
         try:
-            body += unpack.decompress(chunk, BODY_BYTES + 1 - len(body)) if unpack else chunk
+            body += unpack.decompress(chunk, most[1] + 1 - len(body)) if unpack else chunk
         except zlib.error:
             raise _AgainError("broken gzip") from None
-        if size > RAW_BYTES or len(body) > BODY_BYTES:
-            most = f"at most {RAW_BYTES:,} bytes, {BODY_BYTES:,} unpacked"
-            raise FetchError(f"{call}: wanted {most}; got more. Ask for a shorter range.")
+        if size > most[0] or len(body) > most[1]:
+            bound = f"at most {most[0]:,} bytes, {most[1]:,} unpacked"
+            raise FetchError(f"{call}: wanted {bound}; got more. Ask for a shorter range.")
     if unpack and not unpack.eof:
         raise _AgainError("incomplete gzip")
     return bytes(body)

@@ -16,20 +16,21 @@ _ADDRESS = re.compile(r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?/
 
 @dataclass(frozen=True)
 class Host:
-    """Base addresses of a venue for HTTP and WebSocket, without a trailing slash.
+    """Base addresses of a venue for HTTP, WebSocket and its public files (empty: none), without a trailing slash.
 
     `own`: names the data in the cache if they are not those of the venue's usual host; empty for a mirror.
     """
 
     rest: str
     stream: str
+    archive: str = ""
     own: str = ""
 
 
 #: By the venue's key; one for its inverse contracts only where their host differs. Tests replace it.
 HOSTS: Mapping[str, Host] = MappingProxyType(
     {
-        "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com"),
+        "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com", "https://data.binance.vision"),
         "binance inverse": Host("https://dapi.binance.com", "wss://dstream.binance.com"),
         "bybit": Host("https://api.bybit.com", "wss://stream.bybit.com"),
         # The venue prefers openapi to www since 2026-05-20.
@@ -43,8 +44,8 @@ OTHERS: Mapping[str, Mapping[str, Host]] = MappingProxyType(
         "bybit": {"bytick": Host("https://api.bytick.com", "wss://stream.bytick.com")},
         "okx": {
             "www": Host("https://www.okx.com", "wss://ws.okx.com:8443"),
-            "us": Host("https://us.okx.com", "wss://wsus.okx.com:8443", "us"),
-            "eea": Host("https://eea.okx.com", "wss://wseea.okx.com:8443", "eea"),
+            "us": Host("https://us.okx.com", "wss://wsus.okx.com:8443", own="us"),
+            "eea": Host("https://eea.okx.com", "wss://wseea.okx.com:8443", own="eea"),
         },
     }
 )
@@ -72,6 +73,7 @@ def find_host(key: str, host: object) -> Host | None:
     if isinstance(host, str) and _ADDRESS.fullmatch(host):
         rest = host.rstrip("/")
         own = "" if rest == host_of(key).rest else f"x{blake2b(rest.encode(), digest_size=4).hexdigest()}"
-        return Host(rest, host_of(key).stream, own)
+        usual = host_of(key)
+        return Host(rest, usual.stream, usual.archive, own)
     names = f"{', '.join(map(repr, known))}, or an address" if known else "an address"
     raise InputError(f"host: wanted {names} such as https://api.example.com, for {venue}; got {shown(host)}.")
