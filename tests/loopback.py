@@ -51,13 +51,21 @@ class Hands:
         await asyncio.sleep(0)
 
 
+def host(exchange: Exchange, venue: str, *, archive: bool = False) -> hosts.Host:
+    """The addresses of a venue at the exchange, with its public files or without."""
+    files = exchange.rest("archive") if archive and venue == "binance" else ""
+    return hosts.Host(exchange.rest(venue), exchange.stream(venue), files)
+
+
 @contextmanager
-def connected(exchange: Exchange, monkeypatch: Any, folder: Any, ahead_ms: int = 0) -> Iterator[Hands]:
+def connected(
+    exchange: Exchange, monkeypatch: Any, folder: Any, ahead_ms: int = 0, *, archive: bool = False
+) -> Iterator[Hands]:
     """Connect the package to a running exchange, with its cache in a folder and its clock following the exchange's."""
     with monkeypatch.context() as patch:
         hands = Hands(exchange, ahead_ms)
         patch.setenv("LIQWIDGET_CACHE", str(folder))
-        patch.setattr(hosts, "HOSTS", {name: hosts.Host(exchange.rest(name), exchange.stream(name)) for name in VENUES})
+        patch.setattr(hosts, "HOSTS", {name: host(exchange, name, archive=archive) for name in VENUES})
         for name in ("now", "monotonic", "sleep"):
             patch.setattr(CLOCK, name, getattr(hands, name))
         yield hands

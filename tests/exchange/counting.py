@@ -148,6 +148,8 @@ class Counts:
 def charges(request: Request, rows: int) -> Iterable[tuple[str, int]]:
     """The buckets that a request counts towards, and its weight in each; none for unknown paths."""
     params, path = request.params or {}, request.path
+    if request.venue == "archive":
+        return []
     if request.venue == "binance":
         if path.startswith("/futures/data/"):
             return [("binance coin data" if "pair" in params else "binance data", 1)]

@@ -46,6 +46,7 @@ class History:
         self.start_ms = self.end_ms = start_ms
         self.seed, self.gaps = seed, gaps
         self.texts: dict[tuple[Any, ...], dict[int, str]] = {}  # cache of the dialects: rendered rows of finished bars
+        self.files: dict[str, bytes] = {}  # the same of the archive: by path
         self._days: list[dict[str, Any]] = []
         self._columns: dict[str, Any] = {}
         self._bars: dict[tuple[str, int, int], list[Ints]] = {}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from . import binance, bybit, control, hyperliquid, okx
+from . import archive, binance, bybit, control, hyperliquid, okx
 from .counting import Counts, Violation
 from .day import MINUTE
 from .history import History
@@ -20,6 +20,7 @@ from .vice import Memory, Vice
 from .wire import LONGEST_HEAD, Wire
 
 ANSWERS: dict[str, Callable[[History, int, Request], Reply]] = {
+    "archive": archive.answer,
     "binance": binance.answer,
     "bybit": bybit.answer,
     "okx": okx.answer,

@@ -237,7 +237,7 @@ def test_the_columns_a_venue_lacks_are_explained(at) -> None:
     assert "only the present value" in missing["open_interest"]
     table = lw.venues()
     assert list(table.columns) == list(VENUES)
-    assert table.loc["open_interest", "binance"] == "30 days back, from 5m on"
+    assert table.loc["open_interest", "binance"] == "back to 2020-09, from 5m on"
     assert table.loc["open_interest", "hyperliquid"].startswith("none: ")
     assert table.map(len).max(axis=None) <= 50  # pandas truncates longer ones
 

@@ -25,7 +25,9 @@ from liqwidget.sources.venues import hosts
 import httpx, pyarrow.parquet, tqdm.auto, asyncio
 
 def grow(order):
-    hosts.HOSTS = {name: hosts.Host(url, "ws://127.0.0.1:1") for name, url in order["hosts"].items()}
+    hosts.HOSTS = {
+        name: hosts.Host(url, "ws://127.0.0.1:1", order["archive"]) for name, url in order["hosts"].items()
+    }
     os.environ["LIQWIDGET_CACHE"] = order["folder"]
     clock.CLOCK.now = lambda: order["now"] / 1000
     calls = 0
@@ -36,7 +38,7 @@ def grow(order):
             os.kill(os.getpid(), signal.SIGKILL)
     if order["at"] is not None:
         threading.setprofile(count)
-    market = fetch.fetch("BTCUSDT", order["venue"], days=order["days"], progress=False)
+    market = fetch.fetch("BTCUSDT", order["venue"], order["interval"], days=order["days"], progress=False)
     threading.setprofile(None)
     return {"calls": calls, "market": market.candles.to_csv(), "partial": market.origin.partial}
 
@@ -62,8 +64,13 @@ for line in sys.stdin:
 class Nursery:
     """A process whose children fetch, and die on command."""
 
-    def __init__(self, exchange: Exchange, now: int = NOW) -> None:
-        self.order = {"hosts": {name: exchange.rest(name) for name in VENUES}, "now": now}
+    def __init__(self, exchange: Exchange, now: int = NOW, interval: str = "5m", *, archive: bool = False) -> None:
+        self.order = {
+            "hosts": {name: exchange.rest(name) for name in VENUES},
+            "archive": exchange.rest("archive") if archive else "",
+            "now": now,
+            "interval": interval,
+        }
         path = os.pathsep.join([str(Path(__file__).resolve().parents[2] / "src"), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
             [sys.executable, "-c", NURSERY],
@@ -140,3 +147,22 @@ def test_several_at_once_keep_the_limits_and_share_the_cache(tmp_path) -> None:
             assert first["market"] == second["market"]
             assert not first["partial"]
         assert not exchange.violations
+
+
+def test_killed_while_it_reads_files(tmp_path) -> None:
+    """The next call goes on, and the cache has the same bytes as if nothing had happened."""
+    days, moments = 90, random.Random(11)
+    history = History.make(NOW // DAY * DAY - (days + 1) * DAY, (days + 2) * 1440, seed=8)
+    with Exchange(history, now_ms=NOW) as exchange, Nursery(exchange, interval="15m", archive=True) as nursery:
+        right = nursery.fetch(tmp_path / "right", "binance", days, at=-1)
+        wanted = parts(tmp_path / "right")
+        assert not right["partial"]
+        assert len(wanted) == 6 * 4  # series, months
+        died = 0
+        for k in range(3):
+            exchange.reset_counts()
+            folder = tmp_path / str(k)
+            died += nursery.fetch(folder, "binance", days, at=moments.randrange(1, right["calls"]))["killed"]
+            assert nursery.fetch(folder, "binance", days)["market"] == right["market"]
+            assert parts(folder) == wanted
+        assert died == 3

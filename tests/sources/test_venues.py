@@ -297,6 +297,8 @@ def test_symbols_that_are_none(venue, symbol) -> None:
 @pytest.mark.parametrize("venue", VENUES)
 def test_requests_ask_for_their_window_alone_and_count_what_they_cost(venue) -> None:
     for series in VENUES[venue].series.values():
+        if series.reach == 0:  # in public files alone
+            continue
         period, size = series.period_for(300_000)
         query = Query("BTCUSDT", period, size, T, T + series.page * size, T + 3 * DAY)
         request = series.request(query)

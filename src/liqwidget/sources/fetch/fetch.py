@@ -41,6 +41,12 @@ def fetch(
     Rows that were fetched before come from the cache; those of the current day are fetched again. It works inside a
     notebook's running event loop; the stop button cancels it, and fetched rows stay in the cache.
 
+    Of Binance, what its interface does not reach (open interest and the long/short ratio of more than 30 days ago)
+    comes from its public files, and so do long histories of candles and mark prices, of which a file holds a month.
+    Each file is compared with its checksum. Where the interface does not serve this place, everything that the files
+    have, up to yesterday, is taken from them. ``origin.notes`` say which part came from files, and which days have
+    none.
+
     Parameters
     ----------
     symbol
@@ -63,7 +69,7 @@ def fetch(
         Send no requests: return what the cache has; the market's repr says how stale it is.
     progress
         Show a bar; None: in notebooks and terminals, when it takes longer than half a second. A function is called
-        instead, with pages done, pages known, and rows so far.
+        instead, with pages and files done, those known, and rows so far.
     trust_env
         Take proxies from the environment.
     host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from ...market.market import Market
 from ...market.origin import Origin
 from ...run.progress import Progress
 from ..cache.cache import Look, Store
-from ..http.client import Client
+from ..http.client import Client, RegionError
 from ..http.clock import CLOCK, clock_note
 from ..http.limits import Limits
-from ..rows import Rows, Span, covered
-from ..venues.venue import HOUR, INTERVALS, MINUTE, Kind, Series, Venue, opening
+from ..rows import Rows, Span, covered, holes
+from ..venues import hosts
+from ..venues.venue import DAY, HOUR, INTERVALS, MINUTE, Kind, Series, Venue, opening
+from .archive_fill import ArchiveFill, file_edge
+from .archive_notes import archived_note, failures_note, lacking_note
 from .assemble import FRESH, assemble
 from .contract import contract_size
 from .pager import FORMING, SETTLE, FetchedRows, Pager, together
@@ -40,6 +44,7 @@ class SeriesPlan:
     cached: Look
     reached: int  # ms: candles that open before this time are complete
     holes: list[Span] = field(default_factory=list)  # ranges to request
+    past: list[Span] = field(default_factory=list)  # ranges that are beyond the interface's reach
     came: list[FetchedRows] = field(default_factory=list)
     unkept: list[FetchedRows] = field(default_factory=list)
     why: str = ""
@@ -50,15 +55,27 @@ class SeriesPlan:
         new = Rows.joined([part.rows for part in self.came], self.series.columns).tidy(self.kind)
         return new.over(self.cached.rows).within(self.span[0], end)
 
+    def lacks(self, spans: Iterable[Span], end: int | None = None) -> list[Span]:
+        """Return the parts of ranges, up to `end`, that were not fetched now."""
+        came = [part.span for part in self.came]
+        return [hole for start, last in spans for hole in holes(came, start, last if end is None else min(last, end))]
+
+    @property
+    def archived(self) -> list[Span]:
+        """The ranges whose rows came from public files, now or before."""
+        return covered([*self.cached.archived, *(part.span for part in self.came if part.archived)])
+
     def keep(self) -> None:
         """Write fetched rows to the cache; if that fails, continue without it."""
         parts, self.unkept = self.unkept, []
         if self.store is None or not parts:
             return
         try:
-            rows = Rows.joined([part.rows for part in parts], self.series.columns).tidy(self.kind)
-            for span in covered(part.span for part in parts):
-                self.store.write(rows.within(*span), span, min(part.now for part in parts))
+            for archived in (True, False):
+                some = [part for part in parts if part.archived == archived]
+                rows = Rows.joined([part.rows for part in some], self.series.columns).tidy(self.kind)
+                for span in covered(part.span for part in some):
+                    self.store.write(rows.within(*span), span, min(part.now for part in some), archived=archived)
         except DataError as error:
             self.store, self.unwritten = None, str(error)
 
@@ -105,20 +122,47 @@ class FetchPlan:
         plans = (self._plan(kind, series) for kind, series in venue.series.items())
         self.plans: list[SeriesPlan] = [plan for plan in plans if plan is not None]
         for plan in self.plans:
-            plan.holes = self._holes(plan)
+            plan.holes, plan.past = self._holes(plan), self._past(plan)
         self._kept = CLOCK.monotonic()
         self._clock_note = ""
+        self._file_notes: list[str] = []
 
     async def run(self, trust_env: bool = False) -> None:
         """Fetch missing rows with a new client, which may take proxies from the environment."""
-        if any(plan.holes for plan in self.plans):
+        is_archived = bool(hosts.host_of(self.venue.key, self.venue.host).archive)
+        if any(plan.holes or (is_archived and plan.past) for plan in self.plans):
             with Limits(folder(None)) as limits:
                 async with Client(self.venue, limits, trust_env=trust_env) as client:
-                    await contract_size(client, self.symbol)  # refuses other contracts
                     try:
-                        await self.fill(client)
+                        await contract_size(client, self.symbol)  # refuses other contracts
+                        await (self._fill_with_files(client) if is_archived else self.fill(client))
                     finally:
                         self._clock_note = clock_note(client.ahead)
+
+    async def _fill_with_files(self, client: Client) -> None:
+        """Fetch missing rows from public files where they are faster, or the interface does not have them."""
+        files = ArchiveFill(client, self.symbol, self.now, self.progress, self._took)
+        try:
+            edges = {plan.kind: min(edge, self.now) for plan in self.plans if (edge := file_edge(plan, self.now))}
+            await files.fill(
+                (plan, plan.lacks(plan.holes, edges[plan.kind])) for plan in self.plans if plan.kind in edges
+            )
+            for plan in self.plans:
+                plan.holes = plan.lacks(plan.holes)
+            try:
+                await self.fill(client)
+            except RegionError as error:
+                await files.fill(((plan, plan.lacks(plan.holes)) for plan in self.plans), is_last=True)
+                if not len(self._candles.rows(self.now)):
+                    raise
+                self._keep_going(error)
+            first = self._first()
+            past = [(plan, [(max(start, first), end) for start, end in plan.past]) for plan in self.plans]
+            await files.fill(past)
+        finally:
+            self._file_notes += [failures_note(files.failures)] if files.failures else []
+            for plan in self.plans:
+                plan.keep()
 
     async def fill(self, client: Client) -> None:
         """Fetch missing rows.
@@ -178,6 +222,8 @@ class FetchPlan:
         return min(reached)
 
     def _plan(self, kind: Kind, series: Series) -> SeriesPlan | None:
+        if self._is_short_for(series):
+            return None
         size = series.period_for(self.range.step)[1]
         span = self.range.start, self.range.end
         if kind not in FORMING:  # what was known from the first close to the last
@@ -191,15 +237,31 @@ class FetchPlan:
         store = Store(self.place, self.venue.stored, self.symbol.upper().replace("_", "-"), kind, name, series.columns)
         return SeriesPlan(kind, series, size, span, store, store.look(span[0], max(until, span[1])), until)
 
-    def _holes(self, plan: SeriesPlan) -> list[Span]:
-        """Return the ranges to request: those missing in the cache, as far back as the venue reaches."""
-        start, end = plan.span
-        series, size = plan.series, plan.size
+    def _is_short_for(self, series: Series) -> bool:
+        """Tell whether the range is too short for a series that is in public files alone."""
+        return series.files is not None and self.now - self.range.start < series.files.beyond
+
+    def _reach(self, plan: SeriesPlan) -> int:
+        """Return the time, ms, from which on the interface has rows of the requested range."""
+        start, size, series = plan.span[0], plan.size, plan.series
         if series.reach is not None:
             start = max(start, -(-(self.now - series.reach) // size) * size)
         if series.newest is not None:
             start = max(start, opening(self.now, size) - (series.newest - 1) * size)
-        if start >= end:
+        return start
+
+    def _past(self, plan: SeriesPlan) -> list[Span]:
+        """Return the ranges missing in the cache that only public files have."""
+        end = min(self._reach(plan), plan.span[1], self.now // DAY * DAY)
+        if plan.series.files is None or plan.size > DAY or plan.span[0] >= end:
+            return []
+        return plan.cached.holes(plan.span[0], end, self.now, self.range.step)
+
+    def _holes(self, plan: SeriesPlan) -> list[Span]:
+        """Return the ranges to request: those missing in the cache, as far back as the venue reaches."""
+        start, end = self._reach(plan), plan.span[1]
+        size = plan.size
+        if start >= end or plan.series.reach == 0:
             return []
         if self.range.live and plan.kind not in FORMING:
             end = min(end, self.now // min(size, HOUR) * min(size, HOUR) + 1)  # the newest possible row
@@ -210,20 +272,24 @@ class FetchPlan:
             plan.reached = opening(self.now, self.range.step)
         return gaps
 
+    def _took(self, plan: SeriesPlan, part: FetchedRows, is_kept: bool = True) -> None:
+        plan.came.append(part)
+        if is_kept:
+            plan.unkept.append(part)
+        if CLOCK.monotonic() - self._kept > _FLUSH:
+            for other in self.plans:
+                other.keep()
+            self._kept = CLOCK.monotonic()
+
     def _pager(self, client: Client, plan: SeriesPlan) -> Pager:
         def took(part: FetchedRows) -> None:
             span = (part.span[0], max(part.span[0], min(part.span[1], pager.reached(part.now))))
-            plan.came.append(FetchedRows(span, part.rows, part.now))
             if part.span[1] > self.range.end:  # a window that looks ahead, up to `until` at most
                 known = opening(min(part.now - SETTLE, self.now + _LOOK_AHEAD - 1), self.range.step)
                 plan.reached = min(plan.reached, known)
-            plan.unkept.append(plan.came[-1])
             self.progress.done += 1
             self.progress.rows += len(part.rows)
-            if CLOCK.monotonic() - self._kept > _FLUSH:
-                for other in self.plans:
-                    other.keep()
-                self._kept = CLOCK.monotonic()
+            self._took(plan, FetchedRows(span, part.rows, part.now))
 
         pager = Pager(client, plan.kind, plan.series, self.symbol, self.range.step, took)  # `took` asks it
         return pager
@@ -236,8 +302,24 @@ class FetchPlan:
                 raise
             plan.why = str(error)
 
+    @property
+    def _candles(self) -> SeriesPlan:
+        return next(plan for plan in self.plans if plan.kind == "candles")
+
+    def _first(self) -> int:
+        """Return the time from which on other series are of use: before the listing there is no candle."""
+        time = self._candles.rows(self.now).time
+        first = int(time[0]) if len(time) else self.range.end
+        return first + 1 if first > self.range.start else 0
+
+    def _keep_going(self, error: RegionError) -> None:
+        """Go on with what the files have, and say what is missing."""
+        for plan in self.plans:
+            plan.why = "" if any(part.archived for part in plan.came) else str(error)
+        self._file_notes.append(f"without what its public files lack, such as the last days: {error}")
+
     def _explained(self, error: DataError) -> DataError:
-        cached = next(len(plan.cached.rows) for plan in self.plans if plan.kind == "candles")
+        cached = len(self._candles.cached.rows)
         if cached:
             return type(error)(f"{error} The cache has {cached:,} of these candles: offline=True shows them.")
         return error
@@ -247,7 +329,7 @@ class FetchPlan:
 
     def _origin(self, frame: Any) -> Origin:
         """Return where the candles come from and what is missing."""
-        candles = next(plan for plan in self.plans if plan.kind == "candles")
+        candles = self._candles
         times = [part.now for part in candles.came]
         if candles.store is not None and (kept := candles.store.fetched) is not None:
             times.append(kept)
@@ -255,18 +337,21 @@ class FetchPlan:
         if self._clock_note:
             notes.append(self._clock_note)
         first = int(frame.index[0].as_unit("ns").value) // 1_000_000
+        absent = [] if self.offline else lacking_note(self.plans, self._first())
+        notes += [*self._file_notes, *absent, *archived_note(self.plans)]
         if lacking := self._lacking(candles):
             notes.append(f"{lacking:,} of the requested candles were never fetched")
         elif first > self.range.start:
             notes.append(f"the venue has no candle before {stamp(first * 1_000_000)} UTC")
         host = self.venue.host
         source = f"{self.venue.name} at {host.rest.partition('//')[2]}" if host else self.venue.name
+        source += " and its archive" if any(plan.archived for plan in self.plans) else ""
         return Origin(
             source=source if any(plan.came for plan in self.plans) else f"{source}, from the cache",
             fetched=max(times, default=None),
             live_until=self.range.end if self.range.live else None,
             missing=self._missing(frame),
-            partial=bool(lacking) or any(plan.why for plan in self.plans),
+            partial=bool(lacking or absent or self._file_notes) or any(plan.why for plan in self.plans),
             notes=tuple(notes),
         )
 
@@ -275,7 +360,9 @@ class FetchPlan:
         missing = dict(self.venue.missing)
         asked = {plan.kind: plan for plan in self.plans}
         for kind, series in self.venue.series.items():
-            for column in series.columns if kind != "candles" else ():
+            if kind == "candles" or self._is_short_for(series):
+                continue
+            for column in series.columns:
                 have = frame[column].notna().to_numpy() if column in frame else None
                 if kind not in asked:
                     missing[column] = f"the venue has it from {min(series.periods, key=INTERVALS.__getitem__)} on"

@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from ...checks import shown
 from ...errors import InputError
+from ...market.columns import RATIOS
 from ..rows import Rows
+from .files import Content, Files
 from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
+    FILES,
     INTERVALS,
     MINUTE,
     BracketRow,
@@ -27,11 +30,14 @@ from .venue import (
     code,
     message,
     number,
+    only_files,
     table,
 )
 
 _ALL = {name: name for name in INTERVALS}
 _RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h", "1w")}
+_SINCE_2020 = 1_577_836_800_000
+_SINCE_2020_09 = 1_598_918_700_000  # 00:05 on 2020-09-01
 _BANNED = re.compile(r"banned until (\d{13})")
 #: Error code -> reaction; any other is final. -1003: too many calls; the others: busy or internal.
 _CODES: Mapping[object, Literal["wait", "retry"]] = {
@@ -41,6 +47,23 @@ _CODES: Mapping[object, Literal["wait", "retry"]] = {
     -1007: "retry",
     -1008: "retry",
 }
+
+
+_FUTURES = "/data/futures/um"
+
+
+def _bars(content: Content) -> Files:
+    monthly, daily = (
+        f"{_FUTURES}/{often}/{content}/{{symbol}}/{{period}}/{{symbol}}-{{period}}-{{date}}.zip"
+        for often in ("monthly", "daily")
+    )
+    return Files(content, monthly, daily, since=_SINCE_2020, age=40 * DAY)
+
+
+def _metrics(beyond: int = 0) -> Files:
+    """Files of every five minutes, a day each, that hold several series."""
+    path = f"{_FUTURES}/daily/metrics/{{symbol}}/{{symbol}}-metrics-{{date}}.zip"
+    return Files("metrics", daily=path, since=_SINCE_2020_09, beyond=beyond, step=5 * MINUTE, is_late=True)
 
 
 def _range(query: Query) -> dict[str, str | int]:
@@ -189,7 +212,7 @@ _INVERSE = Venue(
 VENUE = Venue(
     name="binance",
     inverse=_INVERSE,
-    limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300)},
+    limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300), "files": FILES},
     series={
         "candles": Series(
             columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
@@ -198,6 +221,7 @@ VENUE = Venue(
             backward=False,
             request=_klines("/fapi/v1/klines"),
             parse=_candles,
+            files=_bars("klines"),
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
@@ -207,6 +231,7 @@ VENUE = Venue(
             request=_klines("/fapi/v1/markPriceKlines"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
             since="back to 2020-01",
+            files=_bars("markPriceKlines"),
         ),
         "open_interest": Series(
             columns=("open_interest",),  # coins, one side
@@ -217,7 +242,8 @@ VENUE = Venue(
             parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days back",
+            since="back to 2020-09",
+            files=_metrics(),
         ),
         "long_short": Series(
             columns=("long_short_ratio",),
@@ -228,7 +254,19 @@ VENUE = Venue(
             parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days back",
+            since="back to 2020-09",
+            files=_metrics(),
+        ),
+        "ratios": Series(
+            columns=RATIOS,
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=only_files,
+            parse=lambda body: table(body, "timestamp"),
+            reach=0,
+            since="back to 2020-09, up to yesterday",
+            files=_metrics(beyond=30 * DAY),
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -237,6 +275,11 @@ VENUE = Venue(
             backward=False,
             request=lambda query: Request("/fapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "funding"),
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
+            files=Files(
+                "fundingRate",
+                f"{_FUTURES}/monthly/fundingRate/{{symbol}}/{{symbol}}-fundingRate-{{date}}.zip",
+                since=_SINCE_2020,
+            ),
         ),
     },
     missing=_MISSING,

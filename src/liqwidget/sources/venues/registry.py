@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...checks import shown
 from ...errors import InputError
+from ...market.columns import MARK, RATIOS
 from .binance import VENUE as BINANCE
 from .bybit import VENUE as BYBIT
 from .hosts import find_host
@@ -19,7 +20,7 @@ from .venue import INTERVALS, Venue
 
 VENUES: Mapping[str, Venue] = {venue.name: venue for venue in (BINANCE, BYBIT, OKX, HYPERLIQUID)}
 
-_REST = ("taker_buy_volume", "mark_low", "mark_high", "open_interest", "funding_rate", "long_short_ratio")
+_REST = ("taker_buy_volume", *MARK, "open_interest", "funding_rate", "long_short_ratio", *RATIOS)
 
 
 def find_venue(name: object) -> Venue:
@@ -64,7 +65,7 @@ def venues() -> pd.DataFrame:
     Examples
     --------
     >>> venues().loc["open_interest", "binance"]
-    '30 days back, from 5m on'
+    'back to 2020-09, from 5m on'
     """
     table = {
         venue.name: [_offer(venue, "close"), *(_offer(venue, column) for column in (*_REST, "liquidations"))]
@@ -76,6 +77,6 @@ def venues() -> pd.DataFrame:
 def _offer(venue: Venue, column: str) -> str:
     series = next((series for series in venue.series.values() if column in series.columns), None)
     if series is None:
-        return f"none: {venue.missing[column]}"
+        return f"none: {venue.missing.get(column, 'not published')}"
     least = f", from {min(series.periods, key=INTERVALS.__getitem__)} on" if series.periods else ""
     return f"{series.since}{least}"
