@@ -125,17 +125,17 @@ class FetchPlan:
             plan.holes, plan.past = self._holes(plan), self._past(plan)
         self._kept = CLOCK.monotonic()
         self._clock_note = ""
+        self._is_archived = bool(hosts.HOSTS[venue.name].archive)
         self._file_notes: list[str] = []
 
     async def run(self, trust_env: bool = False) -> None:
         """Fetch missing rows with a new client, which may take proxies from the environment."""
-        is_archived = bool(hosts.host_of(self.venue.key, self.venue.host).archive)
-        if any(plan.holes or (is_archived and plan.past) for plan in self.plans):
+        if any(plan.holes or (self._is_archived and plan.past) for plan in self.plans):
             with Limits(folder(None)) as limits:
                 async with Client(self.venue, limits, trust_env=trust_env) as client:
                     try:
                         await contract_size(client, self.symbol)  # refuses other contracts
-                        await (self._fill_with_files(client) if is_archived else self.fill(client))
+                        await (self._fill_with_files(client) if self._is_archived else self.fill(client))
                     finally:
                         self._clock_note = clock_note(client.ahead)
 
@@ -143,10 +143,7 @@ class FetchPlan:
         """Fetch missing rows from public files where they are faster, or the interface does not have them."""
         files = ArchiveFill(client, self.symbol, self.now, self.progress, self._took)
         try:
-            edges = {plan.kind: min(edge, self.now) for plan in self.plans if (edge := file_edge(plan, self.now))}
-            await files.fill(
-                (plan, plan.lacks(plan.holes, edges[plan.kind])) for plan in self.plans if plan.kind in edges
-            )
+            await files.fill((plan, plan.lacks(plan.holes, file_edge(plan, self.now))) for plan in self.plans)
             for plan in self.plans:
                 plan.holes = plan.lacks(plan.holes)
             try:
@@ -337,7 +334,7 @@ class FetchPlan:
         if self._clock_note:
             notes.append(self._clock_note)
         first = int(frame.index[0].as_unit("ns").value) // 1_000_000
-        absent = [] if self.offline else lacking_note(self.plans, self._first())
+        absent = [] if self.offline or not self._is_archived else lacking_note(self.plans, self._first())
         notes += [*self._file_notes, *absent, *archived_note(self.plans)]
         if lacking := self._lacking(candles):
             notes.append(f"{lacking:,} of the requested candles were never fetched")
