@@ -125,7 +125,7 @@ class FetchPlan:
             plan.holes, plan.past = self._holes(plan), self._past(plan)
         self._kept = CLOCK.monotonic()
         self._clock_note = ""
-        self._is_archived = bool(hosts.HOSTS[venue.name].archive)
+        self._is_archived = bool(hosts.host_of(venue.key, venue.host).archive)
         self._file_notes: list[str] = []
 
     async def run(self, trust_env: bool = False) -> None:
