@@ -16,7 +16,7 @@ from liqwidget.widget.still_image import _title
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
-COINS = {"volume_unit": "coins", "open_interest_unit": "coins"}
+COINS: dict[str, Any] = {"volume_unit": "coins", "open_interest_unit": "coins"}
 
 
 def coins(rows: int = 80) -> pd.DataFrame:
