@@ -143,7 +143,7 @@ def test_liquidations_in_contracts_of_the_given_size() -> None:
 def test_levels_follow_the_contract(contract: Literal["linear", "inverse"]) -> None:
     market = walk(60, seed=3, contract=contract)
     hm = lw.LiquidationHeatmap(market, leverage_mix={5: 1})
-    picture = hm._shown.picture
+    picture: Any = hm._shown.picture
     long = lw.liquidation_price(1.0, 5, "long", contract=contract)
     assert picture._factors()[0][picture.leverage.tolist().index(5)] == pytest.approx(long)
     about = decode_frame(picture.bars_frame()).meta
