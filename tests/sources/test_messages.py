@@ -20,14 +20,14 @@ HISTORY = History.make(NOW // DAY * DAY - 2 * DAY, 3 * 1440)
 
 #: A call, and what its message tells the user to type or do.
 ARGUMENTS: list[tuple[Callable[[], Any], str]] = [
-    (lambda: lw.fetch("BTCUSD"), "such as BTCUSDT"),
+    (lambda: lw.fetch("BTCUSD_PERP", "hyperliquid"), "Write the linear one, such as BTCUSDT"),
     (lambda: lw.fetch("BTC", "okx"), "Write it as BTC-USDT-SWAP or BTCUSDT"),
     (lambda: lw.fetch("BTC-PERP"), "Write it as BTCUSDT"),
     (lambda: lw.fetch("BTC/USDT:USDT-270326"), "Write the perpetual, such as BTCUSDT"),
     (lambda: lw.fetch("BYBIT:BTCUSDT.P"), "Pass exchange='bybit'"),
     (lambda: lw.fetch("1000PEPEUSDT", "okx"), "Write PEPE-USDT-SWAP"),
     (lambda: lw.fetch("BTCUSDT", "coinbase"), "wanted one of binance, bybit, okx, hyperliquid"),
-    (lambda: lw.fetch("BTCUSDT", interval="5min"), "wanted one of 1m, 3m, 5m"),
+    (lambda: lw.fetch("BTCUSDT", interval="7min"), "wanted one of 1m, 3m, 5m"),
     (lambda: lw.fetch("BTCUSDT", days="7"), "wanted a number above 0"),  # type: ignore[arg-type]
     (lambda: lw.fetch("BTCUSDT", start="last week"), "Write it as 2026-01-31"),
     (lambda: lw.fetch("BTCUSDT", start="2026-11-01", end="2026-11-02", days=1), "Leave one out"),
@@ -95,7 +95,7 @@ def test_no_network(at: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
         ("candles.zip", "Rename the file back"),
         ("BTCUSDT_2025-02-01.csv.gz", "Pass the folder that holds klines or trades"),
         ("BTCUSDT-metrics-2024-05-30.zip", "Add the folder of klines"),
-        ("BTCUSD_PERP-5m-2024-05-30.zip", "1 of COIN-M"),
+        ("BTCUSD_240628-5m-2024-05-30.zip", "1 of dated contracts"),
         ("BTCUSDT-5m-2024-05-30.zip", "Download it again"),
     ],
 )
