@@ -29,6 +29,7 @@ import { factsOf, Readout, sentenceOf } from "./readout";
 import { ReplayBar } from "./replay_bar";
 import { ScoreLine } from "./score_line";
 import { Sight } from "./sight";
+import { hidePictures } from "./static_picture";
 import { UndoButtons } from "./undo_buttons";
 import { WheelHint } from "./wheel_hint";
 
@@ -74,8 +75,7 @@ class View {
   #stale = false;
   #isFirst = true;
   #painted = 0;
-  /** How realised liquidations were last shown. */
-  #shown = "";
+  #marksShown = "";
   readonly #realised: RealisedLayer;
   readonly #linked: LinkedCrosshair;
 
@@ -99,9 +99,8 @@ class View {
     const say = (words: string): unknown => this.#cursor.shown && this.#speech.say(words);
     this.#outline = new Outline(source, this.#plot, say, signal);
     this.#header = new Header(source, this.#legend, this, help, this.#outline, tools, signal);
-    const keyed = (at: Hover | null): void => this.#keyed(at);
     const acts = { help: () => help.open(), more: () => this.#readout.toggle(), replay: this.#replay };
-    this.#cursor = new Cursor(source, this.#plot, this.#outline, keyed, acts, signal);
+    this.#cursor = new Cursor(source, this.#plot, this.#outline, (at) => this.#keyed(at), acts, signal);
     this.#table = new LevelTable(
       () => ({ field: source.field, column: this.#column, rows: this.#chart?.rowsInView ?? null }),
       this.clock,
@@ -276,8 +275,8 @@ class View {
     if (replayed) this.#chart!.replay(field.bars); // which redraws the heat
     this.#replay.update();
     const shown = `${layer} ${bubbles}`;
-    if (shown !== this.#shown) this.#marks();
-    this.#shown = shown;
+    if (shown !== this.#marksShown) this.#marks();
+    this.#marksShown = shown;
     if (!replayed && !this.#sight.auto.busy) this.#invalidate();
   }
 
@@ -365,6 +364,7 @@ class View {
     this.#look.update();
     this.#outline.sum();
     this.#header.showBadge();
+    if (this.#painted === 0) hidePictures(this.#root, this.source.pictureId, this.signal);
     this.#root.dataset.rev = String(++this.#painted);
     this.#showReadout();
   }

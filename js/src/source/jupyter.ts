@@ -174,8 +174,11 @@ export class JupyterSource extends Announcer implements Source {
   }
 
   get linked(): string {
-    const name = this.model.get("linked");
-    return typeof name === "string" ? name : "";
+    return String(this.model.get("linked") ?? "");
+  }
+
+  get pictureId(): string {
+    return String(this.model.get("_picture_id") ?? "");
   }
 
   get near(): Near {

@@ -62,6 +62,7 @@ export class PageSource extends Announcer implements Source {
   readonly live = OFF;
   readonly near = NOTHING_NEAR;
   readonly linked = "";
+  readonly pictureId = "";
   readonly kernel = "answers";
   readonly presets: Facts["presets"];
   readonly score: Score;

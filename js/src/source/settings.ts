@@ -177,6 +177,8 @@ export interface Source {
   readonly score: Score;
   /** Name shared by the heatmaps whose crosshairs are linked; "": not linked. */
   readonly linked: string;
+  /** Id of the static pictures that a notebook shows while no view lives; "": none. */
+  readonly pictureId: string;
   /** Whether the kernel responds. */
   readonly kernel: KernelState;
   /** Whether this is a saved page, without a kernel. */

@@ -330,7 +330,7 @@ class HeatmapWidget(SyncedHeatmap):
 
     def still_html(self) -> str:
         """Return a static picture for a saved notebook, as HTML; it is hidden while the widget runs."""
-        return notebook_html(self._still())
+        return notebook_html(self._still(), self._picture_id)
 
     def saved_picture(self) -> dict[str, Any]:
         """Return what `still_html` does, by mime type; and the page of `to_html` for a server that wants it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ..errors import LiqError
 from .still_image import Still
@@ -56,12 +57,9 @@ _STILL_CSS = """
 .liq-still td, .liq-still th { text-align: right; padding: 1px 10px 1px 0; font-variant-numeric: tabular-nums; }
 @media (prefers-color-scheme: dark) { body { background: #121019; color: #dcd9e6; } a { color: #b98af0; } }
 """
-#: The static picture in a notebook is hidden while the widget runs. The element that holds all outputs of a cell: the
-#: first of these in JupyterLab, Notebook, Voila and nbconvert; the others, in VS Code and Colab, as in their sources.
-_CELL = ":is(.jp-OutputArea,.cell_container,#output-body)"
+#: Of the static picture in a notebook; a view of its widget hides it while it lives. JupyterLab shows an empty view of
+#: a widget that is gone: it would be a gap above the picture.
 NOTEBOOK_CSS = (
-    f"{_CELL}:has(.liq,.liq-sheet) .liq-still{{display:none}}"
-    ".jp-OutputArea:has(.liq,.liq-sheet) .jp-OutputArea-child:has(.liq-still){display:none}"
     ".jp-OutputArea:has(.liq-still) .jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}"
     ".liq-still{margin:0;max-width:720px}.liq-still img{max-width:100%;height:auto}"
     ".liq-still caption{text-align:left}"
@@ -148,10 +146,20 @@ class Page:
         return {"settings": dict(self.settings), **self.more, **({"embed": True} if embed else {})}
 
 
-def notebook_html(still: Still) -> str:
-    """Return a static picture for a saved notebook; it is hidden while the widget runs."""
+def new_picture_id() -> str:
+    """Return an id for the static pictures of a widget: in one page there may be widgets of several kernels."""
+    return uuid4().hex
+
+
+def notebook_html(still: Still, picture_id: str) -> str:
+    """Return a static picture for a saved notebook; views of the widget that has its id hide it while they live."""
     more = "A picture of the widget as it was shown; with a kernel, run the cell again for its controls."
-    return f"<style>{NOTEBOOK_CSS}</style>{still.html(more)}"
+    return notebook_figure(still.html(more), picture_id)
+
+
+def notebook_figure(html: str, picture_id: str) -> str:
+    """Return a static picture with its id and style; the id has a line of its own, so that notebooks compare well."""
+    return f'<style>{NOTEBOOK_CSS}</style><div data-liq-picture="{picture_id}">\n{html}</div>'
 
 
 def view_of(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:

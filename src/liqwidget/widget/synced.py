@@ -17,6 +17,7 @@ from ..checks import is_finite, stamp
 from ..errors import InputError, LiqError
 from ..model.maintenance import MaintenanceRate
 from ..model.settings import PresetName, check_mix
+from .html_page import new_picture_id
 from .page_files import module_text
 from .presence import OFF
 from .shown import FRAMES, Shown
@@ -191,6 +192,8 @@ class SyncedHeatmap(anywidget.AnyWidget):
     _near_rules: traitlets.List[dict[str, float]] = traitlets.List(read_only=True).tag(sync=True)
     #: Name shared by the heatmaps whose crosshairs are linked; "" if they are not.
     linked: traitlets.Unicode[str, str | bytes] = traitlets.Unicode("", read_only=True).tag(sync=True)
+    #: Id of its static pictures, by which its views find and hide them.
+    _picture_id = traitlets.Unicode().tag(sync=True)
 
     _is_ready = False
 
@@ -198,7 +201,7 @@ class SyncedHeatmap(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._shown = shown
         self._has_own_layout = "layout" not in traits
-        super().__init__(**_traits_of(shown), **traits)
+        super().__init__(**_traits_of(shown), _picture_id=new_picture_id(), **traits)
         self._is_ready = True
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ function dye(el, models) {
 
 /** Draw the item; returns what ends it. */
 async function drawn(text, el) {
-  el.classList.add("liq-sheet"); // also hides the static picture next to it
+  el.classList.add("liq-sheet");
   dye(el, []);
   const views = await window.Bokeh.embed.embed_item(JSON.parse(text), el);
   const models = [...views.roots[0].model.document._all_models.values()];
@@ -44,11 +44,21 @@ async function drawn(text, el) {
   };
 }
 
+/** Hide the static picture of the same page; returns what shows it again. */
+function hidePicture(id) {
+  const style = document.createElement("style");
+  style.textContent = `[data-liq-picture="${CSS.escape(id)}"]{display:none!important}`;
+  document.head.append(style);
+  return () => style.remove();
+}
+
 function render({ model, el }) {
   el.style.flex = "1 1 100%";
   el.style.minWidth = "0";
-  const end = drawn(model.get("_item"), el);
-  return async () => (await end)();
+  const ends = drawn(model.get("_item"), el).then((end) => [end, hidePicture(model.get("_picture_id"))]);
+  return async () => {
+    for (const end of await ends) end();
+  };
 }
 
 export async function openPage(document) {

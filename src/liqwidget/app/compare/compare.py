@@ -26,7 +26,7 @@ from ...errors import InputError
 from ...market.market import Market
 from ...model.settings import PresetName, check_decay_rate, check_mix
 from ...run.progress import Told, counting
-from ...widget.html_page import NOTEBOOK_CSS, display_with_picture, view_of
+from ...widget.html_page import display_with_picture, new_picture_id, notebook_figure, view_of
 from ...widget.still_image import heat_png
 from ..guard import guard
 from ..panels.gate import PanelGate
@@ -137,6 +137,7 @@ class Comparison:
 
     def __init__(self, shown: list[Distances], axes: Axes, large: float) -> None:
         self._shown, self._axes, self._large = shown, axes, large
+        self._picture_id = new_picture_id()
         lines = [
             {
                 "symbol": one.name,
@@ -192,12 +193,13 @@ class Comparison:
             + "</tr>"
             for one, line in zip(self._shown, words.itertuples(index=False), strict=True)
         )
-        return (
-            f'<style>{NOTEBOOK_CSS}</style><figure class="liq-still" style="max-width:none">'
+        return notebook_figure(
+            '<figure class="liq-still" style="max-width:none">'
             f"<figcaption><strong>{escape(self._heading)}</strong><br>{escape(self._order)}. "
             f"{_ESTIMATES} In the pictures, one scale of colour for all, time runs to the right and the distance from "
             f"the last price upwards. {self._time} With a kernel, run the cell again for the panels.</figcaption>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></figure>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></figure>",
+            self._picture_id,
         )
 
     @property
@@ -257,7 +259,7 @@ class Comparison:
 
     @cached_property
     def _gate(self) -> PanelGate:
-        gate = PanelGate((_Sheet(_item=self._item),), (), threading.Lock())
+        gate = PanelGate((_Sheet(_item=self._item, _picture_id=self._picture_id),), (), threading.Lock())
         guard(gate)
         return gate
 
@@ -317,6 +319,7 @@ class _Sheet(anywidget.AnyWidget):
     _esm = _JS
     _css = _SHEET_CSS
     _item = traitlets.Unicode().tag(sync=True)
+    _picture_id = traitlets.Unicode().tag(sync=True)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Ignore state from the browser."""
