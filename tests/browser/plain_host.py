@@ -6,7 +6,7 @@ import json
 from base64 import b64encode
 
 import liqwidget as lw
-from liqwidget.widget.synced import static
+from liqwidget.widget.front_end import static
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><style>{host_css}</style><style>{css}</style></head>

@@ -17,6 +17,7 @@ from ..model.settings import check_mix
 from ..model.turnover import AUTO, Turnover
 from .box_display import leave_pictures_of_boxes
 from .export import Exporter, write_table
+from .front_end import STYLE, static
 from .html_page import SETTINGS, Page, display_with_picture, notebook_html, view_of
 from .link import LINKED, checked_view, view_text
 from .marks import Realised
@@ -25,7 +26,7 @@ from .positions import HasProfile, check_positions, positions_frame
 from .presence import Views, live_status
 from .shown import FRAMES, Shown
 from .still_image import Look, Still, draw_still
-from .synced import SyncedHeatmap, static
+from .synced import SyncedHeatmap
 from .tables import TableName, Taken, selected
 from .traits import mix_to_json
 from .visible import now_in_view
@@ -364,7 +365,7 @@ class HeatmapWidget(SyncedHeatmap):
                 {name: traits[trait] for name, trait in SETTINGS.items()},
                 {"presets": traits["_presets"], "selection": traits["selection"], "visible": traits["visible"]},
                 static("index.js"),
-                self._css,
+                STYLE,
             )
 
     def _take(self, visible: Mapping[str, float] | None = None) -> Taken:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
 import anywidget
+import ipywidgets
 import traitlets
 from traitlets.utils.bunch import Bunch
 
@@ -17,8 +17,8 @@ from ..checks import is_finite, stamp
 from ..errors import InputError, LiqError
 from ..model.maintenance import MaintenanceRate
 from ..model.settings import PresetName, check_mix
+from .front_end import Module, entry_of, send_module
 from .html_page import new_picture_id
-from .page_files import module_text
 from .presence import OFF
 from .shown import FRAMES, Shown
 from .traits import (
@@ -77,14 +77,6 @@ _Auto = Literal["auto"]
 _IDLE = {"state": "idle", "message": ""}
 
 
-def static(name: str) -> str:
-    """Return a file of the built front end as text."""
-    path = files("liqwidget") / "static" / name
-    if not path.is_file():
-        raise LiqError(f"the front end is not built: {name} is missing. Run `make build` in the checkout.")
-    return path.read_text(encoding="utf-8")
-
-
 class _Model(traitlets.TraitType[Get, Set]):
     """A setting of the estimate: assigning it shows a new state, or raises and changes nothing."""
 
@@ -134,8 +126,9 @@ class SyncedHeatmap(anywidget.AnyWidget):
     """
 
     # Text: anywidget watches paths, which keeps every instance alive.
-    _esm = module_text(static("widget.js"), static("index.js"))
-    _css = static("index.css")
+    _esm: str
+    _css: str
+    _module = traitlets.Instance(Module, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
 
     # What is shown, in the form that the browser reads: only `_swap` sets it.
     _bars = traitlets.Bytes().tag(sync=True)
@@ -201,7 +194,10 @@ class SyncedHeatmap(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._shown = shown
         self._has_own_layout = "layout" not in traits
-        super().__init__(**_traits_of(shown), _picture_id=new_picture_id(), **traits)
+        module = Module.of_kernel()
+        self._esm, self._css = entry_of(module)
+        super().__init__(**_traits_of(shown), _module=module, _picture_id=new_picture_id(), **traits)
+        self.on_msg(send_module)
         self._is_ready = True
 
     def __repr__(self) -> str:
