@@ -9,7 +9,7 @@ from typing import Any
 import liqwidget
 
 #: Public by name, but for the package's own parts and for ipywidgets: no reader of the reference calls them.
-INTERNAL = {"check_replay", "get_state", "locked", "saved_picture", "set_state", "shown", "still_html"}
+INTERNAL = {"check_replay", "get_state", "locked", "saved_picture", "set_state", "shown", "still_bundle"}
 
 
 def groups(text: str | None = None) -> dict[str, list[str]]:

@@ -59,7 +59,7 @@ def host_page(*heatmaps: lw.LiquidationHeatmap, host_css: str = "", shadow: bool
             for name, value in state.items()
             if name not in frames and isinstance(value, (str, int, float, list, dict, type(None)))
         }
-        states.append({"state": plain, "frames": frames, "picture": hm.still_html()})
+        states.append({"state": plain, "frames": frames, "picture": hm.still_bundle()["text/html"]})
     return PAGE.format(
         host_css=host_css,
         css=static("index.css"),

@@ -363,7 +363,7 @@ def test_a_notebook_that_is_opened_again_shows_the_picture_until_it_is_run(noteb
     outputs = [output for cell in json.loads(text)["cells"] for output in cell["outputs"]]
     assert [sorted(output["data"]) for output in outputs] == [
         ["application/vnd.jupyter.widget-view+json", "text/plain"],
-        ["text/html", "text/plain"],
+        ["image/png", "text/html", "text/plain"],
     ]
     page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     check_picture(page, convert(path, tmp_path))

@@ -204,7 +204,7 @@ def test_nothing_says_usd_of_a_market_in_another_currency(opened):
     for name in candles.columns.intersection(["open", "high", "low", "close", "mark_low", "mark_high"]):
         candles[name] = (candles[name] / 9e7).round(8)
     hm = lw.LiquidationHeatmap(lw.Market.from_frame(candles, symbol="ETC/BTC"), shock=-0.03)
-    assert "USD" not in hm.still_html()
+    assert "USD" not in hm.still_bundle()["text/html"]
     with opened(hm.to_html()) as page:
         page.locator(".liq-plot").hover()
         page.wait_for_function("() => document.querySelector('.liq-cell').textContent.includes('estimate: ')")

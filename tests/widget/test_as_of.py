@@ -75,7 +75,7 @@ def test_times_are_taken_in_every_form(value):
 
 
 def test_tables_and_pictures_end_there(hm, market, tmp_path):
-    now = hm.still_html()
+    now = hm.still_bundle()["text/html"]
     last = market.candles.index
     hm.selection = {
         "time_from": last[100].timestamp() * 1000,
@@ -90,8 +90,8 @@ def test_tables_and_pictures_end_there(hm, market, tmp_path):
         hm.export(tmp_path / "out.csv", what)
         assert pd.read_csv(tmp_path / "out.csv")["time_utc"].max() == until
     assert hm.selected()["last"].max() == last[120]
-    assert hm.still_html() != now
-    assert f"{close_of(market, 120):%Y-%m-%d %H:%M} UTC" in hm.still_html()
+    assert hm.still_bundle()["text/html"] != now
+    assert f"{close_of(market, 120):%Y-%m-%d %H:%M} UTC" in hm.still_bundle()["text/html"]
     facts = re.search(r'id="liq-facts">(.*?)</script>', hm.to_html())[1]
     assert json.loads(facts)["settings"]["asOf"] == hm.as_of
     assert hm.cascade(-0.02).close == market.candles["close"].iloc[120]

@@ -21,8 +21,8 @@ from PIL import Image
 import liqwidget as lw
 from liqwidget.checks import usd_text
 from liqwidget.errors import InputError, LiqError
+from liqwidget.widget.front_end import static
 from liqwidget.widget.html_page import WIDGET_VIEW, entry
-from liqwidget.widget.synced import static
 from liqwidget.widget.wire import decode_frame
 from markets import walk
 
@@ -257,7 +257,8 @@ def test_the_caption_and_the_clusters_are_those_of_the_last_candle(sample) -> No
 def test_the_bundle_has_the_view_and_the_picture_and_is_made_quickly(sample) -> None:
     data, metadata = sample._repr_mimebundle_()
     assert data[WIDGET_VIEW]["model_id"] == sample.model_id
-    assert metadata == {}
+    assert metadata == {"image/png": {"width": 720, "height": 396}}
+    assert base64.b64decode(data["image/png"]) == sample._still().png
     page = Page(data["text/html"])
     png = base64.b64decode(page.one("img").attributes["src"].removeprefix("data:image/png;base64,"))
     assert png == sample._still().png
@@ -279,7 +280,7 @@ def test_a_display_is_the_view_and_then_the_picture_but_inside_an_output_the_vie
     monkeypatch.setattr(IPython.display, "display", lambda data, **_: shown.append(sorted(data)))
     hm = small()
     hm._ipython_display_()
-    assert shown == [[WIDGET_VIEW, "text/plain"], ["text/html", "text/plain"]]
+    assert shown == [[WIDGET_VIEW, "text/plain"], ["image/png", "text/html", "text/plain"]]
     shown.clear()
     out = ipywidgets.Output()
     out.msg_id = "a cell's"
@@ -322,11 +323,13 @@ def test_boxes_leave_the_pictures_of_the_heatmaps_inside_and_no_text_above(displ
         (ipywidgets.Accordion([row, ipywidgets.VBox([a])]), ["AAA"]),  # once
         (ipywidgets.GridBox([a, b]), ["AAA", "BBB"]),
     ):
-        view, picture = displayed(box)
+        view, *seen = displayed(box)
         assert view[WIDGET_VIEW]["model_id"] == box.model_id
         assert view["text/plain"] == ""
-        assert [alt.split(" ")[0] for alt in pictures(picture)] == symbols
-        assert picture["text/plain"].startswith(f"{type(box).__name__}(children=")
+        assert [alt.split(" ")[0] for picture in seen for alt in pictures(picture)] == symbols
+        assert [picture["text/plain"].split("=")[0] for picture in seen] == [f"{type(box).__name__}(children", ""][
+            : len(seen)
+        ]
     view, picture = displayed(a)
     assert (view["text/plain"], picture["text/plain"]) == ("", repr(a))
 
@@ -360,3 +363,15 @@ def test_a_saved_notebook_of_a_week_is_small(sample) -> None:
     state = ipywidgets.Widget.get_manager_state(widgets=[sample, sample.layout])
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     assert len(nbformat.writes(notebook)) <= 400_000
+
+
+def test_converters_that_show_no_html_have_the_picture_with_its_axes(sample) -> None:
+    from nbconvert import LatexExporter
+
+    data, _ = sample._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", {name: data[name] for name in data if name != WIDGET_VIEW})
+    cell = nbformat.v4.new_code_cell("hm", outputs=[output])
+    text, resources = LatexExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    ((name, png),) = resources["outputs"].items()
+    assert png == sample._still().png
+    assert name in text

@@ -45,7 +45,7 @@ def test_nothing_is_handed_over_elsewhere(
     hm: lw.LiquidationHeatmap, in_advance: None, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setenv(missing, "False")
-    assert hm.saved_picture() == {"text/html": hm.still_html()}
+    assert hm.saved_picture() == hm.still_bundle()
 
 
 def test_a_box_hands_over_the_page_of_its_first_heatmap(

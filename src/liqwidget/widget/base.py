@@ -18,7 +18,7 @@ from ..model.turnover import AUTO, Turnover
 from .box_display import leave_pictures_of_boxes
 from .export import Exporter, write_table
 from .front_end import STYLE, static
-from .html_page import SETTINGS, Page, display_with_picture, notebook_html, view_of
+from .html_page import PNG_SIZE, SETTINGS, Page, display_with_picture, notebook_picture, view_of
 from .link import LINKED, checked_view, view_text
 from .marks import Realised
 from .page_copy import page_copy
@@ -329,19 +329,19 @@ class HeatmapWidget(SyncedHeatmap):
         Path(path).write_text(html, encoding="utf-8", newline="\n")
         return None
 
-    def still_html(self) -> str:
-        """Return a static picture for a saved notebook, as HTML; it is hidden while the widget runs."""
-        return notebook_html(self._still(), self._picture_id)
+    def still_bundle(self) -> dict[str, str]:
+        """Return a static picture for a saved notebook, as HTML and PNG; it is hidden while the widget runs."""
+        return notebook_picture(self._still(), self._picture_id)
 
     def saved_picture(self) -> dict[str, Any]:
-        """Return what `still_html` does, by mime type; and the page of `to_html` for a server that wants it."""
+        """Return what `still_bundle` does, and the page of `to_html` for a server that wants it."""
         still = self._still()
-        return {"text/html": notebook_html(still), **page_copy(self._settle, lambda: self._page(still))}
+        return {**notebook_picture(still, self._picture_id), **page_copy(self._settle, lambda: self._page(still))}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the view, and a static picture for front ends without widgets."""
         data, metadata = view_of(super()._repr_mimebundle_(**kwargs))
-        return {**data, "text/html": self.still_html()}, metadata
+        return {**data, **self.still_bundle()}, {**metadata, **PNG_SIZE}
 
     def _ipython_display_(self, **_: Any) -> None:
         display_with_picture(super()._repr_mimebundle_(), self.saved_picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
@@ -29,27 +29,22 @@ def _display(box: Any) -> None:
     if callable(getattr(type(box), _METHOD, None)):  # it displays itself, as the application does
         getattr(box, _METHOD)()
         return
-    pictures = list(_pictures(box))
-    if not pictures:
+    heatmaps = list(_heatmaps(box))
+    if not heatmaps:
         raise NotImplementedError  # IPython goes on as without us
-    display_with_picture(box._repr_mimebundle_(), lambda: _together([picture() for picture in pictures]))
+    first, *others = heatmaps
+    display_with_picture(box._repr_mimebundle_(), first.saved_picture, *(one.still_bundle for one in others))
 
 
-def _together(pictures: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return all pictures as one; of other mime types, those of the first heatmap."""
-    return {**pictures[0], "text/html": "".join(one["text/html"] for one in pictures)}
-
-
-def _pictures(box: Any) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Return what makes the picture of each heatmap inside, once each."""
+def _heatmaps(box: Any) -> Iterator[Any]:
+    """Return the heatmaps inside, once each."""
     waiting, seen = [box], set()
     while waiting:
         one = waiting.pop(0)
         if id(one) in seen:
             continue
         seen.add(id(one))
-        picture = getattr(one, "saved_picture", None)
-        if callable(picture):
-            yield picture
+        if callable(getattr(one, "saved_picture", None)):
+            yield one
         elif isinstance(one, ipywidgets.Box):
             waiting[:0] = one.children

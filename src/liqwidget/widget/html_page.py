@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..errors import LiqError
-from .still_image import Still
+from .still_image import HEIGHT, WIDTH, Still
 from .wire import decode_frame, encode_frame
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..market.market import Market
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: The PNG of a static picture has twice as many pixels.
+PNG_SIZE = {"image/png": {"width": WIDTH, "height": HEIGHT}}
 #: Settings of a page, as settings.ts names them, and the traits they come from.
 SETTINGS = {
     "leverageMix": "leverage_mix",
@@ -151,10 +153,14 @@ def new_picture_id() -> str:
     return uuid4().hex
 
 
-def notebook_html(still: Still, picture_id: str) -> str:
-    """Return a static picture for a saved notebook; views of the widget that has its id hide it while they live."""
+def notebook_picture(still: Still, picture_id: str) -> dict[str, str]:
+    """Return a static picture for a saved notebook; views of the widget that has its id hide it while they live.
+
+    As HTML and, for converters to LaTeX and Word and for code hosts, which drop or clean HTML, as a PNG.
+    """
     more = "A picture of the widget as it was shown; with a kernel, run the cell again for its controls."
-    return notebook_figure(still.html(more), picture_id)
+    png = b64encode(still.png).decode("ascii")
+    return {"text/html": notebook_figure(still.html(more), picture_id), "image/png": png}
 
 
 def notebook_figure(html: str, picture_id: str) -> str:
@@ -167,19 +173,19 @@ def view_of(made: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return made if isinstance(made, tuple) else (made, {})
 
 
-def display_with_picture(view: Any, picture: Callable[[], dict[str, Any]]) -> None:
-    """Display a view, and after it a static picture, which is hidden while the view runs.
+def display_with_picture(view: Any, *pictures: Callable[[], dict[str, Any]]) -> None:
+    """Display a view, and after it static pictures, which are hidden while the view runs.
 
-    They are two outputs because JupyterLab shows one mime type of each: in a reopened notebook it would choose the
-    view and show "model not found". Use one output once front ends fall back to another type. The view's text goes
-    with the picture: converters that show no widgets would print it above.
+    They are outputs of their own because JupyterLab shows one mime type of each: in a reopened notebook it would choose
+    the view and show "model not found". Use one output once front ends fall back to another type. The view's text goes
+    with the first picture: converters that show no widgets would print it above.
 
     Parameters
     ----------
     view
         Mime bundle of the view, with or without metadata.
-    picture
-        Returns the picture: its HTML by mime type, and other types that go with it.
+    *pictures
+        Each returns a picture: HTML and PNG by mime type, and other types that go with it.
     """
     from IPython import display
 
@@ -190,7 +196,9 @@ def display_with_picture(view: Any, picture: Callable[[], dict[str, Any]]) -> No
         show(data, metadata=metadata, raw=True)
         return
     show({**data, "text/plain": ""}, metadata=metadata, raw=True)
-    show({**picture(), "text/plain": text}, raw=True)
+    for picture in pictures:
+        show({**picture(), "text/plain": text}, metadata=PNG_SIZE, raw=True)
+        text = ""
 
 
 def _captured() -> bool:
