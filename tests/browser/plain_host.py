@@ -22,7 +22,9 @@ if ({shadow}) tree.append(document.querySelectorAll("style")[1].cloneNode(true))
 window.ends = JSON.parse(document.getElementById("states").textContent).map(({{ state, frames, picture }}) => {{
   for (const [name, text] of Object.entries(frames)) state[name] = bytes(text);
   const model = {{ get: (name) => state[name], set: (name, value) => {{ state[name] = value; }},
-    save_changes() {{}}, send() {{}}, on() {{}}, off() {{}} }};
+    save_changes() {{}}, off() {{}},
+    on: (name, hear) => {{ if (name === "msg:custom") model.hear = hear; }},
+    send: ({{ type, view }}) => {{ if (type === "here") model.hear({{ type: "alive", view }}, []); }} }};
   const widget = make();
   const el = document.createElement("div");
   tree.append(el);

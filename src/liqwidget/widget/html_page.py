@@ -48,8 +48,8 @@ header p, footer p { margin: 4px 0 12px; }
 _EMBED_CSS = """
 .liq-embedded body { margin: 0; padding: 0; max-width: none; overflow: hidden; }
 .liq-embedded body > header, .liq-embedded body > footer, .liq-embedded :is(.liq-fit, .liq-deck, .liq-table,
-.liq-near, .liq-replay, .liq-levels) { display: none; }
-.liq-embedded .liq { border: 0; border-radius: 0; }
+.liq-near, .liq-replay, .liq-levels) { display: none !important; }
+.liq-embedded .liq { border: 0 !important; border-radius: 0 !important; }
 """
 _STILL_CSS = """
 .liq-still { margin: 0; max-width: 720px; overflow-x: auto; }
