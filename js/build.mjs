@@ -58,7 +58,11 @@ try{return(await import(url)).default()}finally{URL.revokeObjectURL(url)}
  */
 async function outweighing(css) {
   const inside = css.replaceAll(/\.liq(?=-narrow\b)/g, "&.liq").replaceAll(/\.liq(?![\w-])/g, "&");
-  const { code } = await transform(`:is(.liq,#liq#liq){${inside}}`, { loader: "css", minify: true, target: "chrome111" });
+  const { code } = await transform(`:is(.liq,#liq#liq){${inside}}`, {
+    loader: "css",
+    minify: true,
+    target: "chrome111",
+  });
   return code;
 }
 

@@ -42,6 +42,12 @@ html, body { line-height: 3; text-transform: uppercase; white-space: pre; word-s
 #place canvas { max-width: 50%; height: auto; opacity: .5; filter: blur(2px); }
 #place label, #place legend, #place summary, #place details { display: block; margin: 20px; }
 """
+#: What is around the widget has the same place in each page.
+AROUND = """
+:root, :root body, body div#place, body div#place > div:not(.liq) { all: revert; margin: 0; }
+body > div > section { display: none !important; }
+html::before, body::before, #place::before, #place > div:not(.liq)::before { content: none !important; }
+"""
 #: Place and computed style of every element inside the widget.
 LOOK = """() => {
   const root = document.querySelector('.liq');
@@ -63,9 +69,7 @@ LOOK = """() => {
 
 def looks(opened, css):
     hm = lw.LiquidationHeatmap(lw.load_sample().tail(300), bin_size=100)
-    mine = ":root, :root body, body div#place, body div#place > div:not(.liq) { all: revert; margin: 0; } body > div > section { display: none !important; }"
-    mine += "html::before, body::before, #place::before, #place > div:not(.liq)::before { content: none !important; }"
-    with opened(host_page(hm, host_css=css + mine)) as page:
+    with opened(host_page(hm, host_css=css + AROUND)) as page:
         page.locator(".liq-more-button").click()  # its fieldset has a legend
         page.locator(".liq-levels summary").click()
         page.mouse.move(5, 5)
