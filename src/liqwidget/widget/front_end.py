@@ -75,7 +75,7 @@ CODE, STYLE = static("widget.js"), static("index.css")
 _IS_FILE = is_module_offered(static("index.js"))
 
 
-class Module(ipywidgets.Widget):
+class Module(ipywidgets.Widget):  # type: ignore[misc]  # ships no types
     """Code and style of the front end, for all heatmaps of a kernel: a saved notebook holds them once."""
 
     code = traitlets.Unicode(CODE, read_only=True).tag(sync=True)
