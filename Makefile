@@ -6,6 +6,7 @@ PORT ?= 8888
 PY := .venv/bin/python
 OLDEST := .venv-oldest/bin/python
 NEWEST := .venv-newest/bin/python
+HOSTS := .venv-hosts/bin/python
 # The newest Python that is installed, of those after the one that `make test` runs on; empty if there is none.
 AFTER = $(shell for python in python3.14 python3.13 $(HOME)/.pyenv/versions/3.14*/bin/python \
 	$(HOME)/.pyenv/versions/3.13*/bin/python; do $$python -c '' 2>/dev/null && { echo $$python; break; }; done)
@@ -18,10 +19,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help bundle demo voila course docs test test-oldest test-newest bench lint build screenshots clean
+.PHONY: help bundle demo voila course docs test test-oldest test-newest test-hosts bench lint build screenshots clean
 
 help:
-	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | docs | test | test-oldest | test-newest | bench | lint | build | screenshots | clean"
+	@echo "make demo [PORT=8888] | voila [PORT=8866] | course | docs | test | test-oldest | test-newest | test-hosts | bench | lint | build | screenshots | clean"
 
 demo: .venv/.lab bundle  ## JupyterLab on a copy of the explorer notebook that has run; prints the address
 	$(PY) scripts/demo_notebook.py
@@ -51,6 +52,9 @@ test-newest: bundle  ## all but the slow tests, with the newest Python that is i
 		$(NEWEST) -m pytest -q -m 'not slow' -n 3 --dist loadfile $(SLOW:%=--ignore=tests/%); \
 	else echo "make test-newest: left out, no python3.14 or python3.13 is installed"; fi
 
+test-hosts: .venv-hosts/.test bundle  ## frameworks for web pages that the other tests do not need
+	$(HOSTS) -m pytest -q tests/browser/test_web_frameworks.py
+
 lint: js/node_modules/.all .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -69,7 +73,7 @@ screenshots: .venv/.dev bundle
 	$(PY) scripts/screenshots.py
 
 clean:
-	rm -rf .venv .venv-oldest .venv-newest js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-newest .venv-hosts js/node_modules src/liqwidget/static dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # A Python environment with a Node: the machine's own, or one from PyPI.
 .venv/.python:
@@ -99,6 +103,12 @@ clean:
 	rm -rf .venv-newest
 	$(PY) -m uv venv --quiet --python $(AFTER) .venv-newest
 	$(PY) -m uv pip install --quiet --python $(NEWEST) --editable '.[test]'
+	@touch $@
+
+.venv-hosts/.test: pyproject.toml .venv/.dev | bundle
+	rm -rf .venv-hosts
+	$(PY) -m uv venv --quiet --python $(PY) .venv-hosts
+	$(PY) -m uv pip install --quiet --python $(HOSTS) --editable '.[test]' 'playwright>=1.65' 'shiny==1.8.0' 'shinywidgets==0.8.2'
 	@touch $@
 
 js/node_modules/.all: js/package.json js/package-lock.json | .venv/.python

@@ -75,6 +75,8 @@ PRICE_AXES: tuple[PriceAxis, ...] = get_args(PriceAxis)
 _THEMES: tuple[Theme, ...] = get_args(Theme)
 _Auto = Literal["auto"]
 _IDLE = {"state": "idle", "message": ""}
+#: As high as its contents. Without a height, Shiny cuts a widget to 400 pixels.
+_LAYOUT = {"height": "fit-content"}
 
 
 class _Model(traitlets.TraitType[Get, Set]):
@@ -196,7 +198,8 @@ class SyncedHeatmap(anywidget.AnyWidget):
         self._has_own_layout = "layout" not in traits
         module = Module.of_kernel()
         self._esm, self._css = entry_of(module)
-        super().__init__(**_traits_of(shown), _module=module, _picture_id=new_picture_id(), **traits)
+        own = {"layout": _LAYOUT, "_module": module, "_picture_id": new_picture_id()}
+        super().__init__(**{**_traits_of(shown), **own, **traits})
         self.on_msg(send_module)
         self._is_ready = True
 
