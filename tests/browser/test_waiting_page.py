@@ -95,3 +95,28 @@ def test_a_page_that_nobody_uses_says_why_its_kernel_was_ended(playwright, tmp_p
             page.locator(".liq-banner", has_text="reload the page").wait_for(timeout=10_000)
     finally:
         server.stop()
+
+
+def test_loading_is_late_only_if_nothing_arrives(playwright, served: Served) -> None:
+    with chromium(playwright, 1280, 900) as page:
+        page.clock.install()
+        page.route("**/voila.js", lambda route: None)  # as if it took minutes
+        sent: list[str] = []
+        told: list[str] = []
+        page.on("request", lambda request: sent.append(request.url))
+        page.on("requestfinished", lambda request: told.append(request.url))
+
+        def is_answered() -> bool:
+            page.evaluate("() => new Promise((done) => queueMicrotask(done))")
+            return [url for url in sent if "touched" in url] == [url for url in told if "touched" in url]
+
+        served.wait_until(lambda: page.goto(served.url, wait_until="commit").status == 200)
+        words = page.locator("#wait p")
+        page.wait_for_function("() => typeof window.voila_finish === 'function'", timeout=60_000)
+        for _ in range(9):
+            page.clock.run_for(20_000)
+            served.wait_until(is_answered)
+        assert "Nothing has arrived" not in words.inner_text()
+        page.context.set_offline(True)
+        page.clock.run_for(125_000)
+        page.locator("#wait:has-text('Nothing has arrived for a minute. Reload the page')").wait_for(timeout=30_000)

@@ -55,7 +55,8 @@ for (const output of outputs) {
   break;
 }
 
-// Loading is late only if nothing has arrived for a while: on a slow line it takes as long as it takes.
+// Loading is late only if nothing has arrived for a while: on a slow line it takes as long as it takes. A large file
+// counts only once it is complete; until then the replies to `tell` do.
 const LATE_MS = 60_000;
 let late = 0;
 const arrived = () => {
