@@ -1,6 +1,6 @@
 """Memory under continuous input and live candles: flat or growing.
 
-    python benchmarks/soak.py [--minutes 30]
+    python benchmarks/live_memory.py [--minutes 30]
 
 Uses the sample in a real JupyterLab. Every second the current candle is replaced (`hm.append(..., replace=True)`), and
 every minute a new one begins. Meanwhile the page drags leverage mix, decay and bin size in turn, three seconds each,
@@ -50,20 +50,20 @@ DRAG = """(() => {
   const root = document.querySelector('.liq');
   const inputs = [root.querySelectorAll('.liq-bar')[1], root.querySelector('.liq-deck .liq-slider'),
     root.querySelector('input[aria-valuetext$=dollars]')];
-  window.soaked = { events: 0 };
+  window.moved = { events: 0 };
   const step = (now) => {
     const input = inputs[Math.floor(now / 3000) % 3];
     const share = Math.abs((now / 1500) % 2 - 1);
     const [low, high] = [Number(input.min), Number(input.max)];
     input.valueAsNumber = low + (high - low) * share;
     input.dispatchEvent(new Event('input', { bubbles: true }));
-    window.soaked.events++;
+    window.moved.events++;
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
 })()"""
 SEEN = """(() => { const root = document.querySelector('.liq'); const { source } = root.liqwidget;
-  return [window.soaked.events, Number(root.dataset.rev), source.field.ledger.columns, source.field.ledger.revision,
+  return [window.moved.events, Number(root.dataset.rev), source.field.ledger.columns, source.field.ledger.revision,
     root.dataset.state]; })()"""
 COLUMNS = ("heap", "nodes", "listeners", "page", "kernel")
 #: Allowed growth per minute: MB, or counts.
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=int, default=30, help="how long (default %(default)s)")
     options = parser.parse_args()
-    print(f"soak, {options.minutes} minutes; {machine()}")
+    print(f"live memory, {options.minutes} minutes; {machine()}")
     with alone(FEED) as opened:
         with visit(opened) as page:
             page.value(DRAG)
