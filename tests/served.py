@@ -18,6 +18,8 @@ DASHBOARD = ROOT / "notebooks" / "dashboard.ipynb"
 class Served:
     """`python -m liqwidget.serve` on one notebook, running and with its pool of preheated kernels filled."""
 
+    patience = 60.0  # seconds that a reply may take
+
     def __init__(
         self,
         notebook: Path,
@@ -69,7 +71,7 @@ class Served:
         self, path: str, method: str = "GET", host: str | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Request exactly this path, without normalising it."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         try:
             line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             line.putheader("Host", host or self.host)
