@@ -35,7 +35,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 sys.path.insert(0, str(ROOT / "tests"))
 
 from ports import free_port
-from served import DASHBOARD, Served
+from served import DASHBOARD, Served, is_kernel
 from visitor import Visitor
 
 GONE = 20  # seconds that a kernel survives a page that has vanished
@@ -55,6 +55,7 @@ class Site:
         self.lost: list[str] = []
         self.ended = threading.Event()
         self.served = self._start()
+        Visitor.patience = BACK  # a slow reply is no loss
 
     def _start(self) -> Served:
         served = Served(DASHBOARD, self.home, *self.options, port=self.port)
@@ -69,7 +70,7 @@ class Site:
             self.served.process.kill()
         self.served.stop()
         begun = time.monotonic()
-        while (left := alive(before)) and time.monotonic() < begun + 60:
+        while (left := list(filter(is_kernel, before))) and time.monotonic() < begun + 60:
             time.sleep(0.2)
         self.counts["kernels left"] += len(left)
         self.counts["restarts"] += 1
@@ -79,16 +80,6 @@ class Site:
         """Count a loss."""
         self.counts["lost"] += 1
         self.lost.append(what)
-
-
-def alive(kernels: list[int]) -> list[int]:
-    """Return which of these processes are still kernels."""
-    found = []
-    for pid in kernels:
-        with suppress(OSError):
-            if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
 
 
 class Guest(threading.Thread):
@@ -164,7 +155,7 @@ class Guest(threading.Thread):
         self.site.counts["reconnections"] += 1
         self.abort()
         self.site.ended.wait(self.chance.uniform(0.5, GONE / 2))
-        self.page.socket = self.page.connect(open_timeout=BACK)
+        self.page.socket = self.page.connect()
         self.check()
 
     def leave(self, *, politely: bool = True) -> None:
@@ -245,12 +236,12 @@ def _run(site: Site, seconds: float, visitors: int) -> bool:
     for guest in guests:
         guest.join()
     with suppress(TimeoutError):
-        site.served.wait_until(lambda: len(site.served.kernels()) <= 1, GONE + 60)
+        site.served.wait_until(lambda: len(site.served.kernels()) <= 1, BACK)
     site.counts["kernels left"] += max(len(site.served.kernels()) - 1, 0)  # one is heated for the next visitor
     kernels = site.served.kernels()
     own = proportional([site.served.process.pid])
     site.served.stop()
-    site.counts["kernels left"] += len(alive(kernels))
+    site.counts["kernels left"] += sum(map(is_kernel, kernels))
     print(*site.lost[:20], sep="\n")
     print(", ".join(f"{name} {count}" for name, count in sorted(site.counts.items())))
     times = [1000 * one for one in site.times]

@@ -15,6 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DASHBOARD = ROOT / "notebooks" / "dashboard.ipynb"
 
 
+def is_kernel(pid: int) -> bool:
+    """Whether this process exists and is a kernel."""
+    try:
+        return b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return False
+
+
 class Served:
     """`python -m liqwidget.serve` on one notebook, running and with its pool of preheated kernels filled."""
 
@@ -65,7 +73,7 @@ class Served:
         """Process ids of the running kernels."""
         children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         ids = [int(word) for path in children for word in path.read_text().split()]
-        return [pid for pid in ids if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in ids if is_kernel(pid)]
 
     def get(
         self, path: str, method: str = "GET", host: str | None = None, **headers: str

@@ -49,6 +49,8 @@ def parent_of(data: bytes) -> str:
 class Visitor:
     """One page: the id of its kernel, and a socket."""
 
+    patience = 20.0  # seconds that a reply of the kernel may take
+
     def __init__(self, served: Served) -> None:
         self.served = served
         status, self.headers, body = served.get("/")
@@ -64,8 +66,9 @@ class Visitor:
             subprotocols=[protocol] if protocol else None,
             origin=(self.served.url.rstrip("/") if origin == "" else origin),
             max_size=None,
-            compression=None,
-            **more,
+            ping_interval=None,  # browsers send none
+            open_timeout=self.patience,
+            **{"compression": None, **more},
         )
         return waiting.__enter__()
 
@@ -91,9 +94,9 @@ class Visitor:
         """The comm id of the heatmap."""
         return next(name for name, widget in self.widgets().items() if "decay_rate" in widget["state"])
 
-    def until(self, condition: Any, seconds: float = 20.0) -> dict[str, Any]:
+    def until(self, condition: Any) -> dict[str, Any]:
         """Content of the first message for which the condition holds."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self.patience
         while True:
             data: Any = self.socket.recv(timeout=deadline - time.monotonic())
             head, body = unpack(data)
@@ -107,7 +110,7 @@ class Visitor:
         update = {"method": "update", "state": {"decay_rate": value}, "buffer_paths": []}
         message = frame("comm_msg", {"comm_id": comm, "data": update}, msg_id=name)
         self.socket.send(message)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + self.patience
         while True:
             data = self.socket.recv(timeout=deadline - time.monotonic())
             head, body = unpack(data)  # type: ignore[arg-type]
