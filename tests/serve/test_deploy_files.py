@@ -27,6 +27,7 @@ from voila.execute import VoilaExecutor
 from voila.exporter import VoilaExporter
 
 from liqwidget.serve.kernels import Kernels, VisitorKernel
+from liqwidget.serve.memory import needed
 from liqwidget.serve.server import Dashboard
 from liqwidget.serve.settings import CONNECTION, SETTINGS
 from served import Served
@@ -81,6 +82,15 @@ def test_short_options_stand_for_options(alias: str) -> None:
     assert trait in TRAITS[section]
 
 
+def option(command: list[str], name: str, default: int) -> int:
+    return next((int(word.partition("=")[2]) for word in command if word.startswith(f"--{name}=")), default)
+
+
+def most_of(command: list[str]) -> int:
+    """MiB that a server of ours and its kernels may use, with its defaults."""
+    return needed(option(command, "visitors", 20), option(command, "pool", 1), option(command, "memory", 1024))
+
+
 def test_the_unit_starts_our_server_and_bounds_it() -> None:
     unit = (DEPLOY / "liqwidget.service").read_text(encoding="utf-8")
     settings = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
@@ -89,9 +99,8 @@ def test_the_unit_starts_our_server_and_bounds_it() -> None:
     for name in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "ProtectHome", "RestrictNamespaces"):
         assert settings[name] == "yes"
     assert settings["ProtectSystem"] == "strict"
-    visitors, memory = (int(word.partition("=")[2]) for word in command if word.startswith(("--visitors", "--memory")))
-    assert settings["MemoryMax"] == "8G"
-    assert memory * 1024**2 < 8 * 1024**3
+    assert most_of(command) <= 1024 * int(settings["MemoryMax"].removesuffix("G"))
+    visitors = option(command, "visitors", 20)
     assert int(settings["TasksMax"]) >= 60 * visitors  # a kernel has some 20 threads
 
 
@@ -112,6 +121,9 @@ def test_the_container_starts_our_server_as_nobody() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
     assert not {"src", "js", "notebooks", "hatch_build.py", "pyproject.toml", "README.md"}.intersection(ignored)
     assert {".git", "**/node_modules", "tests"} <= set(ignored)
+    limit = re.search(r"--memory=(\d+)g", "\n".join(lines))
+    assert limit is not None
+    assert most_of(json.loads(dict(commands)["ENTRYPOINT"])) <= 1024 * int(limit[1])
     for name, given in commands:
         source = given.split()[-2] if name == "COPY" else "."
         assert source.startswith("/opt") or (ROOT / source).exists()
@@ -170,6 +182,7 @@ def test_a_users_own_server_starts_ours() -> None:
     assert command[0] == sys.executable
     check([word.replace("{port}", "1").replace("{base_url}", "/") for word in command])
     assert servers["heatmap"]["absolute_url"] is True
+    assert most_of(command) <= int(loaded("jupyterhub_config.py")["Spawner"]["mem_limit"].removesuffix("M"))
 
 
 def test_the_hub_and_its_chart_say_the_same() -> None:

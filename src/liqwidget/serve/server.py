@@ -32,6 +32,7 @@ from .channel import VisitorChannel
 from .files import OFFERED, AllowedFiles, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
+from .memory import ceiling, shortage
 from .message import LONGEST_CONTENT
 from .metrics import Metrics
 from .options import ONE_NOTEBOOK, refusals, refuse, unknown
@@ -267,7 +268,10 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         return [(".*", Refused, {"status": 403})]
 
     def listen(self) -> None:
-        """Listen, with limits on each connection and our headers on each reply."""
+        """Listen, with limits on each connection and our headers on each reply; say if memory may become short."""
+        most = self.config.VisitorKernel.get("memory_mb", VisitorKernel.memory_mb.default_value)
+        if words := shortage(self.max_visitors, self.voila_configuration.default_pool_size, int(most), ceiling()):
+            self.log.warning(words)
         self.app.listen = partial(self.app.listen, **CONNECTION)
         transform: type[OutputTransform] = sealed(
             policy(self.frame_ancestors, bool(self.password)), PLAIN, bool(self.gate)
