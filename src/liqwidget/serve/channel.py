@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.web import HTTPError
@@ -97,7 +96,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
 
     def check_origin(self, origin: str | None = None) -> bool:
         """Accept only a page of this host: browsers always send the origin."""
-        return origin is not None and urlsplit(origin.lower()).netloc == self.request.host.lower()
+        scheme, _, host = (origin or "").lower().partition("://")
+        return scheme in ("http", "https") and host == self.request.host.lower()
 
     async def open(self, kernel_id: str) -> None:
         """Disable Nagle's algorithm, which delays each small reply by 40 ms."""

@@ -41,7 +41,7 @@ from .settings import CONNECTION, ENVIRONMENT, PLAIN, SETTINGS, policy
 from .sign_in import OPEN, Gate, SignedOut, SignInPage, networks
 from .visits import LongAddress, Refused, Touched, VisitorKernelInfo, VisitorPage, sealed
 from .waiting_line import Place, WaitingLine
-from .words import FOLDER
+from .words import FOLDER, in_words
 
 ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
@@ -259,6 +259,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
                     given.pop("default_filename")
                 rules.append((pattern, ours, given))
         rules.append((".*", Refused, {"status": 404}))
+        rules = [rule if isinstance(rule, Rule) else (rule[0], in_words(rule[1]), *rule[2:]) for rule in rules]
         if self.gate:
             is_open = frozenset(url_path_join(self.server_url, path) for path in OPEN)
             rules.insert(0, (SignedOut(self.gate, is_open), SignInPage, {"gate": self.gate, "title": self.about.title}))

@@ -42,3 +42,8 @@ class InWords:
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(page_file("words.html").format(title=title, text=text, again=again))
+
+
+def in_words(handler: type) -> type:
+    """Return a handler that reports errors so: Jupyter's own pages need a user, whom a refused method has not got."""
+    return handler if issubclass(handler, InWords) else type(handler.__name__, (InWords, handler), {})
