@@ -216,7 +216,7 @@ def line(text: str, number: int, old: str, new: str) -> bytes:
         (line(f"https://x.example\n{PLAIN}", 6, "97433.44", "-1"), r"open must be a finite price above 0; line 6 "),
         (line(PLAIN, 7, "2025", "1925"), r"from 2009 to 2100; line 7 of 'time' is '1925"),
         (line(PLAIN, 2, "32.8", "32.8,9,9"), "wanted 6 cells in each line; line 2 has 8"),
-        (line(PLAIN, 9, "115.33", "115.33,9,9"), "wanted 6 cells in each line; .*line 9, saw 8"),
+        (line(PLAIN, 9, "115.33", "115.33,9,9"), "wanted 6 cells in each line; got line 9 with 8"),
         (line(PLAIN, 9, ",97745.03", ""), r"volume must be a finite number, 0 or more; line 9 .* has nan"),
         (line(GERMAN, 5, "97433,44", "97433.44"), "wanted one decimal mark; got .*in line"),
         (

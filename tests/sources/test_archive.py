@@ -613,7 +613,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "checksum that is none": (beside("<html>404</html>"), "something else"),
     "directory's name": (lambda folder: (folder / NAME).mkdir(), "hold none|klines"),
     "larger": (bytes_of(lying(+1)), "bytes, as its header says; got"),
-    "smaller": (bytes_of(lying(-1)), "is damaged: Bad CRC"),
+    "smaller": (bytes_of(lying(-1)), "is damaged"),
     "encrypted": (bytes_of(flagged), "which is encrypted"),
     "a name in no alphabet": (bytes_of(misnamed), "is damaged"),
     # the member

@@ -15,6 +15,7 @@ from ..widget.heatmap import LiquidationHeatmap
 from ..widget.html_page import display_with_picture
 from .data_form.controls import DataControls
 from .data_form.loading import Choice, FromVenue, Job
+from .failure import failure_text
 from .guard import guard, widgets_in
 from .pace import Pace
 from .panels.cards import card, check_html, list_html, map_html, scene_html
@@ -186,7 +187,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         self._about.value = map_html(now, drawn)
 
     def _failed(self, error: Exception) -> None:
-        self.controls.say(f"The panels could not be updated and show an earlier state: {error}")
+        self.controls.say(f"The panels could not be updated and show an earlier state. {failure_text(error, 'panels')}")
 
     def _recolour(self) -> None:
         ink = DARK if self._gate.dark else LIGHT

@@ -12,12 +12,11 @@ import ipywidgets
 from ...errors import InputError, LiqError
 from ...sources.venues.registry import VENUES
 from ...sources.venues.venue import INTERVALS
-from .loading import Choice, FromFile, FromSample, FromUpload, FromVenue
+from .loading import MAX_DAYS, Choice, FromFile, FromSample, FromUpload, FromVenue
 from .upload import Upload
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "ADAUSDT", "LTCUSDT", "LINKUSDT")
 SOURCES = {"sample": "Sample", "venue": "Venue", "upload": "Upload", "path": "File"}
-MAX_DAYS = 365.0
 _ERROR, _SAID = "liq-app-error", "liq-app-said"
 
 

@@ -11,11 +11,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...errors import LiqError
+from ...checks import shown
+from ...errors import InputError
 from ...market.market import Market
+from ..failure import failure_text
 from .table_file import read_file
 
 Told = Callable[[int, int, str], object]
+#: Most days of one load, and the last day that has a next one. The form says so, but a browser may send anything.
+MAX_DAYS, LAST_DAY = 365.0, date(9999, 12, 30)
 
 
 class Cancelled(Exception):  # noqa: N818  # a choice, no error
@@ -36,6 +40,13 @@ class FromVenue:
     def load(self, job: Job) -> Market:
         """Return the market; cancelling the job ends the fetch, and what was fetched stays in the cache."""
         from ...sources.fetch.fetch import fetch_async
+
+        if not 0 < self.days <= MAX_DAYS:  # false for NaN too
+            raise InputError(f"days: wanted a number above 0, at most {MAX_DAYS:g}; got {shown(self.days)}.")
+        if self.until is not None and self.until > LAST_DAY:
+            raise InputError(
+                f"until: wanted a day before {LAST_DAY.year}-12-31; got {self.until}. Leave it empty for now."
+            )
 
         def told(done: int, total: int, rows: int) -> None:
             job.say(done, total, f"pages, {rows:,} rows")
@@ -165,9 +176,7 @@ class Job:
             said = ""
         except (Cancelled, asyncio.CancelledError):
             said = "Cancelled. The chart is unchanged."
-        except LiqError as error:
-            said = str(error)
-        except Exception as error:  # reported: nobody sees a thread's traceback
-            said = f"{type(error).__name__}: {str(error)[:300]}"
+        except Exception as error:
+            said = failure_text(error, "load")
         self.is_over = True
         self._ended(said)

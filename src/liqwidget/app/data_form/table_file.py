@@ -24,15 +24,19 @@ Told = Callable[[int, int, int], object]
 def safe_name(name: object) -> str:
     """Return a file's name that is safe to write to a folder, or raise InputError.
 
-    Letters, digits, dots, hyphens and underscores, at most 120, with one of the endings in ``KINDS``. Other
-    characters become underscores; leading folders are dropped.
+    Letters, digits, dots, hyphens and underscores of ASCII, at most 120, with one of the endings in ``KINDS``. Other
+    characters become underscores, and a name of nothing else becomes "upload"; leading folders are dropped.
     """
     if not isinstance(name, str):
-        raise InputError(f"upload: wanted a file with a name; got {shown(name)}.")
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", re.split(r"[\\/]", published(name[-400:]))[-1])[-120:].lstrip("._-")
-    if not plain.lower().endswith(KINDS) or not _NAME.fullmatch(plain):
-        raise InputError(f"upload: wanted {', '.join(KINDS)}; got {shown(name[-60:])}.")
-    return plain
+        raise InputError(f"upload: wanted a file with a name; got {shown(name)}. Choose another file.")
+    last = re.split(r"[\\/]", published(name[-400:]))[-1]
+    ending = next((kind for kind in KINDS if last.lower().endswith(kind)), "")
+    if not ending or not last.removesuffix(last[-len(ending) :]).strip("._- "):
+        raise InputError(
+            f"upload: wanted a file of {', '.join(KINDS)}; got {shown(name[-60:])}. Save it as one of these."
+        )
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-120:].lstrip("._-")
+    return plain if _NAME.fullmatch(plain) and plain.lower() != ending[1:] else f"upload{ending}"
 
 
 def read_file(path: Path, symbol: str, told: Told | None = None) -> Market:

@@ -1,11 +1,13 @@
 // Sends the chosen file in pieces, each after the previous one has arrived: one large message would close the socket.
 
 const PIECE = 1 << 20;
+// Characters that would show a name in another order than it has, such as "exe.csv" for a file ending in "vsc.exe".
+const HIDDEN = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 function render({ model, el, signal }) {
   const label = document.createElement("label");
   const input = document.createElement("input");
-  const name = document.createElement("span");
+  const name = document.createElement("bdi"); // a name written from right to left leaves the page as it is
   el.classList.add("liq-app-upload");
   input.type = "file";
   input.accept = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.pq,.feather,.arrow,.xlsx,.gz,.zip";
@@ -17,7 +19,7 @@ function render({ model, el, signal }) {
   input.addEventListener("change", () => {
     file = input.files[0] ?? null;
     if (!file) return;
-    name.textContent = file.name;
+    name.textContent = file.name.replace(HIDDEN, "\ufffd");
     turn += 1;
     model.send({ type: "begin", name: file.name, size: file.size, turn });
   });

@@ -10,6 +10,7 @@ import anywidget
 
 from ...errors import InputError
 from ...market.files.unpack import check_size
+from ..failure import failure_text
 from .table_file import safe_name
 
 
@@ -48,7 +49,11 @@ class Upload(anywidget.AnyWidget):
         if kind == "begin":
             self._begin(content)
         elif kind == "piece" and content.get("turn") == self._turn and self._size and len(buffers) == 1:
-            self._take(bytes(buffers[0]))
+            try:
+                self._take(bytes(buffers[0]))
+            except MemoryError as error:
+                self._held, self._size = bytearray(), 0
+                self._refused(failure_text(error, "upload"))
 
     def _begin(self, content: dict[str, Any]) -> None:
         self._held, self._size = bytearray(), 0

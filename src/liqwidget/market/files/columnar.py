@@ -23,7 +23,7 @@ def read_parquet(raw: bytes) -> pd.DataFrame:
             about = file.metadata
             size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
             _check(max(size, about.num_rows * 8 * about.num_columns), about.num_rows, about.num_columns)
-            return file.read()
+            return file.read(use_threads=False)
 
     return _as_pandas(read, "Parquet")
 
@@ -39,7 +39,9 @@ def read_feather(raw: bytes) -> pd.DataFrame:
         for message in _each(pa.ipc.MessageReader.open_stream(pa.BufferReader(memoryview(raw)[8:]))):
             size += _unpacked_size(message.metadata.to_pybytes(), message.body)
             _check(size, 0, width)
-        with pa.ipc.open_file(pa.BufferReader(raw)) as file:
+        # Each thread would keep memory of its own, of which a bounded kernel has little.
+        alone = pa.ipc.IpcReadOptions(use_threads=False)
+        with pa.ipc.open_file(pa.BufferReader(raw), options=alone) as file:
             return file.read_all()
 
     return _as_pandas(read, "Feather")
@@ -61,13 +63,12 @@ def _as_pandas(read: Any, kind: str) -> pd.DataFrame:
     try:
         table = read()
         table.validate(full=True)  # offsets in a hostile file may point anywhere
-        found: pd.DataFrame = table.to_pandas()
-    except LiqError:
+        found: pd.DataFrame = table.to_pandas(use_threads=False)
+    except (LiqError, MemoryError):
         raise
-    except Exception as error:  # pyarrow raises almost any exception on malicious files
+    except Exception:  # pyarrow raises almost any exception on malicious files
         raise ParseError(
-            f"file: wanted {kind}; got what cannot be read: {' '.join(str(error).split())[:200]}. "
-            "Download or save it again."
+            f"file: wanted {kind}; got what cannot be read as such, damaged or cut off. Download or save it again."
         ) from None
     return found
 

@@ -106,9 +106,12 @@ def read_delimited(raw: bytes) -> TextTable:
     except pd.errors.EmptyDataError:
         frame = pd.DataFrame(columns=range(heading.width))
     except (ValueError, OverflowError, csv.Error) as error:
+        if "out of memory" in str(error):
+            raise MemoryError from None
+        found = re.search(r"in line (\d+), saw (\d+)", str(error))  # pandas' parser names it in its message only
+        got = f"line {found[1]} with {found[2]}" if found else "a table that cannot be read, such as an open quote"
         raise ParseError(
-            f"file: wanted {heading.width} cells in each line; got a table that cannot be read: "
-            f"{' '.join(str(error).split())[:200]}. Repair or delete that line."
+            f"file: wanted {heading.width} cells in each line; got {got}. Repair or delete that line."
         ) from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas makes an index of surplus cells in the first row
         raise ParseError(

@@ -50,6 +50,16 @@ def read_table_file(path: object) -> TextTable:
 
 def table_of(raw: bytes) -> TextTable:
     """Return the table in the bytes of a file, like `read_table_file`."""
+    try:
+        return _table_of(raw)
+    except MemoryError:  # pyarrow's too
+        raise InputError(
+            "file: wanted a table that fits into memory; got one that is too large for what is left. "
+            "Cut it, or take a longer interval."
+        ) from None
+
+
+def _table_of(raw: bytes) -> TextTable:
     raw = unpacked(raw)
     if not raw:
         raise InputError("file: wanted a table of candles; got an empty file. Check the file.")

@@ -44,12 +44,11 @@ def read_workbook(raw: bytes) -> TextTable:
             found = [(sheet.title, table) for sheet in book.worksheets if (table := _table(_rows(sheet))) is not None]
         finally:
             book.close()
-    except LiqError:
+    except (LiqError, MemoryError):
         raise
-    except Exception as error:  # openpyxl raises almost any exception on malicious files
+    except Exception:  # openpyxl raises almost any exception on malicious files
         raise ParseError(
-            f"file: wanted a workbook of Excel; got what cannot be read: {' '.join(str(error).split())[:200]}. "
-            "Save it again, or as CSV."
+            "file: wanted a workbook of Excel; got what cannot be read as one. Save it again, or as CSV."
         ) from None
     if len(found) != 1:
         names = ": " + ", ".join(shown(name) for name, _ in found[:5]) if found else ""

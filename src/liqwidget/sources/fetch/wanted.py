@@ -11,6 +11,7 @@ from ..venues.venue import DAY, opening
 
 MS = 1_000_000  # ns
 _EARLIEST = 1_230_768_000_000  # 2009-01-01, before there was a price
+_MOST_DAYS = 20_000  # more than there are since 2009
 _MOST = 6_000_000  # candles: eleven years of minutes
 
 
@@ -32,8 +33,8 @@ def wanted(start: Any, end: Any, days: Any, step: int, now: int) -> Wanted:
     InputError
         One cannot be read, all three are given, or no whole candle lies between.
     """
-    if days is not None and not (is_finite(days) and days > 0):
-        raise InputError(f"days: wanted a number above 0; got {shown(days)}.")
+    if days is not None and not (is_finite(days) and 0 < days <= _MOST_DAYS):
+        raise InputError(f"days: wanted a number above 0, at most {_MOST_DAYS:,}; got {shown(days)}.")
     if None not in (start, end, days):
         raise InputError("fetch: wanted at most two of start, end and days; got all three. Leave one out.")
     length = int((7 if days is None else days) * DAY)
