@@ -9,18 +9,9 @@ from typing import Any
 import pytest
 
 import liqwidget as lw
+from liqwidget.sources.venues.cells import milliseconds, number, table
 from liqwidget.sources.venues.registry import VENUES
-from liqwidget.sources.venues.venue import (
-    INTERVALS,
-    Query,
-    Request,
-    check_interval,
-    interval_name,
-    milliseconds,
-    number,
-    opening,
-    table,
-)
+from liqwidget.sources.venues.venue import INTERVALS, Query, Request, check_interval, interval_name, opening
 
 DAY = 86_400_000
 T = 1_780_963_200_000  # 2026-06-09 00:00

@@ -21,8 +21,9 @@ from ...run.thread import in_thread
 from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits
+from ..venues.cells import number
 from ..venues.hyperliquid import VENUE, native
-from ..venues.venue import Request, number
+from ..venues.venue import Request
 from .pager import together
 from .positions_report import report_of
 

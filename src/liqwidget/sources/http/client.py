@@ -24,7 +24,8 @@ import httpx
 from ..._version import __version__
 from ...errors import FetchError, ParseError
 from ..venues import hosts
-from ..venues.venue import Refusal, Request, Venue, by_status, message, milliseconds
+from ..venues.cells import message, milliseconds
+from ..venues.venue import Refusal, Request, Venue, by_status
 from .clock import CLOCK, Clock
 from .connection import failure
 from .limits import Limits

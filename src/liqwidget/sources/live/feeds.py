@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ...checks import shown
 from ...errors import ParseError
 from ...market.liquidation_side import side_of
-from ..venues.venue import message, milliseconds, number
+from ..venues.cells import message, milliseconds, number
 
 Liquidation = tuple[int, str, float, float]  # ms, "long" or "short" (who was liquidated), USD, coins
 

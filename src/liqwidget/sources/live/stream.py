@@ -17,7 +17,8 @@ from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.connection import failure
 from ..venues import hosts
-from ..venues.venue import Venue, by_place, message
+from ..venues.cells import message
+from ..venues.venue import Venue, by_place
 from .feeds import FEEDS, Feed, Liquidation, confirmed, liquidations
 
 _LONGEST_PAUSE = 60.0  # seconds between attempts

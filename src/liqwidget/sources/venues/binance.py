@@ -10,6 +10,7 @@ from ...checks import shown
 from ...errors import InputError
 from ...market.columns import RATIOS
 from ..rows import Rows
+from .cells import code, message, number, table
 from .files import Content, Files
 from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
@@ -27,11 +28,7 @@ from .venue import (
     Venue,
     by_place,
     by_status,
-    code,
-    message,
-    number,
     only_files,
-    table,
 )
 
 _ALL = {name: name for name in INTERVALS}

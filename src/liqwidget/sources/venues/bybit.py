@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ...errors import ParseError
 from ..rows import Rows
+from .cells import code, message, number, table
 from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
     INTERVALS,
@@ -25,10 +26,6 @@ from .venue import (
     Venue,
     by_place,
     by_status,
-    code,
-    message,
-    number,
-    table,
 )
 
 _BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if name not in ("8h", "1d", "1w")}

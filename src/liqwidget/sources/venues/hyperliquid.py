@@ -7,6 +7,7 @@ from typing import Any
 
 from ...checks import shown
 from ...errors import FetchError, InputError, ParseError
+from .cells import message, number, table
 from .symbols import THOUSANDS, inverse, other_unit, read_symbol, unlisted
 from .venue import (
     HOUR,
@@ -22,9 +23,6 @@ from .venue import (
     Venue,
     by_place,
     by_status,
-    message,
-    number,
-    table,
 )
 
 _BARS = {name: name for name in INTERVALS if name != "6h"}

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ...checks import shown
 from ...errors import InputError, ParseError
 from ..rows import Rows
+from .cells import code, message, number, table
 from .symbols import dated, inverse, not_inverse, other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
@@ -28,10 +29,6 @@ from .venue import (
     Venue,
     by_place,
     by_status,
-    code,
-    message,
-    number,
-    table,
 )
 
 _SMALL = {"5m": "5m", "15m": "15m", "30m": "30m", "1h": "1H", "2h": "2H", "4h": "4H"}
