@@ -128,11 +128,11 @@ def test_moments_know_nothing_of_what_comes_later(made: Any) -> None:
 
 
 def test_a_ledger_is_built_once_a_market(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from liqwidget.model import ledger
+    from liqwidget.model import build
 
     built: list[float] = []
-    build = ledger.ledger_on
-    monkeypatch.setattr(ledger, "ledger_on", lambda *how: built.append(how[2].bin_size) or build(*how))
+    made_of = build.ledger_on
+    monkeypatch.setattr(build, "ledger_on", lambda *how: built.append(how[2].bin_size) or made_of(*how))
     parts: list[tuple[int, int, int]] = []
     markets = {"a": made.market, "b": walk(100, price=60_000)}
     sizes = {"a": [40.0, 100.0], "b": [200.0]}

@@ -10,6 +10,7 @@ import pytest
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
+from liqwidget.widget.frames import about_of
 from loopback import DAY, VENUES, connected, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
@@ -98,7 +99,7 @@ def test_a_venue_that_fails_is_named_and_the_others_go_on(history, at) -> None:
     assert market.origin.partial
     assert any(note.startswith("without bybit: ") and "region" in note for note in market.notes)
     hm = lw.LiquidationHeatmap(market)  # the picture says so, too
-    assert any("without bybit" in notice for notice in lw.widget.frames.about_of(hm.market)["notices"])
+    assert any("without bybit" in notice for notice in about_of(hm.market)["notices"])
     hm.close()
 
 

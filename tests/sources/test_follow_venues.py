@@ -91,7 +91,7 @@ def failing(venue: str) -> list[ServerError]:
 
 @pytest.mark.parametrize("exchange", [failing("binance")], indirect=True)
 def test_a_venue_that_drops_is_marked_and_filled_when_it_is_back(widget, history, exchange) -> None:
-    marked = []
+    marked: list[str] = []
 
     def look(_change) -> None:
         marked.extend(note for note in widget.market.notes if note.startswith("binance lacks"))

@@ -11,9 +11,9 @@ import pytest
 
 import liqwidget as lw
 from liqwidget.widget import box_display, html_page
+from liqwidget.widget.front_end import static
 from liqwidget.widget.page_copy import PAGE
 from liqwidget.widget.page_files import ENVIRONMENT
-from liqwidget.widget.synced import static
 
 
 @pytest.fixture

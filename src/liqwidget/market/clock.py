@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..checks import stamp
+from ..checks import moment, shown, stamp
+from ..errors import InputError
 
 Times = NDArray[np.int64]
 
@@ -93,3 +94,22 @@ def are_ends(frame: Any, exchange: str) -> bool:
     """
     names = {name.replace("_", "").lower() for name in getattr(frame, "columns", ()) if isinstance(name, str)}
     return exchange.strip().lower() in ("", "bitmex") and names >= _BITMEX
+
+
+def gaps_in(time: NDArray[np.int64], interval: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the rows after which candles are missing, and how many whole ones, >= 1; times and interval in ns."""
+    missing = np.rint(np.diff(time) / max(interval, 1)).astype(np.int64) - 1
+    at = np.flatnonzero(missing > 0)
+    return at, missing[at]
+
+
+def rows_between(time: NDArray[np.int64], start: Any, end: Any) -> slice:
+    """Return the rows with times, ns, in ``[start, end]``; None leaves that end open. InputError: there is none."""
+    first = 0 if start is None else int(np.searchsorted(time, moment("start", start), "left"))
+    stop = len(time) if end is None else int(np.searchsorted(time, moment("end", end), "right"))
+    if first >= stop:
+        raise InputError(
+            f"between: wanted candles from {shown(start)} to {shown(end)}; got none. "
+            f"The market has {stamp(int(time[0]))} to {stamp(int(time[-1]))} (UTC)."
+        )
+    return slice(first, stop)

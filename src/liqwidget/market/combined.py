@@ -12,14 +12,14 @@ import pandas as pd
 from ..checks import stamp
 from ..errors import InputError
 from .candles import Bars, Mask, carry
-from .columns import MARK, REQUIRED, Floats
+from .columns import CARRIED, MARK, REQUIRED, Floats
 from .market import Market
 from .origin import Origin
 from .units import IN_COINS
 
 #: Optional columns of a combined market: quantities that are added up, and rates that are weighted by open interest.
 _SUMMED = ("open_interest", "taker_buy_volume")
-_WEIGHTED = ("funding_rate", "long_short_ratio")
+_WEIGHTED = tuple(name for name in CARRIED if name not in _SUMMED)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from ..checks import moment, shown, stamp, whole
-from ..errors import InputError, LiqError
+from ..checks import whole
+from ..errors import LiqError
 from .any_table import as_frame
 from .candles import Bars, carry, check_candles, decimals_of, opened_before
-from .clock import are_ends, interval_of, interval_text
+from .clock import are_ends, gaps_in, interval_of, interval_text, rows_between
 from .columns import CANDLE_NAMES, REQUIRED, read_table
 from .facts import facts_html, facts_of
 from .files.table_file import in_file, read_table_file
@@ -284,15 +284,7 @@ class Market:
         InputError
             A time cannot be read, or no candle is in the range.
         """
-        time = self._bars.time
-        first = 0 if start is None else int(np.searchsorted(time, moment("start", start), "left"))
-        stop = len(time) if end is None else int(np.searchsorted(time, moment("end", end), "right"))
-        if first >= stop:
-            raise InputError(
-                f"between: wanted candles from {shown(start)} to {shown(end)}; got none. "
-                f"The market has {stamp(int(time[0]))} to {stamp(int(time[-1]))} (UTC)."
-            )
-        return self._cut(slice(first, stop))
+        return self._cut(rows_between(self._bars.time, start, end))
 
     @property
     def candles(self) -> Candles:
@@ -365,10 +357,8 @@ class Market:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Return where candles are missing: DataFrame with after, before (UTC) and missing (whole candles, >= 1)."""
-        steps, interval = np.diff(self._bars.time), max(self.interval.value, 1)
-        missing = np.rint(steps / interval).astype(np.int64) - 1
-        at = np.flatnonzero(missing > 0)
-        return pd.DataFrame({"after": self._index[at], "before": self._index[at + 1], "missing": missing[at]})
+        at, missing = gaps_in(self._bars.time, self.interval.value)
+        return pd.DataFrame({"after": self._index[at], "before": self._index[at + 1], "missing": missing})
 
     @property
     def missing(self) -> int:

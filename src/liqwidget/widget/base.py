@@ -372,8 +372,7 @@ class HeatmapWidget(SyncedHeatmap):
         with self._lock:
             shown, view = self._shown, now_in_view(self.visible, self._extent) if visible is None else visible
             mix = mix_to_json(shown.mix, None)
-            bins = shown.ledger.grid.added_up(shown.bin_size)
-            how = (shown.decay_rate, shown.weights)
+            bins, how = shown.ledger.grid.added_up(shown.bin_size), (shown.decay_rate, shown.weights)
             return Taken(*shown.until(self.as_of), bins, *how, mix, view, self.selection)
 
     def _on_message(self, _widget: object, content: Any, _buffers: object) -> None:
