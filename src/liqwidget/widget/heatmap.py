@@ -63,8 +63,8 @@ class LiquidationHeatmap(WatchedHeatmap):
     maintenance_rate, fee_rate, turnover, span
         Settings of the ledger; assigning one updates the estimate.
     venues
-        Of a combined market: names of the venues whose estimate is shown, at least one; else empty. Prices, automatic
-        decay rate and turnover are those of the whole market.
+        Of a combined market: names of the venues whose estimate is shown, at least one; None assigns all. Else empty.
+        Prices, automatic decay rate and turnover are those of the whole market.
     selection
         Box chosen by drag, finger or keyboard: dict of ``time_from``, ``time_to`` (ms since 1970 UTC), ``price_low``,
         ``price_high`` (USD), or None. :meth:`selected` gives its levels.

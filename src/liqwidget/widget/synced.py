@@ -160,7 +160,9 @@ class SyncedHeatmap(anywidget.AnyWidget):
     maintenance_rate: _Model[MaintenanceRate, MaintenanceRate] = _Model()
     fee_rate: _Model[float, float] = _Model()
     turnover: _Model[float | _Auto, float | _Auto] = _Model().tag(sync=True)
-    venues: _Model[tuple[str, ...], Sequence[str]] = _Model(()).tag(sync=True, to_json=lambda names, _: list(names))
+    venues: _Model[tuple[str, ...], Sequence[str] | None] = _Model(()).tag(
+        sync=True, to_json=lambda names, _: list(names)
+    )
     span: _Model[float, float] = _Model()
 
     # How it is displayed.
