@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from markets import walk
 
 import liqwidget as lw
 from liqwidget.widget.scored import Question
 from liqwidget.widget.wire import decode_frame
+from markets import walk
 
 
 def combined(seed: int = 1, n: int = 60) -> lw.Market:
