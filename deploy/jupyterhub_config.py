@@ -8,6 +8,7 @@ c = get_config()  # noqa: F821
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.JupyterHub.concurrent_spawn_limit = 20
 c.JupyterHub.active_server_limit = 200
+c.JupyterHub.shutdown_on_logout = True  # otherwise a pod lives on until the idle culler ends it
 
 c.Spawner.cmd = ["jupyterhub-singleuser"]
 c.Spawner.default_url = "/heatmap/"

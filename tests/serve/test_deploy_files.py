@@ -188,6 +188,7 @@ def test_a_users_own_server_starts_ours() -> None:
 def test_the_hub_and_its_chart_say_the_same() -> None:
     hub, chart = loaded("jupyterhub_config.py"), yaml.safe_load((DEPLOY / "values.yaml").read_text(encoding="utf-8"))
     user = chart["singleuser"]
+    assert hub["JupyterHub"]["shutdown_on_logout"] is chart["hub"]["shutdownOnLogout"] is True
     assert hub["Spawner"]["default_url"] == user["defaultUrl"]
     assert hub["Spawner"]["mem_limit"] == user["memory"]["limit"]
     assert hub["Spawner"]["mem_guarantee"] == user["memory"]["guarantee"]
