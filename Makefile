@@ -64,7 +64,7 @@ lint: js/node_modules/.all .venv/.dev
 	$(PY) hatch_build.py npm run --silent lint
 
 bench: .venv/.bench bundle
-	for script in engine growth simulate payload fetch archive slider dragging replaying panning page_open sweep history history_pan; do $(PY) benchmarks/$$script.py || exit 1; done
+	for script in engine growth simulate payload fetch venues archive slider dragging replaying panning page_open sweep history history_pan; do $(PY) benchmarks/$$script.py || exit 1; done
 
 build: .venv/.dev bundle  ## sdist and wheel
 	$(PY) -m hatchling build -d dist

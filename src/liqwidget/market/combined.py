@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from ..checks import stamp
 from ..errors import InputError
 from .candles import Bars, Mask, carry
 from .columns import CARRIED, MARK, REQUIRED, Floats
-from .market import Market
+from .market import Market, bars_of
 from .origin import Origin
 from .units import IN_COINS
 
@@ -46,7 +46,7 @@ class Part:
     @classmethod
     def of(cls, market: Market, first: Market) -> Part:
         """Return a market as a part of one that has the prices of `first`."""
-        bars, own = first._bars, market._bars
+        bars, own = bars_of(first), bars_of(market)
         at = np.minimum(np.searchsorted(own.time, bars.time), len(own.time) - 1)
         has = own.time[at] == bars.time
         columns = {name: bars.columns[name] for name in (*REQUIRED[:4], *MARK) if name in bars.columns}
@@ -72,7 +72,7 @@ class Part:
             empty = prices.candles[list(REQUIRED)].assign(volume=0.0)
             count = len(empty)
             later = Part(Market.from_frame(empty, **IN_COINS), np.ones(count, bool), np.full(count, np.nan))
-        keep = int(np.searchsorted(self.market._bars.time, later.market._bars.time[0]))
+        keep = int(np.searchsorted(bars_of(self.market).time, bars_of(later.market).time[0]))
         joined = self.market.append(later.market.candles, replace=replaced, **IN_COINS)
         return Part(
             joined.with_liquidations(_united([self.market, later.market])[0]),
@@ -86,7 +86,7 @@ class Part:
         notes = []
         if count := int(self.absent.sum()):
             at = np.flatnonzero(self.absent)
-            times = self.market._bars.time
+            times = bars_of(self.market).time
             ends = f"{stamp(int(times[at[0]]))} to {stamp(int(times[at[-1]]))} UTC"
             notes.append(f"{name} lacks {count:,} candle{'s'[: count > 1]} ({ends}): sums are without it there")
         if self.surplus:
@@ -185,12 +185,8 @@ class CombinedMarket(Market):
         return self._with(origin=origin)
 
     def _cut(self, rows: slice) -> CombinedMarket:
-        cut: Any = super()._cut(rows)
-        return self._with(
-            bars=cut._bars,
-            liquidations=cut._liquidations,
-            parts={name: part.cut(rows) for name, part in self._parts.items()},
-        )
+        cut = cast("CombinedMarket", super()._cut(rows))
+        return cut._with(parts={name: part.cut(rows) for name, part in self._parts.items()})
 
     def _with(self, **changes: Any) -> CombinedMarket:
         made = {**self._arguments(), "parts": self._parts, "told": self._told, **changes}
@@ -205,7 +201,7 @@ def label(names: Sequence[str]) -> str:
 
 def _summed(parts: Mapping[str, Part]) -> Bars:
     """Return the candles of all parts: prices of the first, sums and means of the others."""
-    every = [part.market._bars for part in parts.values()]
+    every = [bars_of(part.market) for part in parts.values()]
     first = every[0]
     columns = {name: first.columns[name] for name in REQUIRED[:4]}
     columns["volume"] = np.sum([bars.columns["volume"] for bars in every], axis=0)
@@ -265,7 +261,7 @@ def _lacking(parts: Mapping[str, Part]) -> list[str]:
     """Return which venues lack a quantity that others have, as sentences."""
     notes = []
     for name in (*_SUMMED, *_WEIGHTED):
-        without = [venue for venue, part in parts.items() if name not in part.market._bars.columns]
+        without = [venue for venue, part in parts.items() if name not in bars_of(part.market).columns]
         if without and len(without) < len(parts):
             notes.append(f"no {name} of {', '.join(without)}")
     without = [name for name, part in parts.items() if part.market.liquidations is None]

@@ -169,10 +169,8 @@ class Market:
         frame, *renamed = named_volume(frame, about)
         table = read_table(frame, "candles", CANDLE_NAMES, REQUIRED, sort=bool(sort))
         bars = check_candles(table)
-        if ends:
-            bars = opened_before(bars)
-        beside = quantities_beside(frame, table, about)
-        bars, units, notes = bars_in_coins(bars, beside, units, about, renamed)
+        bars = opened_before(bars) if ends else bars
+        bars, units, notes = bars_in_coins(bars, quantities_beside(frame, table, about), units, about, renamed)
         notes += zeros_of(table)
         bars = carry(bars, {}, is_inverse=units.contract == "inverse")
         if liquidations is None:
@@ -395,3 +393,8 @@ class Market:
     def _arguments(self) -> dict[str, Any]:
         names = ("_bars", "_liquidations", "_units", "symbol", "exchange", "simulated", "ignored", "origin", "notes")
         return {name.lstrip("_"): getattr(self, name) for name in names}
+
+
+def bars_of(market: Market) -> Bars:
+    """Return the checked columns that a market's candles show."""
+    return market._bars

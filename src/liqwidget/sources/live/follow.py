@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
-from weakref import ref
 
 import pandas as pd
 
@@ -14,8 +13,7 @@ from ...checks import shown
 from ...errors import InputError
 from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval
-from .follower import FOLLOWERS, Follower
-from .venues_follower import VenuesFollower
+from .follower import FOLLOWERS, Follower, VenuesFollower, begin
 
 
 def follow(
@@ -88,7 +86,7 @@ def follow(
     if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3600:
         raise InputError(f"every: wanted 1 to 3,600 seconds; got {shown(every)}.")
     try:
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         raise InputError(
             "follow: wanted a running event loop; got none. Call it in a notebook or a coroutine."
@@ -111,9 +109,5 @@ def follow(
                 f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."
             )
         follower = Follower(widget, venue, name, *options)
-    follower._assigned = assigned
-    follower.task = loop.create_task(follower.run(), name="liqwidget-follow")
-    follower.task.add_done_callback(follower._over)
-    widget.observe(follower._on_assigned, "markets_assigned")
-    FOLLOWERS[widget] = ref(follower)
+    begin(follower, assigned)
     return follower
