@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
+from exchange.history import COINS
 from exchange.hyperliquid import accounts
+from exchange.messages import latest
 from liqwidget.market.units import IN_COINS
 from liqwidget.sources.fetch import fetch_plan
 from liqwidget.sources.fetch.assemble import assemble
@@ -557,6 +559,13 @@ def test_positions_with_the_exchange_s_own_liquidation_prices(history, monkeypat
             wanted = near.loc[near["side"] == side, "notional"].sum()
             assert profile[side].sum() == pytest.approx(wanted, rel=1e-12)
         assert positions.beyond() == len(frame) - len(near)
+        coins = latest(history, "open_interest", exchange.now())[1] / COINS
+        assert positions.open_interest == coins
+        for side, sign in (("long", 1), ("short", -1)):
+            held = [float(one["position"]["szi"]) * sign for rows in accounts(history).values() for one in rows]
+            here = [one["position"]["coin"] == "BTC" for rows in accounts(history).values() for one in rows]
+            wanted = sum(size for size, is_here in zip(held, here, strict=True) if is_here and size > 0) / coins
+            assert positions.shares[side] == pytest.approx(wanted, rel=1e-12)
         widget = lw.LiquidationHeatmap(lw.fetch("BTC", "hyperliquid", days=0.5))
         widget.positions = positions
         assert widget._positions

@@ -27,13 +27,17 @@ def state(**changes: Any) -> dict[str, Any]:
     return {"assetPositions": [{"type": "oneWay", "position": position}]}
 
 
+def contexts(coins: object) -> list[Any]:
+    return [{"universe": [{"name": "BTC"}]}, [{"openInterest": coins, "markPx": "61010.0"}]]
+
+
 @pytest.fixture
 def answers(monkeypatch, tmp_path):
     """The exchange's answers by address; an error is raised."""
-    some: dict[str, Any] = dict.fromkeys(ADDRESSES, state())
+    some: dict[str, Any] = {**dict.fromkeys(ADDRESSES, state()), "metaAndAssetCtxs": contexts(10.0)}
 
     async def ask(self: Client, request: Any) -> Answer:
-        body = some[request.body["user"]]
+        body = some[request.body.get("user", request.body["type"])]
         if isinstance(body, Exception):
             raise body
         return Answer(body, None)
@@ -82,8 +86,9 @@ def test_rows_are_in_the_same_order_however_the_answers_arrive(answers, monkeypa
     ask = Client.ask
 
     async def late(self: Client, request: Any) -> Answer:
-        for _ in range(len(ADDRESSES) - ADDRESSES.index(request.body["user"])):  # the first is answered last
-            await asyncio.sleep(0)
+        if "user" in request.body:
+            for _ in range(len(ADDRESSES) - ADDRESSES.index(request.body["user"])):  # the first is answered last
+                await asyncio.sleep(0)
         return await ask(self, request)
 
     straight = lw.hyperliquid_positions(ADDRESSES, progress=False).frame
@@ -107,3 +112,39 @@ def test_no_answer_at_all_is_an_error(count, answers) -> None:
     answers.update(dict.fromkeys(many, lw.FetchError("hyperliquid /info: wanted an answer; got no connection.")))
     with pytest.raises(lw.FetchError, match=r"^0x0.*: hyperliquid /info: .* no connection"):
         lw.hyperliquid_positions(many, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("coins", "said"),
+    [
+        (10.0, "0 % of open interest long, 30 % short"),
+        (3.0, "100 % short"),
+        (2_000.0, "0 % of open interest long, 0.15 %"),
+    ],
+)
+def test_the_label_says_what_share_of_open_interest_each_side_is(coins, said, answers) -> None:
+    answers["metaAndAssetCtxs"] = contexts(str(coins))
+    positions = lw.hyperliquid_positions(ADDRESSES, progress=False)
+    assert positions.shares == {"long": 0.0, "short": 6 * 0.5 / coins}
+    assert said in positions.label
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lw.FetchError("hyperliquid /info: wanted an answer; got null (HTTP 500)"),
+        None,
+        [],
+        [{"universe": [{"name": "ETH"}]}, [{"openInterest": "5", "markPx": "5"}]],
+        contexts("many"),
+        contexts("0.0"),
+        contexts(None),
+    ],
+)
+def test_where_open_interest_is_unknown_no_share_is_said(answer, answers) -> None:
+    answers["metaAndAssetCtxs"] = answer
+    positions = lw.hyperliquid_positions(ADDRESSES, progress=False)
+    assert len(positions.frame) == 6
+    assert math.isnan(positions.open_interest)
+    assert math.isnan(positions.shares["short"])
+    assert "open interest" not in positions.label

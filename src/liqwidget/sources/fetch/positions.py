@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from concurrent.futures import wait
@@ -22,7 +23,7 @@ from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits
 from ..venues.cells import number
-from ..venues.hyperliquid import VENUE, native
+from ..venues.hyperliquid import PRESENT, VENUE, native
 from ..venues.venue import Request
 from .pager import together
 from .positions_report import report_of
@@ -53,6 +54,8 @@ class Positions(Drawn):
         When, UTC.
     notes : tuple of str
         A sentence for each address that did not answer as expected; its positions are missing.
+    open_interest : float
+        Open interest of the whole exchange, asked for after the last address, coins; NaN if it did not say.
     """
 
     coin: str
@@ -61,12 +64,25 @@ class Positions(Drawn):
     addresses: int
     time: pd.Timestamp
     notes: tuple[str, ...] = ()
+    open_interest: float = math.nan
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the exchange's open interest that the longs hold, and that the shorts hold; NaN if it is unknown.
+
+        Each contract has one long and one short: all longs together hold the open interest, and so do all shorts.
+        """
+        coins = self.frame.groupby("side")["size"].sum()
+        return {side: float(coins.get(side, 0.0)) / self.open_interest for side in ("long", "short")}
 
     @property
     def label(self) -> str:
         """Return a one-line description."""
         count = len(self.frame)
         without = f", {len(self.notes):,} without an answer" if self.notes else ""
+        if not math.isnan(self.open_interest):
+            share = {side: f"{100 * held:{'.2g' if held < 0.1 else '.0f'}} %" for side, held in self.shares.items()}
+            without += f", {share['long']} of open interest long, {share['short']} short"
         return (
             f"Hyperliquid {self.coin}, {count:,} position{'s'[: count != 1]} of {self.addresses:,} "
             f"address{'es'[: 2 * (self.addresses != 1)]}{without}, {self.time:%Y-%m-%d %H:%M} UTC"
@@ -206,12 +222,22 @@ async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bo
     with Limits(folder(None)) as limits:
         async with Client(VENUE, limits, trust_env=trust_env) as client:
             await together(one(client, address) for address in addresses)
+            coins = await _open_interest(client, coin)
     names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
     frame = pd.DataFrame(found, columns=list(names))
     frame = frame.sort_values(["notional", "address"], ascending=[False, True], ignore_index=True)
     mark = float(np.median(marks)) if marks else float("nan")
     notes = tuple(f"{address} is missing: {failed[address]}" for address in addresses if address in failed)
-    return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"), notes)
+    return Positions(coin, frame, mark, len(addresses), pd.Timestamp(CLOCK.now(), unit="s", tz="UTC"), notes, coins)
+
+
+async def _open_interest(client: Client, coin: str) -> float:
+    """Return a coin's open interest, coins; NaN if the exchange does not say: the positions are known without it."""
+    try:
+        coins, _ = PRESENT.read((await client.ask(PRESENT.request(coin))).body, coin)
+    except (DataError, TypeError, LookupError, AttributeError):
+        return math.nan
+    return coins if 0 < coins < math.inf else math.nan
 
 
 def read_state(body: Any, coin: str) -> list[tuple[dict[str, Any], float]]:

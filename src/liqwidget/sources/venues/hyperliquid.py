@@ -98,6 +98,9 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_place("hyperliquid", status, body, text) or by_status(status, body, text)
 
 
+#: Open interest and mark price of now, of which there is no history.
+PRESENT = Present(_contexts, _present)
+
 VENUE = Venue(
     name="hyperliquid",
     limits={"default": Limit(1200, 60)},
@@ -134,5 +137,5 @@ VENUE = Venue(
     judge=_judge,
     pause=60,
     brackets=BracketTable(_contexts, _brackets),
-    present=Present(_contexts, _present),
+    present=PRESENT,
 )
