@@ -18,7 +18,6 @@ from exchange.history import COINS, PRICE
 from exchange.messages import latest
 from exchange.vices import ServerError
 from liqwidget.sources.http.client import Client
-from liqwidget.sources.live import follower as live
 from liqwidget.sources.live import stream
 from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
 from liqwidget.sources.live.follower import Follower
@@ -359,7 +358,7 @@ def test_a_widget_that_was_followed_is_forgotten(end, exchange, at) -> None:
             follower.stop()
         if end != "loop":
             await asyncio.wait([follower.task])
-            assert widget not in live.FOLLOWERS
+            assert widget not in Follower.by_widget
             assert end == "close" or widget._live["state"] == "stopped"
         widget.close()
         widget.layout.close()

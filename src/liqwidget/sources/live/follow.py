@@ -13,7 +13,7 @@ from ...checks import shown
 from ...errors import InputError
 from ..venues.registry import find_instrument, find_venue
 from ..venues.venue import check_interval
-from .follower import FOLLOWERS, Follower, VenuesFollower, begin
+from .follower import Follower, VenuesFollower
 
 
 def follow(
@@ -86,7 +86,7 @@ def follow(
     if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3600:
         raise InputError(f"every: wanted 1 to 3,600 seconds; got {shown(every)}.")
     try:
-        asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         raise InputError(
             "follow: wanted a running event loop; got none. Call it in a notebook or a coroutine."
@@ -95,8 +95,7 @@ def follow(
         raise InputError(
             "symbol: wanted the venue's symbol; got a market without one. Pass symbol=, such as 'BTCUSDT'."
         )
-    if widget in FOLLOWERS and (before := FOLLOWERS[widget]()) is not None:
-        before.stop()
+    Follower.stop_of(widget)
     place = None if cache is False else folder(None if cache is True else cache)
     options: tuple[Any, ...] = (step, float(every), place, trust_env)
     if market.venues:
@@ -109,5 +108,5 @@ def follow(
                 f"symbol: wanted {market.contract} contracts, as the widget shows; got {shown(name)}. Show it first."
             )
         follower = Follower(widget, venue, name, *options)
-    begin(follower, assigned)
+    follower.start(loop, assigned)
     return follower

@@ -9,13 +9,12 @@ its time. Realised liquidations are streamed where the venue offers a stream.
 from __future__ import annotations
 
 import asyncio
-import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
-from typing import Any
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -35,19 +34,14 @@ from ..rows import Rows
 from ..venues.venue import MINUTE, Query, Venue, opening
 from .present import COLUMNS, PresentSeries
 from .stream import Stream
+from .widget_task import ByWidget, WidgetTask
 
 _SETTLED = 4  # closed candles that are requested again with each new one, for values that appear late
-_PATIENCE = 600.0  # seconds to wait for the first view of a widget
-_SILENCE = 65.0  # seconds without a heartbeat of any view; hidden tabs send one per minute
 _LONGEST_PAUSE = 60.0  # seconds between attempts to connect
 _GRACE = 2_000  # ms after a candle's end until it is requested with its optional columns
 
-#: By widget, while they run. Weakly, since a follower holds its widget; the widget holds it as an observer.
-FOLLOWERS: WeakKeyDictionary[Any, ReferenceType[Follower]] = WeakKeyDictionary()
-_OTHER_MARKET = "another market is shown; lw.follow starts again with it"
 
-
-class Follower:
+class Follower(WidgetTask):
     """A live feed of one widget; created by `follow`.
 
     Attributes
@@ -56,30 +50,20 @@ class Follower:
         The running task; done when the feed has ended.
     """
 
-    task: asyncio.Task[None]
+    started_by = "lw.follow"
+    by_widget: ClassVar[ByWidget] = WeakKeyDictionary()
 
     def __init__(
         self, widget: Any, venue: Venue, symbol: str, step: int, every: float, place: Path | None, trust_env: bool
     ) -> None:
-        self._widget, self._venue, self._symbol, self._step, self._every = widget, venue, symbol, step, every
+        super().__init__(widget)
+        self._venue, self._symbol, self._step, self._every = venue, symbol, step, every
         self._place, self._trust_env = place, trust_env
         self._whole_until = 0  # candles that open before this time are complete
-        self._shown, self._unseen = False, 0.0
         self._is_known = False  # the contract, as one that the model describes
         self._stream = Stream(lambda frame: self._write(widget.add_liquidations, frame), venue, symbol, trust_env)
         present = venue.present
         self._present = None if present is None else PresentSeries(present, symbol, step, widget.market.candles)
-        self._reason = "stopped by the user"  # why it ended, once it has
-        self._assigned = widget.markets_assigned
-
-    def stop(self) -> None:
-        """Stop following; the picture stays."""
-        self.task.cancel()
-
-    @property
-    def running(self) -> bool:
-        """Whether it is still following."""
-        return not self.task.done()
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
@@ -94,7 +78,7 @@ class Follower:
                     stream = asyncio.create_task(self._stream.run(client))
                     try:
                         failures = 0
-                        while not (gone := self._gone()):
+                        while not (gone := self._gone(self._every)):
                             failures = 0 if await self._round(client) else failures + 1
                             await CLOCK.sleep(self._pause(failures))
                         self._reason = gone
@@ -105,48 +89,9 @@ class Follower:
             self._reason = "stopped by the user"
             raise
 
-    def _over(self, _task: object) -> None:
-        """Forget the widget, and say why; also where it was stopped before it ran."""
-        self._widget.unobserve(self._on_assigned, "markets_assigned")
-        if FOLLOWERS.get(self._widget) == ref(self):
-            del FOLLOWERS[self._widget]
-            self._say("stopped", message=self._reason)
-
-    def _on_assigned(self, _change: object) -> None:
-        """End it: another market was assigned, by any thread."""
-        self._say("stopped")
-        loop = self.task.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self.stop)
-
-    def _is_astray(self) -> bool:
-        """Tell whether the widget shows another market than the one followed."""
-        return bool(self._widget.markets_assigned != self._assigned)
-
-    def _write(self, write: Callable[..., object], *arguments: Any, **options: Any) -> None:
-        """Write into the widget, unless it shows another market."""
-        with self._widget.locked():
-            if not self._is_astray():
-                write(*arguments, **options)
-
     def _pause(self, failures: int) -> float:
         longest = min(self._every * 2.0**failures, max(_LONGEST_PAUSE, self._every))
         return longest * random.uniform(0.5, 1.0) if failures else self._every
-
-    def _gone(self) -> str:
-        """Return the reason to stop; empty if there is none."""
-        if getattr(self._widget, "comm", None) is None:
-            return "the widget is closed"
-        if self._is_astray():
-            return _OTHER_MARKET
-        if self._widget.views_alive():
-            self._shown, self._unseen = True, 0.0
-        else:
-            self._unseen += self._every  # not by the clock: while a long cell runs, no view can be heard
-        last_said_so = self._shown and not self._widget.views_alive(math.inf)
-        if last_said_so or self._unseen > (_SILENCE if self._shown else _PATIENCE):
-            return "no view is open; lw.follow starts it again"
-        return ""
 
     async def _round(self, client: Client) -> bool:
         """Update the candles; False if the venue could not be reached."""
@@ -210,7 +155,7 @@ class Follower:
 
     def _say(self, state: str, **facts: Any) -> None:
         if self._is_astray():
-            state, facts = "stopped", {"message": _OTHER_MARKET}
+            state, facts = "stopped", {"message": self._other_market}
         if getattr(self._widget, "comm", None) is not None:
             self._widget.set_live(state, **facts)
 
@@ -262,7 +207,7 @@ class VenuesFollower(Follower):
                 streams = [asyncio.create_task(feed._stream.run(clients[name])) for name, feed in self._feeds.items()]
                 try:
                     failures = 0
-                    while not (gone := self._gone()):
+                    while not (gone := self._gone(self._every)):
                         failures = 0 if await self._rounds(clients) else failures + 1
                         await CLOCK.sleep(self._pause(failures))
                     self._reason = gone
@@ -358,15 +303,6 @@ class _PartOfWidget:
         self.message = message if state == "live" else message or state
         if state != "live":
             self.news = None
-
-
-def begin(follower: Follower, assigned: int) -> None:
-    """Begin in the running event loop; `assigned`: how many times the widget had got another market."""
-    follower._assigned = assigned
-    follower.task = asyncio.get_running_loop().create_task(follower.run(), name="liqwidget-follow")
-    follower.task.add_done_callback(follower._over)
-    follower._widget.observe(follower._on_assigned, "markets_assigned")
-    FOLLOWERS[follower._widget] = ref(follower)
 
 
 def _venue_time(client: Client) -> int:
