@@ -20,7 +20,9 @@ DAYS = 15
 
 def asks_venues(code: str) -> bool:
     """Tell whether code calls what sends requests."""
-    return bool(re.search(r"\blw\.(fetch|fetch_async|fetch_brackets|follow|hyperliquid_positions)\(", code))
+    return bool(
+        re.search(r"\blw\.(fetch|fetch_async|fetch_brackets|follow(_positions)?|hyperliquid_positions)\(", code)
+    )
 
 
 @lru_cache(maxsize=1)

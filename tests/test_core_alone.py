@@ -45,6 +45,7 @@ NEEDED = {
     "fetch_async": DATA,
     "fetch_brackets": DATA,
     "follow": DATA,
+    "follow_positions": DATA,
     "history": SCALE,
     "hyperliquid_positions": DATA,
     "read_archive": DATA,

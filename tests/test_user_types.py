@@ -85,6 +85,7 @@ mine = {5: 30, 10: 40, 25: 30}
 lw.estimate(market, mine)
 hm.apply(fit)
 hm.positions = lw.hyperliquid_positions(["0x0"])
+assert_type(lw.follow_positions(hm, ["0x0"], every=60).running, bool)
 """
 #: One mistake a line.
 MISTAKES = [

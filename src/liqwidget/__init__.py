@@ -5,7 +5,7 @@ Names are loaded on first use, so that ``import liqwidget`` is fast.
 
 Market data
     Market, Origin, combine, fetch, fetch_async, fetch_brackets, follow, read_archive, load_sample,
-    hyperliquid_positions, venues, cache
+    hyperliquid_positions, follow_positions, venues, cache
 Estimate
     estimate, Density, build_ledger, Ledger, auto_decay_rate, PRESETS, liquidation_price,
     liquidation_price_in_brackets, load_brackets, find_bracket
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .sources.fetch.fetch import fetch, fetch_async
     from .sources.fetch.positions import hyperliquid_positions
     from .sources.live.follow import follow
+    from .sources.live.follow_positions import follow_positions
     from .sources.venues.registry import venues
     from .widget.crosshairs import link
     from .widget.heatmap import LiquidationHeatmap
@@ -120,6 +121,7 @@ __all__ = [
     "fetch_brackets",
     "find_bracket",
     "follow",
+    "follow_positions",
     "history",
     "hyperliquid_positions",
     "link",
@@ -179,6 +181,7 @@ _HOME = {
     "fetch_brackets": "sources.fetch.brackets",
     "find_bracket": "model.brackets",
     "follow": "sources.live.follow",
+    "follow_positions": "sources.live.follow_positions",
     "history": "scale.history",
     "hyperliquid_positions": "sources.fetch.positions",
     "link": "widget.crosshairs",

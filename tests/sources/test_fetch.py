@@ -481,7 +481,7 @@ def test_nothing_but_loopback_is_reachable() -> None:
 
 def test_no_function_takes_a_key_or_a_secret(at) -> None:
     """A host is one of a fixed list, or an address with TLS that the caller names."""
-    for name in ("fetch", "fetch_async", "follow", "hyperliquid_positions", "read_archive"):
+    for name in ("fetch", "fetch_async", "follow", "follow_positions", "hyperliquid_positions", "read_archive"):
         parameters = set(inspect.signature(getattr(lw, name)).parameters)
         assert not parameters & {"url", "base_url", "key", "api_key", "secret", "password", "token", "proxy"}
 

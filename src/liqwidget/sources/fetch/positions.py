@@ -29,8 +29,10 @@ from .pager import together
 from .positions_report import report_of
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+WEIGHT = 2  # of a request for one address
 _NOTED = 5  # notes that a repr shows
 _HOPELESS = 10  # addresses without an answer, none with one, after which the others are not tried
+_PROFILE = ("price", "long", "short", "cumulative_long", "cumulative_short")
 _MOST = 5_000  # addresses: at 600 a minute, eight minutes and a half
 
 
@@ -56,6 +58,8 @@ class Positions(Drawn):
         A sentence for each address that did not answer as expected; its positions are missing.
     open_interest : float
         Open interest of the whole exchange, asked for after the last address, coins; NaN if it did not say.
+    problem : str
+        Why :func:`liqwidget.follow_positions` could not refresh it since, as text; empty if it could.
     """
 
     coin: str
@@ -65,6 +69,7 @@ class Positions(Drawn):
     time: pd.Timestamp
     notes: tuple[str, ...] = ()
     open_interest: float = math.nan
+    problem: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -86,6 +91,7 @@ class Positions(Drawn):
         return (
             f"Hyperliquid {self.coin}, {count:,} position{'s'[: count != 1]} of {self.addresses:,} "
             f"address{'es'[: 2 * (self.addresses != 1)]}{without}, {self.time:%Y-%m-%d %H:%M} UTC"
+            f"{f', not refreshed since: {self.problem}' if self.problem else ''}"
         )
 
     def profile(self, bin_size: float, span: float = 0.5) -> pd.DataFrame:
@@ -102,15 +108,15 @@ class Positions(Drawn):
         -------
         DataFrame
             ``price`` (row centre), ``long``, ``short`` (USD), ``cumulative_long``, ``cumulative_short``: USD between
-            the mark price and the far side of the row.
+            the mark price and the far side of the row. Without a position it has no row.
 
         Raises
         ------
         InputError
-            The bin size is not usable, or there is no position to place.
+            The bin size is not usable.
         """
         if np.isnan(self.mark_price):
-            raise InputError(f"positions: wanted a position in {self.coin}; got none at these addresses.")
+            return pd.DataFrame(dtype=np.float64, columns=list(_PROFILE))
         grid = PriceGrid.covering(self.mark_price, self.mark_price, bin_size, span)
         price = self.frame["liquidation_price"].to_numpy()
         row = np.floor(half_bins(np.nan_to_num(price), grid.bin_size) / 2).astype(np.int64) - grid.first
@@ -190,7 +196,7 @@ def hyperliquid_positions(
     >>> sorted(positions.frame["side"]), positions.addresses
     (['long', 'short'], 2)
     """
-    wanted = _checked(addresses)
+    wanted = check_addresses(addresses)
     name = native(coin)
     counted = Progress(f"hyperliquid {name}", "addresses", total=len(wanted))
     with Bar(counted, progress) as bar, in_thread(_ask(wanted, name, counted, trust_env)) as future:
@@ -200,12 +206,25 @@ def hyperliquid_positions(
 
 
 async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bool) -> Positions:
+    with Limits(folder(None)) as limits:
+        async with Client(VENUE, limits, trust_env=trust_env) as client:
+            return await ask_positions(client, addresses, coin, counted)
+
+
+async def ask_positions(client: Client, addresses: list[str], coin: str, counted: Progress) -> Positions:
+    """Return the positions of checked addresses; `counted` counts those that answered.
+
+    Raises
+    ------
+    FetchError, ParseError
+        The exchange answered for no address as expected.
+    """
     found: list[dict[str, Any]] = []
     marks: list[float] = []
     failed: dict[str, DataError] = {}
 
-    async def one(client: Client, address: str) -> None:
-        request = Request("/info", body={"type": "clearinghouseState", "user": address}, weight=2)
+    async def one(address: str) -> None:
+        request = Request("/info", body={"type": "clearinghouseState", "user": address}, weight=WEIGHT)
         try:
             state = read_state((await client.ask(request)).body, coin)
         except DataError as error:
@@ -219,10 +238,8 @@ async def _ask(addresses: list[str], coin: str, counted: Progress, trust_env: bo
         counted.done += 1
         counted.rows = len(found)
 
-    with Limits(folder(None)) as limits:
-        async with Client(VENUE, limits, trust_env=trust_env) as client:
-            await together(one(client, address) for address in addresses)
-            coins = await _open_interest(client, coin)
+    await together(one(address) for address in addresses)
+    coins = await _open_interest(client, coin)
     names = ("address", "side", "size", "entry_price", "liquidation_price", "notional", "leverage", "margin")
     frame = pd.DataFrame(found, columns=list(names))
     frame = frame.sort_values(["notional", "address"], ascending=[False, True], ignore_index=True)
@@ -274,7 +291,8 @@ def _position(row: Any) -> tuple[dict[str, Any], float]:
     return position, notional / abs(size)
 
 
-def _checked(addresses: Iterable[str] | str) -> list[str]:
+def check_addresses(addresses: Iterable[str] | str) -> list[str]:
+    """Return addresses in lower case, each once, or raise InputError."""
     given = [addresses] if isinstance(addresses, str) else list(addresses)
     for i, address in enumerate(given):
         if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
