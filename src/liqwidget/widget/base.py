@@ -21,12 +21,11 @@ from .front_end import STYLE, static
 from .html_page import PNG_SIZE, SETTINGS, Page, display_with_picture, notebook_picture, view_of
 from .link import LINKED, checked_view, view_text
 from .marks import Realised
+from .outlined import OutlinedHeatmap
 from .page_copy import page_copy
-from .positions import HasProfile, check_positions, positions_frame
 from .presence import Views, live_status
 from .shown import FRAMES, Shown
 from .still_image import Look, Still, draw_still
-from .synced import SyncedHeatmap
 from .tables import TableName, Taken, selected
 from .traits import mix_to_json
 from .visible import now_in_view
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from ..analysis.calibration.result import Calibration
 
 
-class HeatmapWidget(SyncedHeatmap):
+class HeatmapWidget(OutlinedHeatmap):
     """Candles in front of an estimated liquidation density, with its controls; see its subclasses."""
 
     def __init__(self, shown: Shown, traits: Mapping[str, Any]) -> None:
@@ -202,22 +201,6 @@ class HeatmapWidget(SyncedHeatmap):
             shown, realised = self._shown, self._shown.realised.copy()
             tail = realised.add(frame, shown.columns)
             self._swap(shown.with_realised(realised, tail), ("events", tail))
-
-    @property
-    def positions(self) -> HasProfile | None:
-        """True positions, drawn as an outline over the estimate's side profile, or None.
-
-        Assign an object with a ``label`` and a method ``profile(bin_size)`` that returns a DataFrame with the columns
-        ``price`` (centre of a row), ``long`` and ``short`` (USD), as :meth:`liqwidget.Density.profile` does.
-        """
-        return self._shown.positions
-
-    @positions.setter
-    def positions(self, positions: HasProfile | None) -> None:
-        check_positions(positions)
-        with self._lock:
-            frame = b"" if positions is None else positions_frame(positions, self._shown.picture.grid)
-            self._swap(self._shown.with_positions(positions, frame))
 
     def views_alive(self, within: float = 150.0) -> int:
         """Return how many views of this widget are open.
