@@ -339,3 +339,36 @@ def test_the_heat_shows_realised_ones_in_the_bins_and_colours_of_the_estimate(no
     check(BITMAP, estimate, "plasma")
     assert not choice.is_visible()
     assert page.problems == []
+
+
+def test_a_replay_shows_the_positions_that_were_known_then(notebook):
+    setup = """
+class Known(Positions):
+    def __init__(self, candle):
+        self.time = market.candles.index[candle] + pd.Timedelta("1min")
+        self.label = f"known at {self.time:%H:%M:%S} UTC"
+
+hm = lw.LiquidationHeatmap(market, height=800)
+for candle in (100, 200):
+    hm.positions = Known(candle)
+hm
+"""
+    session = notebook(SETUP + POSITIONS + setup)
+    first, last = session.python("print(*(f'{one.time:%H:%M:%S}' for one in (Known(100), Known(200))))").split()
+    legend = session.page.locator(".liq-legend")
+
+    def drag(candle: int, minutes: int) -> None:
+        code = f"print((market.candles.index[{candle}] + pd.Timedelta({minutes}, 'min')).timestamp() * 1000)"
+        session.view(f"view.source.set({{ asOf: {float(session.python(code))} }})")
+
+    session.until("view.source.positions !== null")
+    assert f"known at {last}" in legend.inner_text()
+    drag(150, 1)
+    session.until(f"view.source.positions?.label.includes('{first}')")
+    session.page.wait_for_function("text => document.querySelector('.liq-legend').innerText.includes(text)", arg=first)
+    drag(90, 1)
+    session.until("view.source.positions === null")
+    session.page.wait_for_function("() => !document.querySelector('.liq-legend').innerText.includes('known at')")
+    session.view("view.source.set({ asOf: null })")
+    session.until(f"view.source.positions?.label.includes('{last}')")
+    assert session.page.problems == []

@@ -188,6 +188,7 @@ export function checkPositions(meta: Meta, arrays: Record<string, Typed>): void 
   if (typeof meta.label !== "string") throw new WireError(`meta label: wanted text; found ${shown(meta.label)}`);
   number(meta, "outside_usd", 0, 1e300);
   integer(meta, "outside_rows", 0, 2 ** 53);
+  if ("time" in meta) number(meta, "time", -MAX_TIME, MAX_TIME);
   const { row } = arrays;
   if (row!.some((r: number, i: number) => i > 0 && r <= row![i - 1]!)) {
     throw new WireError("section row: wanted rising rows; found otherwise");

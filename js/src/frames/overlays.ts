@@ -46,10 +46,11 @@ export class Overlay {
     return this.#cut.shown;
   }
 
-  /** The positions in the bins of a grid; without one as they came. */
-  positionsIn(grid: Grid | undefined): Positions | null {
+  /** The positions in the bins of a grid; without one as they came. A replay has none that became known later. */
+  positionsIn(grid: Grid | undefined, asOf: number | null): Positions | null {
     const of = this.positions;
-    if (of === null || grid === undefined) return of;
+    if (of === null || !(asOf === null || of.time! <= asOf)) return null;
+    if (grid === undefined) return of;
     if (this.#summed?.of !== of || this.#summed.grid !== grid)
       this.#summed = { of, grid, shown: positionsIn(of, grid) };
     return this.#summed.shown;

@@ -6,6 +6,8 @@ import type { Frame } from "./wire";
 /** Rows that hold positions, ascending. */
 export interface Positions {
   label: string;
+  /** When they were known, ms since 1970 UTC; undefined: not said. */
+  time: number | undefined;
   binSize: number;
   /** Row 0 starts at `first * binSize`. */
   first: number;
@@ -22,6 +24,7 @@ export function positionsOf({ meta, arrays }: Frame): Positions {
   const { long, short } = arrays as Record<string, Float32Array>;
   return {
     label: (meta.label as string).slice(0, 200),
+    time: meta.time as number | undefined,
     binSize: meta.bin_size as number,
     first: meta.first as number,
     row: arrays.row as Uint16Array,

@@ -156,7 +156,7 @@ export class JupyterSource extends Announcer implements Source {
   }
 
   get positions(): Positions | null {
-    return this.settings.asOf === null ? this.#overlay.positionsIn(this.field?.grid) : null; // they are of one time
+    return this.#overlay.positionsIn(this.field?.grid, this.settings.asOf);
   }
 
   get live(): Live {

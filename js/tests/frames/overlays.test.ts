@@ -35,6 +35,17 @@ test("frames are processed one at a time, in order of arrival", async () => {
   expect([made.marks, made.positions]).toEqual([null, null]);
 });
 
+test("a replay has the positions that were known by then", async () => {
+  const { made } = overlay();
+  made.takePositions(bytesOf("positions"));
+  await made.settled;
+  const { positions } = made;
+  expect([null, 0, 8e15].map((asOf) => made.positionsIn(undefined, asOf))).toEqual([positions, null, null]); // no time
+  const known = { ...positions!, time: 1000 };
+  made.positions = known;
+  expect([null, 999, 1000, 2000].map((asOf) => made.positionsIn(undefined, asOf))).toEqual([known, null, known, known]);
+});
+
 test("marks are requested again if live ones do not continue them", async () => {
   const { made, told } = overlay();
   made.addMarks(bytesOf("events_tail"));

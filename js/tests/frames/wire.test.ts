@@ -297,6 +297,15 @@ describe("malformed frames", () => {
     }
   });
 
+  test("positions of a time that is none", async () => {
+    const { header, body } = split(bytesOf("positions"));
+    for (const time of [null, "now", true, 1e17, -1e17]) {
+      await refused(join(JSON.stringify({ ...header, meta: { ...header.meta, time } }), body), /^meta time: wanted/);
+    }
+    const known = await decodeFrame(join(JSON.stringify({ ...header, meta: { ...header.meta, time: 5.5 } }), body));
+    expect(known.meta.time).toBe(5.5);
+  });
+
   test.each([
     ["start", [1, 1, 2]],
     ["start", [0, 1, 1]],

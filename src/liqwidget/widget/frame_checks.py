@@ -173,6 +173,8 @@ def check_positions(meta: dict[str, Any], arrays: Arrays) -> None:
         raise WireError(f"meta label: wanted text; found {str(meta.get('label'))[:40]!r}")
     _number(meta, "outside_usd", 0, 1e300)
     integer(meta, "outside_rows", 0, 2**53)
+    if "time" in meta:
+        _number(meta, "time", -MAX_TIME, MAX_TIME)
     if (np.diff(arrays["row"].astype(np.int64)) <= 0).any():
         raise WireError("section row: wanted rising rows; found otherwise")
     _check_amounts(arrays, "long", "short")

@@ -75,8 +75,9 @@ class LiquidationHeatmap(WatchedHeatmap):
         and ``price`` (a pair), or what was read here: ``hm.visible = {"time": "3d", "price": (60_000, 70_000)}``.
     as_of
         Time of a replay, ms since 1970 UTC, or None: now. Only candles that had closed by then are shown, and what
-        depends on them: heat, profile, realised liquidations, :attr:`density`, tables and pictures. Settings, automatic
-        ones too, stay those of the whole market. Text, datetime and Timestamp can be assigned; naive is UTC.
+        depends on them: heat, profile, realised liquidations, :attr:`density`, tables and pictures; of ``positions``
+        the snapshot that was known then. Settings, automatic ones too, stay those of the whole market. Text, datetime
+        and Timestamp can be assigned; naive is UTC.
     layer
         What the heat shows: "estimate"; "realised": realised liquidations that have a price, in the estimate's bins and
         colours, each in its candle; or "both": these over a grey estimate. Thousands of them are summed as bubbles are.

@@ -18,6 +18,7 @@ from ..model.settings import PRESETS, PresetName, check_decay_rate, check_mix
 from .base import HeatmapWidget
 from .frames import MAX_CELLS, about_of, as_sent, currency_notices
 from .marks import Realised
+from .positions import Snapshots
 from .shown import FRAMES, SETTINGS, Shown
 from .traits import HistoryTraits, refuse_unknown
 from .visible import Extent, view_of
@@ -120,6 +121,7 @@ class HistoryHeatmap(HeatmapWidget):
             bin_size=history.grid.bin_size,
             bin_sizes=(history.grid.bin_size,),
             realised=realised,
+            snapshots=Snapshots(),
             positions=None,
             frames={},
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traitlets
+
 from .positions import HasProfile, check_positions, positions_frame
 from .synced import SyncedHeatmap
 
@@ -14,13 +16,27 @@ class OutlinedHeatmap(SyncedHeatmap):
         """True positions, drawn as an outline over the estimate's side profile, or None.
 
         Assign an object with a ``label`` and a method ``profile(bin_size)`` that returns a DataFrame with the columns
-        ``price`` (centre of a row), ``long`` and ``short`` (USD), as :meth:`liqwidget.Density.profile` does.
+        ``price`` (centre of a row), ``long`` and ``short`` (USD), as :meth:`liqwidget.Density.profile` does. If it has
+        a ``time`` (Timestamp, UTC), the last 200 of the same ``coin`` are kept: a replay shows the one that was known
+        then, or none. None removes all of them.
         """
-        return self._shown.positions
+        return self._shown.snapshots.last
 
     @positions.setter
     def positions(self, positions: HasProfile | None) -> None:
         check_positions(positions)
         with self._lock:
-            frame = b"" if positions is None else positions_frame(positions, self._shown.picture.grid)
-            self._swap(self._shown.with_positions(positions, frame))
+            if positions is not None:
+                positions_frame(positions, self._shown.picture.grid)  # refuses invalid ones, also during a replay
+            snapshots = self._shown.snapshots.followed_by(positions)
+            self._swap(self._shown.with_positions(snapshots, self.as_of))
+
+    @traitlets.observe("as_of")
+    def _show_snapshot(self, _change: object) -> None:
+        """Show the positions that were known at the time of a replay."""
+        if not self._is_ready:
+            return
+        with self._lock:
+            shown = self._shown
+            if shown.snapshots.at(self.as_of) is not shown.positions:
+                self._swap(shown.with_positions(shown.snapshots, self.as_of))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from ..errors import InputError
 from ..model.grid import PriceGrid, half_bins
 from .wire import encode_frame
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _SIDES = ("long", "short")
+_KEPT = 200  # snapshots
 
 
 class HasProfile(Protocol):
@@ -23,6 +23,10 @@ class HasProfile(Protocol):
     ----------
     label
         Source and time, as text.
+
+    Notes
+    -----
+    With a Timestamp of UTC as ``time`` it is a snapshot, which a replay shows from then on.
     """
 
     @property
@@ -30,6 +34,46 @@ class HasProfile(Protocol):
 
     def profile(self, bin_size: float) -> pd.DataFrame:
         """Return ``price`` (centre of a row), ``long`` and ``short`` (USD) of the non-empty rows."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The last positions that were assigned, by rising time; the last one is the newest."""
+
+    kept: tuple[HasProfile, ...] = ()
+
+    @property
+    def last(self) -> HasProfile | None:
+        """The positions of now, or None."""
+        return self.kept[-1] if self.kept else None
+
+    def followed_by(self, positions: HasProfile | None) -> Snapshots:
+        """Return these up to the time of others, and those; without a time or of another coin, those alone."""
+        time = time_of(positions)
+        if positions is None or time is None:
+            return Snapshots(() if positions is None else (positions,))
+        before = [one for one in self.kept if _coin_of(one) == _coin_of(positions) and _is_before(time_of(one), time)]
+        return Snapshots((*before[1 - _KEPT :], positions))
+
+    def at(self, ms: float | None) -> HasProfile | None:
+        """Return what was known at a time, ms since 1970 UTC, or None; without a time the newest."""
+        if ms is None:
+            return self.last
+        return next((one for one in reversed(self.kept) if (time := time_of(one)) is not None and time <= ms), None)
+
+
+def time_of(positions: object) -> float | None:
+    """Return the time of a snapshot, ms since 1970 UTC; None if it has none."""
+    time = getattr(positions, "time", None)
+    return time.timestamp() * 1000 if isinstance(time, pd.Timestamp) and time.tzinfo is not None else None
+
+
+def _is_before(time: float | None, other: float) -> bool:
+    return time is not None and time < other
+
+
+def _coin_of(positions: Any) -> Any:
+    return getattr(positions, "coin", None)
 
 
 def check_positions(positions: object) -> None:
@@ -80,7 +124,7 @@ def positions_frame(positions: HasProfile, grid: PriceGrid) -> bytes:
     total = usd["long"] + usd["short"]
     inside = (row >= 0) & (row < grid.rows)
     shown, outside = inside & (total > 0), ~inside & (total > 0)
-    meta = {
+    meta: dict[str, Any] = {
         "bin_size": grid.bin_size,
         "first": grid.first,
         "rows": grid.rows,
@@ -88,4 +132,6 @@ def positions_frame(positions: HasProfile, grid: PriceGrid) -> bytes:
         "outside_usd": float(total[outside].sum()),
         "outside_rows": int(outside.sum()),
     }
+    if (time := time_of(positions)) is not None:
+        meta["time"] = time
     return encode_frame("positions", meta, {"row": row[shown], **{side: usd[side][shown] for side in _SIDES}})

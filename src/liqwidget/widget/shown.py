@@ -17,7 +17,7 @@ from ..model.opening import check_settings
 from ..model.settings import MAX_TIERS, PRESETS, check_mix, shares
 from .frames import MAX_CANDLES, CandlePicture
 from .marks import Columns, Realised
-from .positions import HasProfile, positions_frame
+from .positions import HasProfile, Snapshots, positions_frame
 
 if TYPE_CHECKING:
     from ..market.market import Market
@@ -81,8 +81,10 @@ class Shown:
         Bin sizes on offer, USD.
     realised
         Realised liquidations; only copies are ever changed.
+    snapshots
+        The last true positions.
     positions
-        True positions, or None.
+        Those that are shown, which a replay chooses; or None.
     frames
         Trait -> frame for a new view. Frames that live messages have overtaken are absent; `filled` builds them.
     note
@@ -97,6 +99,7 @@ class Shown:
     presets: Mapping[str, Mix]
     bin_sizes: tuple[float, ...]
     realised: Realised
+    snapshots: Snapshots
     positions: HasProfile | None
     frames: Mapping[str, bytes]
     fitted: Mix | None = None
@@ -196,9 +199,13 @@ class Shown:
             frames["_events"] = realised.whole(self.columns)
         return replace(self, realised=realised, frames=frames)
 
-    def with_positions(self, positions: HasProfile | None, frame: bytes) -> Shown:
-        """Return the state with other positions and their frame."""
-        return replace(self, positions=positions, frames={**self.frames, "_positions": frame})
+    def with_positions(self, snapshots: Snapshots, ms: float | None) -> Shown:
+        """Return the state with other snapshots, of which that of a replay's time is shown; None: of now."""
+        positions = snapshots.at(ms)
+        if positions is self.positions and "_positions" in self.frames:
+            return replace(self, snapshots=snapshots)
+        frames = self._frames_but("_positions")
+        return replace(self, snapshots=snapshots, positions=positions, frames=frames).filled("_positions")
 
     def wanted(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return `model` after some settings, possibly ``decay_auto`` or ``bin_auto``, were assigned.
@@ -279,7 +286,7 @@ def shown_of(market: Market, wanted: Mapping[str, Any], before: Shown | None = N
     if before is not None:
         return before.redrawn(picture, **mixed)
     realised = Realised(market.liquidations)
-    shown = Shown(picture=picture, realised=realised, positions=None, frames={}, **mixed)
+    shown = Shown(picture=picture, realised=realised, snapshots=Snapshots(), positions=None, frames={}, **mixed)
     return shown.with_realised(realised, None).filled(*_OF_PICTURE)
 
 
