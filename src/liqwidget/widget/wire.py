@@ -57,8 +57,8 @@ without a candle), ``long_usd short_usd outside_usd``; sections ``time until`` f
 [N].
 
 ``positions`` (N rows that are not empty, upwards): meta has ``bin_size``, ``first`` and ``rows`` as ``ledger``,
-``label``, and what lies outside the rows: ``outside_usd``, ``outside_rows``; sections ``row`` u16 [N], ``long short``
-f32 [N] (USD).
+``label``, what lies outside the rows: ``outside_usd``, ``outside_rows``, and if it is known ``time`` (ms since 1970
+UTC); sections ``row`` u16 [N], ``long short`` f32 [N] (USD).
 """
 
 from __future__ import annotations
