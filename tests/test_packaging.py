@@ -150,7 +150,7 @@ def test_a_tree_with_the_bundle_alone_is_refused(checkout: Path, tmp_path: Path,
 def test_a_tree_without_one_of_its_modules_is_refused(checkout: Path, tmp_path: Path, kind: str) -> None:
     shutil.rmtree(checkout / "src" / "liqwidget" / "market")
     run = build(kind, checkout, tmp_path / "out")
-    assert "got no src/liqwidget/market/market.py and 1 more. Build from a complete checkout" in run.stderr
+    assert "got no src/liqwidget/market/combine.py and 2 more. Build from a complete checkout" in run.stderr
     assert not list((tmp_path / "out").glob("*.*"))
 
 

@@ -636,7 +636,7 @@ def test_it_works_where_no_thread_can_be_started(application, sample, monkeypatc
             assert not app.controls.button.disabled
         patch.setattr(app._pace, "_work", fail)
         app._pace.ask()
-        assert "no panel" in app.controls.said.value
+        assert "panels: wanted a result; got an error of this program" in app.controls.said.value
     assert "candles of" in loaded(app, FromSample())
 
 

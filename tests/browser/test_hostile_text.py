@@ -187,7 +187,7 @@ def test_hostile_words_in_the_application_stay_words(watched, tmp_path):
         shows(session, ".liq-app-said")
     said(session, f"50 candles of {PROBE}")
 
-    session.python("app.heatmap._status = {'state': 'loading', 'message': probe}; app._failed(probe)")
+    session.python("app.heatmap._status = {'state': 'loading', 'message': probe}; app._failed(lw.InputError(probe))")
     shows(session, ".liq-message")
     shows(session, ".liq-app-said")
     session.python(

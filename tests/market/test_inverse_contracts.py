@@ -145,7 +145,7 @@ def test_levels_follow_the_contract(contract: Literal["linear", "inverse"]) -> N
     hm = lw.LiquidationHeatmap(market, leverage_mix={5: 1})
     picture: Any = hm._shown.picture
     long = lw.liquidation_price(1.0, 5, "long", contract=contract)
-    assert picture._factors()[0][picture.leverage.tolist().index(5)] == pytest.approx(long)
+    assert picture._factors()[0][0][picture.leverage.tolist().index(5)] == pytest.approx(long)
     about = decode_frame(picture.bars_frame()).meta
     assert about["contract"] == ("inverse" if contract == "inverse" else "")
     assert ("inverse" in _title(market)) == (contract == "inverse")

@@ -235,7 +235,7 @@ def test_another_process_may_fill_the_cache_meanwhile(history, exchange, at, tmp
 
 def test_the_columns_a_venue_lacks_are_explained(at) -> None:
     missing = lw.fetch("BTC", "hyperliquid", days=1).origin.missing
-    assert missing["mark_low"].startswith("no history; last prices")
+    assert missing["mark_low"].startswith("no history; lw.follow records it")
     assert "only the present value" in missing["open_interest"]
     table = lw.venues()
     assert list(table.columns) == list(VENUES)
@@ -275,7 +275,7 @@ def test_what_a_contract_is_is_asked_for(exchange, at, monkeypatch) -> None:
         ({"symbol": "BTC\x00USDT"}, "wanted letters and digits"),
         ({"interval": "7m"}, "wanted one of 1m, 3m, 5m"),
         ({"exchange": "bybit", "interval": "8h"}, "wanted one that bybit has, 1m"),
-        ({"days": -1}, "wanted a number above 0; got -1"),
+        ({"days": -1}, "wanted a number above 0, at most 20,000; got -1"),
         ({"days": float("nan")}, "wanted a number above 0"),
         ({"days": 3, "start": "2026-11-01", "end": "2026-11-02"}, "got all three"),
         ({"start": "yesterday-ish"}, "wanted a date or time"),

@@ -162,7 +162,7 @@ def test_killed_while_it_reads_files(tmp_path) -> None:
         for k in range(3):
             exchange.reset_counts()
             folder = tmp_path / str(k)
-            died += nursery.fetch(folder, "binance", days, at=moments.randrange(1, right["calls"]))["killed"]
+            died += nursery.fetch(folder, "binance", days, at=moments.randrange(1, right["calls"] // 3))["killed"]
             assert nursery.fetch(folder, "binance", days)["market"] == right["market"]
             assert parts(folder) == wanted
         assert died == 3

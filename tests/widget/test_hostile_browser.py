@@ -215,6 +215,8 @@ def test_no_nasty_value_gets_in_or_raises(hm, name):
         "_auto_bin": None,
     }  # each value is valid for its trait
     for bad in [*NASTY, NASTY[:4], {"time_from": 10**400, "time_to": 1}]:
+        if name == "venues" and bad in (None, []):
+            continue  # a market of one venue has none to choose
         if name not in meant or bad is not meant[name]:
             send(hm, {"method": "update", "state": {name: bad}, "buffer_paths": []})
             assert getattr(hm, name) == before, bad

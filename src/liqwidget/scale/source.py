@@ -52,7 +52,7 @@ class Source:
         frames: Iterable[Any],
         units: Mapping[str, Any] = IN_COINS,
     ) -> None:
-        self.contract = contract_of(symbol, exchange)
+        self.contract: str = contract_of(symbol, exchange)
         self.symbol, self.exchange, self.simulated, self.mark = symbol, exchange, simulated, mark
         self.frames, self.units = frames, units
         self.notes: tuple[str, ...] = ()

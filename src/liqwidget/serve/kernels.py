@@ -85,7 +85,7 @@ class Kernels(AsyncMappingKernelManager):
 
     def __init__(self, **options: Any) -> None:
         self.heating: set[str] = set()
-        self.is_stopping = False
+        self.is_stopping: bool = False
         self.waiting = 0  # requests that have no kernel yet
         self.copy: Copy | None = None  # what those see who find no place
         super().__init__(**options)  # type: ignore[no-untyped-call]

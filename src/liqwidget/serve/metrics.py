@@ -24,6 +24,9 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 class Metrics(InWords, JupyterHandler):
     """The counts in Prometheus' text format, for some addresses; others learn nothing of this route."""
 
+    max_visitors: int
+    readers: list[IPv4Network | IPv6Network]
+
     def initialize(self, max_visitors: int, readers: list[IPv4Network | IPv6Network]) -> None:
         """Set the number of places, and who may read."""
         self.max_visitors, self.readers = max_visitors, readers

@@ -27,7 +27,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from . import executor, style
-from .card import Health, Preview, PreviewPicture, Robots, about
+from .card import About, Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
 from .files import OFFERED, AllowedFiles, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
@@ -49,18 +49,22 @@ ID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     """One notebook for the public."""
 
-    description = Unicode("Serve one notebook as a page for strangers: python -m liqwidget.serve NOTEBOOK")
-    examples = Unicode("python -m liqwidget.serve dashboard.ipynb --port=8866 --host=maps.example.org")
+    description: Unicode[str, str | bytes] = Unicode(
+        "Serve one notebook as a page for strangers: python -m liqwidget.serve NOTEBOOK"
+    )
+    examples: Unicode[str, str | bytes] = Unicode(
+        "python -m liqwidget.serve dashboard.ipynb --port=8866 --host=maps.example.org"
+    )
 
     hosts: List[str] = List(
         Unicode(), ["localhost", "127.0.0.1"], help="Names that the server goes by; requests for others are refused."
     ).tag(config=True)
-    max_visitors = Integer(20, min=1, help="Kernels at once; who comes when all are taken is asked to wait.").tag(
-        config=True
-    )
-    frame_ancestors = Unicode("'self'", help="Which sites may show the page in a frame (a CSP source list).").tag(
-        config=True
-    )
+    max_visitors: Integer[int, int] = Integer(
+        20, min=1, help="Kernels at once; who comes when all are taken is asked to wait."
+    ).tag(config=True)
+    frame_ancestors: Unicode[str, str | bytes] = Unicode(
+        "'self'", help="Which sites may show the page in a frame (a CSP source list)."
+    ).tag(config=True)
     query: List[str] = List(
         Unicode(),
         help="Parameters of the address that the notebook reads from QUERY_STRING; may be given several times.",
@@ -68,27 +72,37 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
     extensions: List[str] = List(
         Unicode(), help="Further JupyterLab extensions that the page loads; may be given several times."
     ).tag(config=True)
-    css = Unicode(help="A style sheet of your own, which prevails over the page's.").tag(config=True)
-    password = Unicode(help="Ask visitors for a password: its hash, as jupyter_server.auth.passwd makes it.").tag(
+    css: Unicode[str, str | bytes] = Unicode(help="A style sheet of your own, which prevails over the page's.").tag(
         config=True
     )
-    password_tries = Integer(
+    password: Unicode[str, str | bytes] = Unicode(
+        help="Ask visitors for a password: its hash, as jupyter_server.auth.passwd makes it."
+    ).tag(config=True)
+    password_tries: Integer[int, int] = Integer(
         60, min=1, help="Wrong passwords of all visitors that may be tried at once, and then in five minutes."
     ).tag(config=True)
-    user_header = Unicode(help="Admit only requests in which a proxy names the user in this header.").tag(config=True)
+    user_header: Unicode[str, str | bytes] = Unicode(
+        help="Admit only requests in which a proxy names the user in this header."
+    ).tag(config=True)
     proxies: List[str] = List(
         Unicode(), ["127.0.0.1", "::1"], help="Addresses or networks of the proxy whose user_header is believed."
     ).tag(config=True)
     metrics: List[str] = List(
         Unicode(), help="Addresses or networks that may read /voila/api/metrics; without any there is no such route."
     ).tag(config=True)
-    max_message = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(config=True)
-    message_rate = Float(100, help="Messages a second of one page; more are read later.").tag(config=True)
-    traffic_rate = Float(6 << 20, help="Bytes a second between one page and its kernel, likewise.").tag(config=True)
-    effort_rate = Float(0.1, help="Share of the server's thread that one page's messages may cost, likewise.").tag(
+    max_message: Integer[int, int] = Integer(2 << 20, help="Longest message of a visitor's page, in bytes.").tag(
         config=True
     )
-    max_content = Integer(
+    message_rate: Float[float, float] = Float(100, help="Messages a second of one page; more are read later.").tag(
+        config=True
+    )
+    traffic_rate: Float[float, float] = Float(
+        6 << 20, help="Bytes a second between one page and its kernel, likewise."
+    ).tag(config=True)
+    effort_rate: Float[float, float] = Float(
+        0.1, help="Share of the server's thread that one page's messages may cost, likewise."
+    ).tag(config=True)
+    max_content: Integer[int, int] = Integer(
         LONGEST_CONTENT, help="Longest content of a message without its buffers, in bytes; longer ones are passed over."
     ).tag(config=True)
 
@@ -120,7 +134,7 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """Start with our settings; voila.json, voila.py and the command line override them."""
-        self.started = uuid4().hex
+        self.started: str = uuid4().hex
         self.update_config(Config(SETTINGS))
         refuse(unknown(sys.argv[1:] if argv is None else argv, self))
         try:
@@ -135,21 +149,21 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
                 networks(getattr(self, name))
             except ValueError as error:
                 refuse([f"{name}: wanted addresses or networks; got {error}. Write 10.0.0.5 or 10.0.0.0/8."])
-        self.gate = Gate(self.password, self.user_header, self.proxies, self.cookie_secret, self.password_tries)
+        self.gate: Gate = Gate(self.password, self.user_header, self.proxies, self.cookie_secret, self.password_tries)
         refuse(filter(None, [self.gate.fault()]))
         self.notebook: Any = nbformat.read(self.notebook_path, as_version=4)  # type: ignore[no-untyped-call]
-        self.about = about(Path(self.notebook_path))
+        self.about: About = about(Path(self.notebook_path))
         self._load_what_outputs_need(self.voila_configuration)
         os.environ[OFFERED] = offered()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        self.authors_hook = self.voila_configuration.page_config_hook
+        self.authors_hook: Any = self.voila_configuration.page_config_hook
         self.voila_configuration.page_config_hook = self._page_config
 
     def _load_what_outputs_need(self, configuration: Any) -> None:
         """Add extensions of other packages to the page, and prepare to name outputs that will not be shown."""
         code = code_of(self.notebook)
-        self.scripts = scripts_for(code)
+        self.scripts: list[str] = scripts_for(code)
         if "QUERY_STRING" in code and not self.query:
             self.log.warning("The notebook reads QUERY_STRING, which has no parameters without --query=NAME.")
         if configuration.extension_allowlist is not None:
@@ -197,8 +211,8 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.static_paths.insert(0, str(FOLDER / "static"))
         if self.css and (fault := style.fault_of(Path(self.css))):
             refuse([fault])
-        self.own = {style.NAME: Path(self.css).resolve()} if self.css else {}
-        self.digest = digest_of(self.static_paths, self.own.values())
+        self.own: dict[str, Path] = {style.NAME: Path(self.css).resolve()} if self.css else {}
+        self.digest: str = digest_of(self.static_paths, self.own.values())
 
     def init_settings(self) -> dict[str, Any]:
         """Limit message sizes. The one cookie is never sent for another site: no XSRF token is needed."""

@@ -38,10 +38,11 @@ class Gate:
     """Decides which requests are signed in."""
 
     def __init__(self, password: str, user_header: str, proxies: list[str], secret: bytes, tries: int = 60) -> None:
-        self.password, self.user_header = password, user_header
-        self.proxies = networks(proxies)
-        self.key = hmac.digest(secret, password.encode(), "sha256")
-        self.tries = Budget(tries / REFILL, tries)  # of all visitors: behind a proxy they have one address
+        self.password: str = password
+        self.user_header: str = user_header
+        self.proxies: list[IPv4Network | IPv6Network] = networks(proxies)
+        self.key: bytes = hmac.digest(secret, password.encode(), "sha256")
+        self.tries: Budget = Budget(tries / REFILL, tries)  # of all visitors: behind a proxy they have one address
 
     def __bool__(self) -> bool:
         return bool(self.password or self.user_header)
@@ -113,7 +114,8 @@ class SignedOut(Matcher):
     """Matches every request that is not signed in, except to some open paths."""
 
     def __init__(self, gate: Gate, open_paths: frozenset[str]) -> None:
-        self.gate, self.open_paths = gate, open_paths
+        self.gate: Gate = gate
+        self.open_paths: frozenset[str] = open_paths
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """Return the arguments of the handler, or None."""
@@ -127,6 +129,9 @@ def _form() -> str:
 
 class SignInPage(InWords, JupyterHandler):
     """Asks for the password at the page's own address; all other addresses are refused."""
+
+    gate: Gate
+    title: str
 
     def initialize(self, gate: Gate, title: str) -> None:
         """Set who decides, and the title of the page behind."""

@@ -73,6 +73,9 @@ class Place(APIHandler):
 
     SUPPORTED_METHODS = ("POST",)
 
+    line: WaitingLine
+    max_visitors: int
+
     def initialize(self, line: WaitingLine, max_visitors: int) -> None:
         """Set who waits, and the number of places."""
         self.line, self.max_visitors = line, max_visitors

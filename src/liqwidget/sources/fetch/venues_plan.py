@@ -24,7 +24,8 @@ class VenuesPlan:
     """
 
     def __init__(self, plans: Sequence[FetchPlan], progress: Progress) -> None:
-        self.plans, self.progress = plans, progress
+        self.plans: Sequence[FetchPlan] = plans
+        self.progress: Progress = progress
         self._failed: dict[str, str] = {}
 
     async def run(self, trust_env: bool = False) -> None:

@@ -38,7 +38,7 @@ class PositionsFollower(WidgetTask):
         super().__init__(widget)
         self._addresses, self._coin, self._every, self._trust_env = addresses, coin, every, trust_env
         self._last: Positions | None = None
-        self.problem = ""
+        self.problem: str = ""
 
     def __repr__(self) -> str:
         count = len(self._addresses)

@@ -129,7 +129,7 @@ VENUE = Venue(
         "taker_buy_volume": "candles do not split volume by taker",
         "mark_low": "no history; lw.follow records it",
         "mark_high": "no history; lw.follow records it",
-        "open_interest": "no history, only the present value; lw.follow records it",
+        "open_interest": "only the present value; lw.follow records it",
         "long_short_ratio": "not published",
         "liquidations": "no market-wide feed",
     },
