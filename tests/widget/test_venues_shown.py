@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -87,7 +89,7 @@ def test_later_candles_bring_those_of_each_venue(hm) -> None:
     whole = combined()
     until = whole.candles.index[49]
     hm.market = whole.between(None, until)
-    sent: list[tuple[object, list[bytes]]] = []
+    sent: list[tuple[Any, list[bytes]]] = []
     hm.send = lambda content, buffers=None: sent.append((content, buffers))
     hm.append(whole.tail(12), replace=True)
     tail = decode_frame(next(buffers[0] for content, buffers in sent if content["type"] == "tail"))
