@@ -1,4 +1,4 @@
-"""Binance's public files of USD-M futures: zips of one CSV each, with checksums, made from the history on request."""
+"""Binance's public files of futures, USD-M and COIN-M: zips of one CSV each, with checksums, made on request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .day import DAY, MINUTE
-from .history import COINS, PRICE, RATE, SHARE, USD, History, interval_ms, ratio
+from .history import COINS, PRICE, RATE, SHARE, USD, History, in_contracts, interval_ms, ratio
 from .messages import Reply, Request
 
-SYMBOL = "BTCUSDT"
+SYMBOLS = {"um": "BTCUSDT", "cm": "BTCUSD_PERP"}
 KLINE = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
@@ -28,15 +28,19 @@ FROM_MIDNIGHT = 1_772_323_200_000  # 2026-03-01: from then on files of metrics h
 RELABELLED = 1_782_345_600_000  # 2026-06-25: labelled with the start of the 5 minutes from then on
 
 _PATH = re.compile(
-    rf"/data/futures/um/(?P<often>daily|monthly)/(?P<what>\w+)/{SYMBOL}/((?P<period>\w+)/)?"
-    rf"{SYMBOL}-(?P<label>\w+)-(?P<date>\d{{4}}-\d\d(-\d\d)?)\.zip(?P<sum>\.CHECKSUM)?"
+    r"/data/futures/(?P<folder>um|cm)/(?P<often>daily|monthly)/(?P<what>\w+)/(?P<symbol>\w+)/((?P<period>\w+)/)?"
+    r"(?P=symbol)-(?P<label>\w+)-(?P<date>\d{4}-\d\d(-\d\d)?)\.zip(?P<sum>\.CHECKSUM)?"
 )
 NO_FILE = Reply(404, b"<Error><Code>NoSuchKey</Code></Error>", {"Content-Type": "application/xml"})
 
 
 def answer(history: History, now_ms: int, request: Request) -> Reply:
     match = _PATH.fullmatch(request.path)
-    if not match or (len(match["date"]) == 10) != (match["often"] == "daily"):
+    if (
+        not match
+        or match["symbol"] != SYMBOLS[match["folder"]]
+        or (len(match["date"]) > 7) != (match["often"] == "daily")
+    ):
         return Reply(NO_FILE.status, NO_FILE.body, dict(NO_FILE.headers))
     path = request.path.removesuffix(".CHECKSUM")
     name = path.rsplit("/", 1)[-1]
@@ -47,7 +51,7 @@ def answer(history: History, now_ms: int, request: Request) -> Reply:
         return Reply(NO_FILE.status, NO_FILE.body, dict(NO_FILE.headers))
     data = history.files.get(path)
     if data is None:
-        lines = _lines(history, match["often"], match["what"], match["period"], match["label"], start, end)
+        lines = _lines(history, match, start, end)
         if lines is None:
             return Reply(NO_FILE.status, NO_FILE.body, dict(NO_FILE.headers))
         data = history.files[path] = packed(name, "".join(f"{line}\n" for line in lines))
@@ -70,19 +74,18 @@ def _span(date: str) -> tuple[int, int]:
     return int(first.timestamp()) * 1000, int(after.timestamp()) * 1000
 
 
-def _lines(
-    history: History, often: str, what: str, period: str | None, label: str, start: int, end: int
-) -> Iterator[str] | None:
+def _lines(history: History, match: re.Match[str], start: int, end: int) -> Iterator[str] | None:
+    symbol, often, what, period, label = (match[name] for name in ("symbol", "often", "what", "period", "label"))
     if what in ("klines", "markPriceKlines") and period == label:
-        return _klines(history, "last" if what == "klines" else "mark", interval_ms(label), start, end)
+        return _klines(history, symbol, "last" if what == "klines" else "mark", interval_ms(label), start, end)
     if (what, label, often, period) == ("metrics", "metrics", "daily", None):
-        return _metrics(history, start, end)
+        return _metrics(history, symbol, start, end)
     if (what, label, often, period) == ("fundingRate", "fundingRate", "monthly", None):
         return _funding(history, start, end)
     return None
 
 
-def _klines(history: History, kind: str, step: int, start: int, end: int) -> Iterator[str]:
+def _klines(history: History, symbol: str, kind: str, step: int, start: int, end: int) -> Iterator[str]:
     if start >= FROM_MIDNIGHT:  # older files have no header
         yield KLINE
     columns = history.bars(kind, step)
@@ -90,10 +93,11 @@ def _klines(history: History, kind: str, step: int, start: int, end: int) -> Ite
     for time, *prices in zip(*(column[inside].tolist() for column in columns), strict=True):
         o, high, low, close = (f"{value / PRICE:.{1 if kind == 'last' else 8}f}" for value in prices[:4])
         volume, taker, quote, taker_quote, count = prices[4:] if kind == "last" else (0, 0, 0, 0, 60)
-        yield (
-            f"{time},{o},{high},{low},{close},{volume / COINS},{time + step - 1},{quote / USD},{count},"
-            f"{taker / COINS},{taker_quote / USD},0"
-        )
+        coins, usd = (volume / COINS, taker / COINS), (quote / USD, taker_quote / USD)
+        # COIN-M: contracts of 100 USD, and coins where USD-M has the quote currency.
+        first, second = (coins, usd) if symbol == SYMBOLS["um"] else ([value // 100 for value in usd], coins)
+        end = time + step - 1
+        yield f"{time},{o},{high},{low},{close},{first[0]},{end},{second[0]},{count},{first[1]},{second[1]},0"
 
 
 def ratios(long: Any) -> tuple[Any, ...]:
@@ -102,7 +106,7 @@ def ratios(long: Any) -> tuple[Any, ...]:
     return all_accounts + 1, all_accounts + 20, all_accounts, all_accounts + 300
 
 
-def _metrics(history: History, start: int, end: int) -> Iterator[str]:
+def _metrics(history: History, symbol: str, start: int, end: int) -> Iterator[str]:
     yield METRICS
     time, coins, price = history.snapshots("open_interest", 5 * MINUTE)
     long = history.snapshots("long", 5 * MINUTE)[1]
@@ -114,10 +118,9 @@ def _metrics(history: History, start: int, end: int) -> Iterator[str]:
     for moment, amount, at, share in rows[len(rows) // 2 :] + rows[: len(rows) // 2]:  # in no order
         label = datetime.fromtimestamp((moment - (5 * MINUTE if start >= RELABELLED else 0)) / 1000, UTC)
         accounts, positions, everyone, takers = (f"{value / SHARE:.8f}" for value in ratios(share))
-        yield (
-            f"{label:%Y-%m-%d %H:%M:%S},{SYMBOL},{amount / COINS:.16f},{amount * at / USD:.8f},"
-            f"{accounts},{positions},{everyone},{takers}"
-        )
+        held, worth = f"{amount / COINS:.16f}", f"{amount * at / USD:.8f}"
+        interest = f"{held},{worth}" if symbol == SYMBOLS["um"] else f"{in_contracts(amount, at)},{held}"
+        yield f"{label:%Y-%m-%d %H:%M:%S},{symbol},{interest},{accounts},{positions},{everyone},{takers}"
 
 
 def _funding(history: History, start: int, end: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ import liqwidget as lw
 from exchange import Exchange, History, vices
 from exchange.archive import FROM_MIDNIGHT, RELABELLED, ratios
 from exchange.file_vices import NoFile, OtherBytes, OtherContent
+from liqwidget.model.margin import Contract
 from liqwidget.sources.cache.coverage import Coverage
 from liqwidget.sources.cache.manifest import Manifest, State, decode_manifest, encode_manifest
 from liqwidget.sources.cache.month_file import digest
@@ -46,9 +47,12 @@ def at(exchange, monkeypatch, tmp_path):
         yield hands
 
 
-def expected(history: History, interval: str, start: int, end: int = NOW) -> pd.DataFrame:
+def expected(
+    history: History, interval: str, start: int, end: int = NOW, contract: Contract = "linear"
+) -> pd.DataFrame:
     step = pd.Timedelta(interval).value // 1_000_000
-    return lw.Market.from_frame(truth(history, "binance", interval, start, (end - 1000) // step * step)).candles
+    table = truth(history, "binance", interval, start, (end - 1000) // step * step, contract)
+    return lw.Market.from_frame(table, contract=contract).candles
 
 
 def same(market: lw.Market, right: pd.DataFrame) -> None:
@@ -67,21 +71,24 @@ def asked(exchange: Exchange, venue: str) -> list[str]:
     return [request.path for request in exchange.requests if request.venue == venue]
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "BTCUSD_PERP"])
 @pytest.mark.parametrize("interval", ["5m", "15m", "1h"])
-def test_files_and_interface_together_give_the_truth(interval, history, exchange, at) -> None:
-    market = lw.fetch("BTCUSDT", interval=interval, days=90)
-    same(market, expected(history, interval, NOW - 90 * DAY))
+def test_files_and_interface_together_give_the_truth(interval, symbol, history, exchange, at) -> None:
+    market = lw.fetch(symbol, interval=interval, days=90)
+    folder, contract = ("um", "linear") if symbol == "BTCUSDT" else ("cm", "inverse")
+    assert market.contract == contract
+    same(market, expected(history, interval, NOW - 90 * DAY, contract=contract))
     assert not market.origin.partial, market
     assert market.origin.source == "binance and its archive"
     note = next(note for note in market.origin.notes if note.startswith("from public files"))
     assert "open_interest, long_short 2026-08-21 " in note
     if interval == "1h":  # few pages: no file is faster
         assert "candles" not in note
-        assert {path.split("/")[5] for path in asked(exchange, "archive")} == {"metrics"}
+        assert {tuple(path.split("/")[3:6:2]) for path in asked(exchange, "archive")} == {(folder, "metrics")}
     else:
         assert "candles, mark 2026-08-21 09:15 to 2026-10-01 00:00" in note or interval == "5m"
     exchange.requests.clear()
-    again = lw.fetch("BTCUSDT", interval=interval, days=90)
+    again = lw.fetch(symbol, interval=interval, days=90)
     assert not exchange.requests
     same(again, market.candles)
     assert again.origin.source == "binance and its archive, from the cache"
@@ -253,11 +260,13 @@ def test_without_an_archive_it_says_since_when_the_interface_has_it(exchange, mo
     assert not asked(exchange, "archive")
 
 
-def test_a_blocked_interface_leaves_what_the_archive_has(history, exchange, at) -> None:
+@pytest.mark.parametrize("contract", ["linear", "inverse"])
+def test_a_blocked_interface_leaves_what_the_archive_has(contract, history, exchange, at) -> None:
+    symbol = "BTCUSDT" if contract == "linear" else "BTCUSD_PERP"
     exchange.set_vices([vices.GeoBlock(venue="binance")])
-    market = lw.fetch(interval="15m", days=60)
+    market = lw.fetch(symbol, interval="15m", days=60)
     today = NOW // DAY * DAY
-    right = expected(history, "15m", NOW - 60 * DAY, today + 1000)
+    right = expected(history, "15m", NOW - 60 * DAY, today + 1000, contract)
     same(market, right.drop(columns="funding_rate"))
     assert market.origin.partial
     assert any("such as the last days: binance" in note and "region" in note for note in market.origin.notes)
@@ -266,7 +275,8 @@ def test_a_blocked_interface_leaves_what_the_archive_has(history, exchange, at) 
         market.candles["funding_rate"][known], right["funding_rate"][known], check_freq=False
     )
     exchange.set_vices([])  # later the interface is reached: the same rows, and those that were missing
-    same(lw.fetch(interval="15m", days=60), expected(history, "15m", NOW - 60 * DAY))
+    right = expected(history, "15m", NOW - 60 * DAY, contract=contract)
+    same(lw.fetch(symbol, interval="15m", days=60), right)
 
 
 def test_where_neither_answers_the_interface_says_why(exchange, at) -> None:

@@ -207,7 +207,7 @@ def _recognised(path: Path) -> Dump | str | None:
             return None
         if not _BYBIT_PERPETUAL.fullmatch(match["symbol"]):
             return "dated contracts"
-        usd = _usd(match["symbol"], "bybit")
+        usd = usd_of(match["symbol"], "bybit")
         return Dump(path, path.name, "trading", "bybit", match["symbol"], 0, *span, daily=True, usd=usd)
     return None
 
@@ -235,10 +235,11 @@ def _binance(path: Path, symbol: str, what: str, span: tuple[int, int] | None) -
             return f"{name} {what}"
     if content is None or (content in DAILY and not daily):
         return name
-    return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named), _usd(symbol, "binance"))
+    return Dump(path, path.name, content, "binance", symbol, step, *span, daily, bool(named), usd_of(symbol, "binance"))
 
 
-def _usd(symbol: str, exchange: str) -> float:
+def usd_of(symbol: str, exchange: str) -> float:
+    """Return the USD per contract of an inverse contract; 0 for any other."""
     about = instrument(symbol, exchange)
     return about.contract_usd if about.inverse else 0.0
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import DataError, ParseError
 from ...run.progress import Progress
 from ..archive.download import download
-from ..archive.file_names import Dump
+from ..archive.file_names import Dump, usd_of
 from ..cache.month_file import bounds, months
 from ..http.client import Client
 from ..rows import Rows, Span, covered, holes
@@ -179,7 +179,9 @@ class ArchiveFill:
         date = datetime.fromtimestamp(span[0] / 1000, UTC).strftime("%Y-%m-%d" if is_daily else "%Y-%m")
         place = path.format(symbol=self._symbol, period=plan.series.period_for(plan.size)[0], date=date)
         name, step = place.rsplit("/", 1)[-1], files.step or group.size
-        dump = Dump(Path(name), name, files.content, self._client.venue.name, self._symbol, step, *span, daily=is_daily)
+        venue, symbol = self._client.venue.name, self._symbol
+        usd = usd_of(symbol, venue)
+        dump = Dump(Path(name), name, files.content, venue, symbol, step, *span, daily=is_daily, usd=usd)
         rows = None
         try:
             rows = await download(self._client, place, dump)

@@ -41,11 +41,11 @@ def fetch(
     Rows that were fetched before come from the cache; those of the current day are fetched again. It works inside a
     notebook's running event loop; the stop button cancels it, and fetched rows stay in the cache.
 
-    Of Binance, what its interface does not reach (open interest and the long/short ratio of more than 30 days ago)
-    comes from its public files, and so do long histories of candles and mark prices, of which a file holds a month.
-    Each file is compared with its checksum. Where the interface does not serve this place, everything that the files
-    have, up to yesterday, is taken from them. ``origin.notes`` say which part came from files, and which days have
-    none.
+    Of Binance (USD-M and COIN-M), what its interface does not reach (open interest and the long/short ratio of more
+    than 30 days ago) comes from its public files, and so do long histories of candles and mark prices, of which a file
+    holds a month. Each file is compared with its checksum. Where the interface does not serve this place, everything
+    that the files have, up to yesterday, is taken from them. ``origin.notes`` say which part came from files, and which
+    days have none.
 
     Parameters
     ----------

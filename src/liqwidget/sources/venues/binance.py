@@ -46,20 +46,26 @@ _CODES: Mapping[object, Literal["wait", "retry"]] = {
 }
 
 
-_FUTURES = "/data/futures/um"
+_FUTURES = "/data/futures"
+_Folder = Literal["um", "cm"]
 
 
-def _bars(content: Content) -> Files:
+def _bars(folder: _Folder, content: Content) -> Files:
     monthly, daily = (
-        f"{_FUTURES}/{often}/{content}/{{symbol}}/{{period}}/{{symbol}}-{{period}}-{{date}}.zip"
+        f"{_FUTURES}/{folder}/{often}/{content}/{{symbol}}/{{period}}/{{symbol}}-{{period}}-{{date}}.zip"
         for often in ("monthly", "daily")
     )
     return Files(content, monthly, daily, since=_SINCE_2020, age=40 * DAY)
 
 
-def _metrics(beyond: int = 0) -> Files:
+def _funding(folder: _Folder) -> Files:
+    path = f"{_FUTURES}/{folder}/monthly/fundingRate/{{symbol}}/{{symbol}}-fundingRate-{{date}}.zip"
+    return Files("fundingRate", path, since=_SINCE_2020)
+
+
+def _metrics(folder: _Folder, beyond: int = 0) -> Files:
     """Files of every five minutes, a day each, that hold several series."""
-    path = f"{_FUTURES}/daily/metrics/{{symbol}}/{{symbol}}-metrics-{{date}}.zip"
+    path = f"{_FUTURES}/{folder}/daily/metrics/{{symbol}}/{{symbol}}-metrics-{{date}}.zip"
     return Files("metrics", daily=path, since=_SINCE_2020_09, beyond=beyond, step=5 * MINUTE, is_late=True)
 
 
@@ -145,7 +151,12 @@ _INVERSE = Venue(
     name="binance",
     kind="inverse",
     units={"volume_unit": "coins", "open_interest_unit": "contracts"},
-    limits={"coin_weight": Limit(2400, 60), "coin_futures_data": Limit(1000, 300), "coin_funding": Limit(500, 300)},
+    limits={
+        "coin_weight": Limit(2400, 60),
+        "coin_futures_data": Limit(1000, 300),
+        "coin_funding": Limit(500, 300),
+        "files": FILES,
+    },
     series={
         "candles": Series(
             columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
@@ -155,6 +166,7 @@ _INVERSE = Venue(
             request=_klines("/dapi/v1/klines", "coin_weight"),
             parse=_candles_in_coins,
             longest=200 * DAY,
+            files=_bars("cm", "klines"),
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
@@ -164,6 +176,7 @@ _INVERSE = Venue(
             request=_klines("/dapi/v1/markPriceKlines", "coin_weight"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
             longest=200 * DAY,
+            files=_bars("cm", "markPriceKlines"),
         ),
         "open_interest": Series(
             columns=("open_interest",),  # contracts, one side
@@ -174,7 +187,8 @@ _INVERSE = Venue(
             parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days back",
+            since="as far back as its files",
+            files=_metrics("cm"),
         ),
         "long_short": Series(
             columns=("long_short_ratio",),
@@ -185,7 +199,19 @@ _INVERSE = Venue(
             parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="30 days back",
+            since="as far back as its files",
+            files=_metrics("cm"),
+        ),
+        "ratios": Series(
+            columns=RATIOS,
+            periods=_RATIOS,
+            page=500,
+            backward=True,
+            request=only_files,
+            parse=lambda body: table(body, "timestamp"),
+            reach=0,
+            since="as far back as its files, up to yesterday",
+            files=_metrics("cm", beyond=30 * DAY),
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -196,6 +222,7 @@ _INVERSE = Venue(
                 "/dapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "coin_funding"
             ),
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
+            files=_funding("cm"),
         ),
     },
     missing=_MISSING,
@@ -218,7 +245,7 @@ VENUE = Venue(
             backward=False,
             request=_klines("/fapi/v1/klines"),
             parse=_candles,
-            files=_bars("klines"),
+            files=_bars("um", "klines"),
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
@@ -228,7 +255,7 @@ VENUE = Venue(
             request=_klines("/fapi/v1/markPriceKlines"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
             since="back to 2020-01",
-            files=_bars("markPriceKlines"),
+            files=_bars("um", "markPriceKlines"),
         ),
         "open_interest": Series(
             columns=("open_interest",),  # coins, one side
@@ -240,7 +267,7 @@ VENUE = Venue(
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
             since="back to 2020-09",
-            files=_metrics(),
+            files=_metrics("um"),
         ),
         "long_short": Series(
             columns=("long_short_ratio",),
@@ -252,7 +279,7 @@ VENUE = Venue(
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
             since="back to 2020-09",
-            files=_metrics(),
+            files=_metrics("um"),
         ),
         "ratios": Series(
             columns=RATIOS,
@@ -263,7 +290,7 @@ VENUE = Venue(
             parse=lambda body: table(body, "timestamp"),
             reach=0,
             since="back to 2020-09, up to yesterday",
-            files=_metrics(beyond=30 * DAY),
+            files=_metrics("um", beyond=30 * DAY),
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -272,11 +299,7 @@ VENUE = Venue(
             backward=False,
             request=lambda query: Request("/fapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "funding"),
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
-            files=Files(
-                "fundingRate",
-                f"{_FUTURES}/monthly/fundingRate/{{symbol}}/{{symbol}}-fundingRate-{{date}}.zip",
-                since=_SINCE_2020,
-            ),
+            files=_funding("um"),
         ),
     },
     missing=_MISSING,

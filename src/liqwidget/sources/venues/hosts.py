@@ -27,11 +27,12 @@ class Host:
     own: str = ""
 
 
+_BINANCE_FILES = "https://data.binance.vision"
 #: By the venue's key; one for its inverse contracts only where their host differs. Tests replace it.
 HOSTS: Mapping[str, Host] = MappingProxyType(
     {
-        "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com", "https://data.binance.vision"),
-        "binance inverse": Host("https://dapi.binance.com", "wss://dstream.binance.com"),
+        "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com", _BINANCE_FILES),
+        "binance inverse": Host("https://dapi.binance.com", "wss://dstream.binance.com", _BINANCE_FILES),
         "bybit": Host("https://api.bybit.com", "wss://stream.bybit.com"),
         # The venue prefers openapi to www since 2026-05-20.
         "okx": Host("https://openapi.okx.com", "wss://ws.okx.com:8443"),
