@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from ...checks import shown
 from ...errors import InputError
 from ...market.columns import RATIOS
-from ..rows import Rows
 from .cells import code, message, number, table
 from .files import Content, Files
 from .symbols import other_unit, read_symbol, unlisted
@@ -20,6 +20,7 @@ from .venue import (
     MINUTE,
     BracketRow,
     BracketTable,
+    Kind,
     Limit,
     Query,
     Refusal,
@@ -67,32 +68,21 @@ def _range(query: Query) -> dict[str, str | int]:
     return {"symbol": query.symbol, "startTime": query.start, "endTime": query.end - 1}
 
 
-def _klines(path: str, bucket: str = "weight") -> Callable[[Query], Request]:
+def _klines(path: str, bucket: str) -> Callable[[Query], Request]:
     # 499 rows weigh 2, 1,500 weigh 10: the most rows per weight.
     return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, bucket, 2)
 
 
-def _ratios(path: str) -> Callable[[Query], Request]:
-    return lambda query: Request(path, {**_range(query), "period": query.period, "limit": 500}, None, "futures_data")
-
-
-def _ratios_of_pair(path: str, **more: str) -> Callable[[Query], Request]:
-    """Return a function that makes requests for statistics of inverse contracts, which have no symbols there."""
+def _statistics(name: str, bucket: str, pair: Mapping[str, str] | None) -> Callable[[Query], Request]:
+    """Return a function that makes requests for statistics; `pair`: parameters beside a pair in place of a symbol."""
 
     def request(query: Query) -> Request:
-        params = {**_range(query), "period": query.period, "limit": 500, **more}
-        return Request(path, {"pair": str(params.pop("symbol"))[:-5], **params}, None, "coin_futures_data")
+        params = {**_range(query), "period": query.period, "limit": 500}
+        if pair is not None:
+            params = {"pair": str(params.pop("symbol")).removesuffix("_PERP"), **params, **pair}
+        return Request(f"/futures/data/{name}", params, None, bucket)
 
     return request
-
-
-def _candles(body: Any) -> Rows:
-    return table(body, 0, open=1, high=2, low=3, close=4, volume=5, taker_buy_volume=9)
-
-
-def _candles_in_coins(body: Any) -> Rows:
-    """Return candles of inverse contracts: where others have the quote currency, these have coins."""
-    return table(body, 0, open=1, high=2, low=3, close=4, volume=7, taker_buy_volume=10)
 
 
 def _native(symbol: str) -> str:
@@ -138,39 +128,41 @@ def _brackets(body: Any, symbol: str) -> list[BracketRow]:
     return [read(row) for row in one["brackets"]]
 
 
-_MISSING = {"liquidations": "no history; streamed live, one a second"}
+def _series(
+    api: str, limits: str, volume: int, taker: int, *, by_pair: bool = False, longest: int | None = None
+) -> dict[Kind, Series]:
+    """Return the series that both interfaces have.
 
-#: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days.
-_INVERSE = Venue(
-    name="binance",
-    kind="inverse",
-    units={"volume_unit": "coins", "open_interest_unit": "contracts"},
-    limits={"coin_weight": Limit(2400, 60), "coin_futures_data": Limit(1000, 300), "coin_funding": Limit(500, 300)},
-    series={
+    `api`: start of the paths; `limits`: start of the names of the limits; `volume`, `taker`: positions of volumes in
+    coins in a candle; `by_pair`: whether statistics are of pairs, not symbols; `longest`: range of candles, ms.
+    """
+    return {
         "candles": Series(
             columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
             periods=_ALL,
             page=499,
             backward=False,
-            request=_klines("/dapi/v1/klines", "coin_weight"),
-            parse=_candles_in_coins,
-            longest=200 * DAY,
+            request=_klines(f"{api}/klines", f"{limits}weight"),
+            parse=lambda body: table(body, 0, open=1, high=2, low=3, close=4, volume=volume, taker_buy_volume=taker),
+            longest=longest,
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
             periods=_ALL,
             page=499,
             backward=False,
-            request=_klines("/dapi/v1/markPriceKlines", "coin_weight"),
+            request=_klines(f"{api}/markPriceKlines", f"{limits}weight"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
-            longest=200 * DAY,
+            longest=longest,
         ),
         "open_interest": Series(
-            columns=("open_interest",),  # contracts, one side
+            columns=("open_interest",),  # one side
             periods=_RATIOS,
             page=500,
             backward=True,
-            request=_ratios_of_pair("/futures/data/openInterestHist", contractType="PERPETUAL"),
+            request=_statistics(
+                "openInterestHist", f"{limits}futures_data", {"contractType": "PERPETUAL"} if by_pair else None
+            ),
             parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
@@ -181,7 +173,7 @@ _INVERSE = Venue(
             periods=_RATIOS,
             page=500,
             backward=True,
-            request=_ratios_of_pair("/futures/data/globalLongShortAccountRatio"),
+            request=_statistics("globalLongShortAccountRatio", f"{limits}futures_data", {} if by_pair else None),
             parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
@@ -193,67 +185,20 @@ _INVERSE = Venue(
             page=1000,
             backward=False,
             request=lambda query: Request(
-                "/dapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "coin_funding"
+                f"{api}/fundingRate", {**_range(query), "limit": 1000}, None, f"{limits}funding"
             ),
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
         ),
-    },
-    missing=_MISSING,
-    native=_native_inverse,
-    judge=_judge,
-    pause=60,
-    brackets=BracketTable(None, _brackets),
-)
+    }
 
 
-VENUE = Venue(
-    name="binance",
-    inverse=_INVERSE,
-    limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300), "files": FILES},
-    series={
-        "candles": Series(
-            columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
-            periods=_ALL,
-            page=499,
-            backward=False,
-            request=_klines("/fapi/v1/klines"),
-            parse=_candles,
-            files=_bars("klines"),
-        ),
-        "mark": Series(
-            columns=("mark_low", "mark_high"),
-            periods=_ALL,
-            page=499,
-            backward=False,
-            request=_klines("/fapi/v1/markPriceKlines"),
-            parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
-            since="back to 2020-01",
-            files=_bars("markPriceKlines"),
-        ),
-        "open_interest": Series(
-            columns=("open_interest",),  # coins, one side
-            periods=_RATIOS,
-            page=500,
-            backward=True,
-            request=_ratios("/futures/data/openInterestHist"),
-            parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
-            reach=30 * DAY - 10 * MINUTE,
-            lag=10 * MINUTE,
-            since="back to 2020-09",
-            files=_metrics(),
-        ),
-        "long_short": Series(
-            columns=("long_short_ratio",),
-            periods=_RATIOS,
-            page=500,
-            backward=True,
-            request=_ratios("/futures/data/globalLongShortAccountRatio"),
-            parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
-            reach=30 * DAY - 10 * MINUTE,
-            lag=10 * MINUTE,
-            since="back to 2020-09",
-            files=_metrics(),
-        ),
+def _with_files(series: Mapping[Kind, Series]) -> dict[Kind, Series]:
+    """Return series of USD-M with their public files, and the one that is in files alone."""
+    return {
+        "candles": replace(series["candles"], files=_bars("klines")),
+        "mark": replace(series["mark"], files=_bars("markPriceKlines"), since="back to 2020-01"),
+        "open_interest": replace(series["open_interest"], files=_metrics(), since="back to 2020-09"),
+        "long_short": replace(series["long_short"], files=_metrics(), since="back to 2020-09"),
         "ratios": Series(
             columns=RATIOS,
             periods=_RATIOS,
@@ -265,20 +210,47 @@ VENUE = Venue(
             since="back to 2020-09, up to yesterday",
             files=_metrics(beyond=30 * DAY),
         ),
-        "funding": Series(
-            columns=("funding_rate",),
-            periods={},
-            page=1000,
-            backward=False,
-            request=lambda query: Request("/fapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "funding"),
-            parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
+        "funding": replace(
+            series["funding"],
             files=Files(
                 "fundingRate",
                 f"{_FUTURES}/monthly/fundingRate/{{symbol}}/{{symbol}}-fundingRate-{{date}}.zip",
                 since=_SINCE_2020,
             ),
         ),
-    },
+    }
+
+
+def _limits(prefix: str) -> dict[str, Limit]:
+    return {
+        f"{prefix}weight": Limit(2400, 60),
+        f"{prefix}futures_data": Limit(1000, 300),
+        f"{prefix}funding": Limit(500, 300),
+    }
+
+
+_MISSING = {"liquidations": "no history; streamed live, one a second"}
+
+#: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days, and have coins where those of
+#: USD-M have the quote currency.
+_INVERSE = Venue(
+    name="binance",
+    kind="inverse",
+    units={"volume_unit": "coins", "open_interest_unit": "contracts"},
+    limits=_limits("coin_"),
+    series=_series("/dapi/v1", "coin_", 7, 10, by_pair=True, longest=200 * DAY),
+    missing=_MISSING,
+    native=_native_inverse,
+    judge=_judge,
+    pause=60,
+    brackets=BracketTable(None, _brackets),
+)
+
+VENUE = Venue(
+    name="binance",
+    inverse=_INVERSE,
+    limits={**_limits(""), "files": FILES},
+    series=_with_files(_series("/fapi/v1", "", 5, 9)),
     missing=_MISSING,
     native=_native,
     judge=_judge,
