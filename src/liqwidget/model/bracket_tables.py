@@ -16,10 +16,12 @@ from pathlib import Path
 
 from ..errors import ParseError
 from .brackets import Bracket
-from .margin import checked_choice
+from .margin import CONTRACTS, Contract, checked_choice
 
 _MOST = 1_000_000  # bytes of a stored table
 _STORED = re.compile(r"([a-z]{2,20})-([\w-]{1,40})\.csv")
+#: By their name in a table; the snapshot, and tables stored before there were inverse ones, do not name it.
+_CONTRACTS: dict[str, Contract] = {"": "linear", **{name: name for name in CONTRACTS}}
 
 Key = tuple[str, str]  # exchange, symbol
 
@@ -136,7 +138,7 @@ def is_table(brackets: Sequence[Bracket]) -> bool:
         and brackets[0].unit in ("notional", "coins")
         and all(
             below.cap == above.floor
-            and below.unit == above.unit
+            and (below.unit, below.contract) == (above.unit, above.contract)
             and below.max_leverage >= above.max_leverage
             and below.maintenance_rate <= above.maintenance_rate
             for below, above in pairwise(brackets)
@@ -168,6 +170,7 @@ def _parsed(text: str) -> dict[Key, tuple[Bracket, ...]]:
             row["unit"],
             row["as_of"],
             row["status"],
+            _CONTRACTS[row.get("contract") or ""],
         )
         key = row["exchange"], row["symbol"]
         found[key] = (*found.get(key, ()), bracket)
