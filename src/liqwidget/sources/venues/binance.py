@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ...checks import shown
-from ...errors import InputError
+from ...errors import InputError, ParseError
 from ...market.columns import RATIOS
 from .cells import code, message, number, table
 from .files import Content, Files
@@ -116,16 +116,22 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
-def _brackets(body: Any, symbol: str) -> list[BracketRow]:
-    """Return the brackets of an answer of ``/fapi/v1/leverageBracket``: a list of symbols, or one symbol."""
-    listed = body if isinstance(body, list) else [body]
-    one = next(each for each in listed if each["symbol"] == symbol)
+def _brackets(path: str, bound: str) -> BracketTable:
+    """Return how the answer of a path is read, which accounts may request; `bound`: name of the upper bound."""
 
-    def read(row: Any) -> BracketRow:
-        cap, most, rate = (number(row[name]) for name in ("notionalCap", "initialLeverage", "maintMarginRatio"))
-        return cap, most, rate, number(row.get("cum"))
+    def rows(body: Any, symbol: str) -> list[BracketRow]:
+        listed = body if isinstance(body, list) else [body]  # of several symbols, or of one
+        if any("pair" in each for each in listed):  # v1 of COIN-M, where contracts of a pair may differ
+            raise ParseError(f"wanted the answer of {path}, by symbol; got one by pair.")
+        one = next(each for each in listed if each["symbol"] == symbol)
 
-    return [read(row) for row in one["brackets"]]
+        def read(row: Any) -> BracketRow:
+            cap, most, rate = (number(row[name]) for name in (bound, "initialLeverage", "maintMarginRatio"))
+            return cap, most, rate, number(row.get("cum"))
+
+        return [read(row) for row in one["brackets"]]
+
+    return BracketTable(None, rows, saved=path)
 
 
 def _series(
@@ -243,7 +249,7 @@ _INVERSE = Venue(
     native=_native_inverse,
     judge=_judge,
     pause=60,
-    brackets=BracketTable(None, _brackets),
+    brackets=_brackets("/dapi/v2/leverageBracket", "qtyCap"),
 )
 
 VENUE = Venue(
@@ -255,5 +261,5 @@ VENUE = Venue(
     native=_native,
     judge=_judge,
     pause=60,
-    brackets=BracketTable(None, _brackets),
+    brackets=_brackets("/fapi/v1/leverageBracket", "notionalCap"),
 )
