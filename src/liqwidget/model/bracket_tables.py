@@ -14,7 +14,8 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
-from ..errors import ParseError
+from ..checks import shown
+from ..errors import InputError, ParseError
 from .brackets import Bracket
 from .margin import CONTRACTS, Contract, checked_choice
 
@@ -38,7 +39,8 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
     exchange
         ``"binance"``, ``"bybit"``, ``"okx"`` or ``"hyperliquid"``.
     symbol
-        The venue's own name: ``"BTCUSDT"``, ``"BTCUSDC"``, ``"BTC-USDT-SWAP"`` (OKX), ``"BTC"`` (Hyperliquid).
+        The venue's own name: ``"BTCUSDT"``, ``"BTCUSDC"``, ``"BTC-USDT-SWAP"`` (OKX), ``"BTC"`` (Hyperliquid). No table
+        of inverse contracts is shipped: ``"BTCUSD_PERP"`` (Binance), ``"BTCUSD"`` (Bybit), ``"BTC-USD-SWAP"`` (OKX).
 
     Raises
     ------
@@ -54,7 +56,11 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
     """
     known, stored = known_tables(), _stored()
     checked_choice("exchange", exchange, sorted({venue for venue, _ in known}))
-    checked_choice("symbol", symbol, [name for venue, name in known if venue == exchange])
+    symbols = [name for venue, name in known if venue == exchange]
+    if not isinstance(symbol, str) or symbol not in symbols:
+        raise InputError(
+            f"symbol: need one of {', '.join(map(repr, symbols))}; got {shown(symbol)}. Others: lw.fetch_brackets."
+        )
     shipped = _snapshot().get((exchange, symbol), ())
     path = stored.get((exchange, symbol))
     fetched = () if path is None else _read(path, (exchange, symbol))
