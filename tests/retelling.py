@@ -12,24 +12,26 @@ import liqwidget as lw
 M = 0.004
 
 
-def level_of(entry: float, margin: float, size: float, side: str) -> float:
-    """The liquidation price of a position with this margin in USD."""
-    value = lw.liquidation_price(entry, None, side, M, size=size, margin=margin)
-    return 0.0 if np.isnan(value) else float(value)
+def level_of(entry: float, margin: float, size: float, side: str, contract: Any = "linear") -> float:
+    """The liquidation price of a position with this size and margin, in the units of the formula."""
+    value = lw.liquidation_price(entry, None, side, M, size=size, margin=margin, contract=contract)
+    return (0.0 if side == "long" else np.inf) if np.isnan(value) else float(value)
 
 
-def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list[tuple[int, float, float]], Any, int]:
+def retell(
+    p: Any, candles: Any, times: list[Any], partial: float, contract: Any = "linear"
+) -> tuple[list[tuple[int, float, float]], Any, int]:
     """The expected course of one position, candle by candle.
 
-    Returns the periods (first candle, level, coins), how it ends and in which candle.
+    Returns the periods (first candle, level, size), how it ends and in which candle.
     """
     long = p.side == "long"
     first = -1 if p.opened < times[0] else times.index(p.opened)
-    level = level_of(p.entry, p.margin, p.size, p.side)
-    saved = level_of(p.entry, p.margin + p.margin_added, p.size, p.side) if p.margin_added else None
+    level = level_of(p.entry, p.margin, p.size, p.side, contract)
+    saved = level_of(p.entry, p.margin + p.margin_added, p.size, p.side, contract) if p.margin_added else None
     trigger = p.entry + 0.7 * (level - p.entry)
-    coins, cut = p.size, False
-    stretches = [(first, level, coins)]
+    size, cut = p.size, False
+    stretches = [(first, level, size)]
 
     def reached(price: float, t: int) -> bool:
         low, high = (candles.close[t],) * 2 if t == first else (candles.low[t], candles.high[t])
@@ -43,16 +45,17 @@ def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list
             return stretches, "stopped", t
         if t > first and saved is not None and reached(trigger, t) and not reached(level, t):
             level, saved = saved, None
-            stretches.append((t, level, coins))
+            stretches.append((t, level, size))
         if reached(level, t):
             if t == first or not partial or cut:
                 return stretches, "liquidated", t
             # The remainder has the maintenance margin of the whole position at this price.
-            coins, cut = coins * (1 - partial), True
-            level = level_of(level, M * p.size * level, coins, p.side)
-            stretches.append((t, level, coins))
+            size, cut = size * (1 - partial), True
+            value = p.size * level if contract == "linear" else p.size / level
+            level = level_of(level, M * value, size, p.side, contract)
+            stretches.append((t, level, size))
             if reached(level, t):
                 return stretches, "liquidated", t
-        if closes:  # coins closed to match the other side's losses go last
+        if closes:  # what closes to match the other side's losses goes last
             return stretches, "closed", t
     return stretches, "open", len(times)

@@ -44,9 +44,11 @@ def made(seed: int = 3, **habits: Any) -> Simulation:
     return simulate(seed=seed, **{**WILD, **habits})
 
 
+@pytest.mark.parametrize("contract", ["linear", "inverse"])
 @pytest.mark.parametrize("habits", HABITS, ids=lambda habits: " ".join(habits) or "default")
-def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) -> None:
-    simulation = made(**habits)
+def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any], contract: str) -> None:
+    simulation = made(**habits, contract=contract)
+    is_linear = contract == "linear"
     candles = simulation.market.candles
     times = list(candles.index)
     columns = candles.reset_index()
@@ -56,7 +58,7 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
     # Positions opened before the first candle have an unknown past; they are covered by the sums below.
     new = simulation.positions[simulation.positions["opened"] >= times[0]]
     for p in new.itertuples():
-        stretches, outcome, end = retell(p, columns, times, habits.get("partial", 0.0))
+        stretches, outcome, end = retell(p, columns, times, habits.get("partial", 0.0), contract)
         assert (outcome, end) == (p.outcome, len(times) if pd.isna(p.ended) else times.index(p.ended)), p
         assert p.first_liquidation_price == pytest.approx(stretches[0][1])
         assert p.liquidation_price == pytest.approx(stretches[-1][1])
@@ -69,14 +71,14 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
             "closed": columns.close[min(end, len(times) - 1)],
         }
         assert p.exit_price == pytest.approx(price.get(outcome, np.nan), nan_ok=True)
-        for (start, level, coins), (until, _, after) in zip(
+        for (start, level, size), (until, _, after) in zip(
             stretches, [*stretches[1:], (end, 0.0, 0.0 if outcome == "liquidated" else stretches[-1][2])], strict=True
         ):
-            row = floor(level / 500.0) - grid.first
+            row = -1 if np.isinf(level) else floor(level / 500.0) - grid.first
             if 0 <= row < grid.rows:
-                plane[row, start:until] += coins * p.entry
-            if coins > after:
-                lost.append((until, p.side, level, coins - after))
+                plane[row, start:until] += size * p.entry if is_linear else size
+            if size > after:
+                lost.append((until, p.side, level, (size - after) * (1 if is_linear else 1 / level)))
 
     seen = simulation.market.liquidations
     known = pd.MultiIndex.from_arrays([seen["side"], seen["price"].round(6)])
