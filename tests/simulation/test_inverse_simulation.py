@@ -122,6 +122,16 @@ def test_the_estimate_by_the_inverse_rule_is_nearer_to_the_truth() -> None:
     assert errors[0]["both"] < 0.02  # of the price
 
 
+def test_positions_of_one_moment_are_scored_like_their_density() -> None:
+    simulation = made(leverage_mix={1: 30, 5: 30, 10: 40}, partial=0.3)
+    density = lw.build_ledger(simulation.market, [1, 5, 10], 250.0).replay(0.1, weights=[0.3, 0.3, 0.4])
+    found, wanted = lw.score(density, simulation.positions), lw.score(density, simulation)
+    pd.testing.assert_frame_equal(found.by_side(), wanted.by_side(), rtol=1e-6)
+    p = simulation.positions
+    assert found.unpriced == pytest.approx(p.loc[np.isinf(p["liquidation_price"]), "standing"].sum())
+    assert found.unpriced > 0
+
+
 def test_the_report_counts_in_usd_what_an_inverse_market_liquidates() -> None:
     linear, inverse = (simulate(contract=contract, seed=3, **WILD)._repr_html_() for contract in ("linear", "inverse"))
     assert ("coins" in linear, "coins" in inverse) == (True, False)
