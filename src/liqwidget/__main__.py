@@ -16,8 +16,8 @@ usage: python -m liqwidget [--help | --version | brackets [--refresh [SYMBOL]]]
 
 Prints the version, the extras that are installed, the folder of cached market data, and how to start.
 brackets: lists the tables of leverage brackets with their dates. With --refresh it first requests those of SYMBOL
-(BTCUSDT) from bybit, okx and hyperliquid; nothing else is requested from a network. Binance shows its table to accounts
-only: see lw.fetch_brackets."""
+(BTCUSDT; BTCUSD for inverse contracts) from bybit, okx and hyperliquid, as far as they have such contracts; nothing
+else is requested from a network. Binance shows its tables to accounts only: see lw.fetch_brackets."""
 
 _PACKAGE = Path(__file__).absolute().parent
 _REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*?(?:>=\s*([\d.]+))?[^;]*;.*\bextra\s*==\s*['"]([\w.-]+)['"]""")
@@ -53,9 +53,10 @@ def _brackets(symbol: str | None) -> int:
     problems = []
     for venue in () if symbol is None else ("bybit", "okx", "hyperliquid"):
         try:
-            from .sources.fetch.brackets import fetch_brackets
+            from .sources.fetch.brackets import fetch_brackets, has_contracts_of
 
-            fetch_brackets(symbol or "", venue, trust_env=True)
+            if has_contracts_of(symbol or "", venue):
+                fetch_brackets(symbol or "", venue, trust_env=True)
         except (LiqError, ModuleNotFoundError) as error:
             problems.append(str(error))
     for venue, name in known_tables():

@@ -153,20 +153,26 @@ def _instruments(history: History, now_ms: int, params: dict[str, Any]) -> Reply
     return _envelope(now_ms, {"category": "linear", "list": [instrument], "nextPageCursor": ""})
 
 
-# Position limit (USD), maintenance margin, initial margin, maximal leverage, deduction.
+# Position limit, maintenance margin, initial margin, maximal leverage, deduction; of the inverse contract in coins.
 TIERS = [
     ("300000", "0.0033", "0.0066", "150.00", ""),
     ("2000000", "0.005", "0.01", "100.00", "510"),
     ("2600000", "0.0056", "0.0111", "90.00", "1710"),
     ("38000000", "0.025", "0.04", "25.00", "52150"),
 ]
+INVERSE_TIERS = [
+    ("150", "0.005", "0.01", "100.00", ""),
+    ("300", "0.01", "0.0175", "57.14", "0.75"),
+    ("450", "0.015", "0.025", "40.00", "2.25"),
+]
 
 
 def _risk_limit(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
+    category = params["category"]
     rows = [
         {
             "id": i + 1,
-            "symbol": SYMBOL,
+            "symbol": SYMBOLS[category],
             "riskLimitValue": upto,
             "maintenanceMargin": maintenance,
             "initialMargin": initial,
@@ -174,9 +180,11 @@ def _risk_limit(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
             "maxLeverage": leverage,
             "mmDeduction": deduction,
         }
-        for i, (upto, maintenance, initial, leverage, deduction) in enumerate(TIERS)
+        for i, (upto, maintenance, initial, leverage, deduction) in enumerate(
+            TIERS if category == "linear" else INVERSE_TIERS
+        )
     ]
-    return _envelope(now_ms, {"category": "linear", "list": rows, "nextPageCursor": ""})
+    return _envelope(now_ms, {"category": category, "list": rows, "nextPageCursor": ""})
 
 
 _PATHS = {

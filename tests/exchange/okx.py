@@ -186,18 +186,23 @@ TIERS = [
     ("1000.01", "5000", "0.005", "0.015", "66.66"),
     ("5000.01", "10000", "0.01", "0.02", "50"),
 ]
+INVERSE_TIERS = [
+    ("0", "8000", "0.004", "0.01", "100"),
+    ("8000.1", "40000", "0.005", "0.015", "66.66"),
+    ("40000.1", "80000", "0.01", "0.02", "50"),
+]
 
 
 def _tiers(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
     _needed(params, "instType", ["SWAP"])
     _needed(params, "tdMode", ["cross", "isolated"])
-    _needed(params, "instFamily", [FAMILY])
+    family = _needed(params, "instFamily", [FAMILY, "BTC-USD"])
     empty = {"baseMaxLoan": "", "instId": "", "optMgnFactor": "0", "quoteMaxLoan": ""}
     rows = [
         {
             "tier": str(i + 1),
-            "instFamily": FAMILY,
-            "uly": FAMILY,
+            "instFamily": family,
+            "uly": family,
             "minSz": least,
             "maxSz": most,
             "mmr": maintenance,
@@ -205,7 +210,7 @@ def _tiers(history: History, now_ms: int, params: dict[str, Any]) -> Reply:
             "maxLever": leverage,
             **empty,
         }
-        for i, (least, most, maintenance, initial, leverage) in enumerate(TIERS)
+        for i, (least, most, maintenance, initial, leverage) in enumerate(TIERS if family == FAMILY else INVERSE_TIERS)
     ]
     return _data(rows)
 

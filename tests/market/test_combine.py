@@ -89,8 +89,21 @@ def test_linear_and_inverse_contracts_each_follow_their_own_rule(turnover, tmp_p
     grown = lw.build_ledger(begun, turnover=turnover, bin_size=ledger.bin_size).extended(market, 70)
     if grown.grid == ledger.grid:
         np.testing.assert_allclose(grown.replay(0.03, MIX).values, whole.values, rtol=1e-5, atol=1e-2)
-    with pytest.raises(lw.InputError, match="wanted a market of one venue; got a combined one"):
+    with pytest.raises(lw.InputError, match=r"wanted a market of one venue; got a combined one.*one of market\.venues"):
         lw.history(market, tmp_path)
+
+
+def test_sensitivity_to_settings_takes_both_kinds_of_contract_with_a_turnover_that_is_a_number() -> None:
+    markets = venues(seed=3, n=80)
+    coins = lw.Market.from_frame(
+        markets["two"].candles, contract="inverse", volume_unit="coins", open_interest_unit="coins"
+    )
+    market = lw.combine({"linear": markets["one"], "inverse": coins})
+    found = lw.sensitivity(market, turnover=0.6, decay_rate=0.03, draws=5)
+    density = lw.estimate(market, turnover=0.6, decay_rate=0.03)
+    np.testing.assert_allclose(found.profile["long"], density.profile()["long"], rtol=1e-5, atol=1e-2)
+    with pytest.raises(lw.InputError, match=r"wanted contracts of one kind with turnover='auto'.*pass a turnover as a"):
+        lw.sensitivity(market, decay_rate=0.03, draws=5)
 
 
 def test_quantities_are_added_and_rates_weighted_by_open_interest() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import liqwidget as lw
+from liqwidget.model.bracket_tables import store_brackets
+from liqwidget.model.brackets import Bracket
 from liqwidget.model.maintenance import TYPICAL_USD, possible, tier_factors
 from liqwidget.widget.wire import decode_frame
 
@@ -47,6 +49,70 @@ def test_contracts_are_valued_at_the_median_close() -> None:
     settings = lw.build_ledger(market, [50, 100], maintenance_rate="brackets").settings
     assert settings["brackets"]["rates"] == [[100.0, 0.004, 0.0], [66.66, 0.005, 0.0]]
     assert tier_factors([50, 100], settings)[0] == pytest.approx([0.98 / 0.995, 0.99 / 0.996])
+
+
+#: In coins, as Binance has them; in USD, as OKX has them. 1,000,000 USD are in the second of each.
+INVERSE = {
+    ("binance", "BTCUSD_PERP"): [(5.0, 125, 0.004, 0.0), (20.0, 50, 0.01, 0.03), (100.0, 20, 0.025, 0.33)],
+    ("okx", "BTC-USD-SWAP"): [(6e5, 125, 0.004, 0.0), (2e6, 50, 0.01, 0.0), (5e6, 20, 0.025, 0.0)],
+}
+
+
+def of_coins(exchange: str, symbol: str) -> lw.Market:
+    """An inverse market, with a table of its brackets."""
+    unit, floor, found = "coins" if exchange == "binance" else "notional", 0.0, []
+    for cap, most, rate, amount in INVERSE[exchange, symbol]:
+        found.append(Bracket(floor, cap, most, rate, amount, unit, "2026-11-19", "fetched", "inverse"))
+        floor = cap
+    store_brackets(exchange, symbol, found)
+    market = of(exchange, symbol)
+    assert market.contract == "inverse"
+    return market
+
+
+@pytest.mark.parametrize("key", INVERSE)
+def test_levels_of_inverse_contracts_are_those_of_the_bracket_of_the_typical_size(key) -> None:
+    market = of_coins(*key)
+    close = float(market.candles["close"].median())
+    ledger = lw.build_ledger(market, [10, 50, 100], maintenance_rate="brackets")
+    assert ledger.settings["brackets"]["table"] == f"{' '.join(key)}, 2026-11-19"
+    factors = tier_factors([10, 50, 100], ledger.settings, "inverse")
+    largest = 5.0 * close if key[0] == "binance" else 6e5  # USD, at 100x
+    for side, k in zip(("long", "short"), factors, strict=True):
+        for tier, usd, found in zip((10, 50, 100), (1e6, 1e6, largest), k, strict=True):
+            in_unit = usd / close if key[0] == "binance" else usd
+            bracket = lw.find_bracket(lw.load_brackets(*key), in_unit)
+            rate, amount = bracket.maintenance_rate, bracket.maintenance_amount
+            wanted = lw.liquidation_price(close, tier, side, rate, amount, usd, contract="inverse")
+            assert found == pytest.approx(wanted / close, rel=1e-12)
+
+
+def test_the_picture_of_an_inverse_market_names_its_table() -> None:
+    hm = lw.LiquidationHeatmap(of_coins("binance", "BTCUSD_PERP"), {10: 1, 100: 1}, maintenance_rate="brackets")
+    meta = decode_frame(hm._model).meta
+    k_long, k_short = tier_factors(meta["leverage"], hm.ledger.settings, "inverse")
+    assert (meta["k_long"], meta["k_short"]) == (k_long.tolist(), k_short.tolist())
+    notice = "maintenance of positions of $1M by the brackets of binance BTCUSD_PERP, 2026-11-19"
+    assert notice in decode_frame(hm._bars).meta["notices"]
+
+
+def test_inverse_venues_take_the_table_of_the_first_and_both_kinds_take_none() -> None:
+    both = lw.combine([of_coins(*key) for key in INVERSE])
+    ledger = lw.build_ledger(both, [10], maintenance_rate="brackets")
+    assert ledger.settings["brackets"]["table"] == "binance BTCUSD_PERP, 2026-11-19"
+    mixed = lw.combine([of("bybit", "BTCUSDT"), of_coins("okx", "BTC-USD-SWAP")])
+    with pytest.raises(lw.InputError, match="wanted a fraction for linear and inverse contracts together; got 'brack"):
+        lw.build_ledger(mixed, [10], maintenance_rate="brackets")
+
+
+def test_a_table_of_the_other_kind_of_contract_is_refused() -> None:
+    market = of_coins("binance", "BTCUSD_PERP")
+    linear = [lw.load_brackets("hyperliquid", "BTC")[0]]
+    store_brackets("binance", "BTCUSD_PERP", linear)
+    with pytest.raises(
+        lw.InputError, match="wanted brackets of inverse contracts; got those of binance BTCUSD_PERP, wh"
+    ):
+        lw.build_ledger(market, [10], maintenance_rate="brackets")
 
 
 def test_both_engines_get_the_same_factors_and_the_picture_names_the_table(market) -> None:

@@ -242,7 +242,7 @@ def test_find_bracket_has_the_cap_inside() -> None:
 def test_unknown_venues_and_symbols_are_listed() -> None:
     with pytest.raises(InputError, match="'binance', 'bybit', 'hyperliquid', 'okx'; got 'mtgox'"):
         load_brackets("mtgox")
-    with pytest.raises(InputError, match="symbol: need one of 'BTC'; got 'BTCUSDT'"):
+    with pytest.raises(InputError, match=r"symbol: need one of 'BTC'; got 'BTCUSDT'\. Others: lw\.fetch_brackets"):
         load_brackets("hyperliquid")
 
 

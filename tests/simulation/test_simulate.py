@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import liqwidget as lw
 from liqwidget import InputError, Simulation, simulate
 from liqwidget.model.grid import PriceGrid
+from retelling import retell
 
-M = 0.004
 FLOWS = ("opened", "closed", "stopped", "liquidated")
 
 # Small and volatile, so that many things happen in few candles.
@@ -44,55 +44,11 @@ def made(seed: int = 3, **habits: Any) -> Simulation:
     return simulate(seed=seed, **{**WILD, **habits})
 
 
-def level_of(entry: float, margin: float, size: float, side: str) -> float:
-    """The liquidation price of a position with this margin in USD."""
-    value = lw.liquidation_price(entry, None, side, M, size=size, margin=margin)
-    return 0.0 if np.isnan(value) else float(value)
-
-
-def retell(p: Any, candles: Any, times: list[Any], partial: float) -> tuple[list[tuple[int, float, float]], Any, int]:
-    """The expected course of one position, candle by candle.
-
-    Returns the periods (first candle, level, coins), how it ends and in which candle.
-    """
-    long = p.side == "long"
-    first = -1 if p.opened < times[0] else times.index(p.opened)
-    level = level_of(p.entry, p.margin, p.size, p.side)
-    saved = level_of(p.entry, p.margin + p.margin_added, p.size, p.side) if p.margin_added else None
-    trigger = p.entry + 0.7 * (level - p.entry)
-    coins, cut = p.size, False
-    stretches = [(first, level, coins)]
-
-    def reached(price: float, t: int) -> bool:
-        low, high = (candles.close[t],) * 2 if t == first else (candles.low[t], candles.high[t])
-        return price >= low if long else price <= high
-
-    for t in range(max(first, 0), len(times)):
-        closes = p.outcome == "closed" and times[t] == p.ended
-        if closes and saved is None and level == pytest.approx(p.liquidation_price):
-            return stretches, "closed", t  # expired positions leave first
-        if not np.isnan(p.stop_price) and reached(p.stop_price, t):
-            return stretches, "stopped", t
-        if t > first and saved is not None and reached(trigger, t) and not reached(level, t):
-            level, saved = saved, None
-            stretches.append((t, level, coins))
-        if reached(level, t):
-            if t == first or not partial or cut:
-                return stretches, "liquidated", t
-            # The remainder has the maintenance margin of the whole position at this price.
-            coins, cut = coins * (1 - partial), True
-            level = level_of(level, M * p.size * level, coins, p.side)
-            stretches.append((t, level, coins))
-            if reached(level, t):
-                return stretches, "liquidated", t
-        if closes:  # coins closed to match the other side's losses go last
-            return stretches, "closed", t
-    return stretches, "open", len(times)
-
-
+@pytest.mark.parametrize("contract", ["linear", "inverse"])
 @pytest.mark.parametrize("habits", HABITS, ids=lambda habits: " ".join(habits) or "default")
-def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) -> None:
-    simulation = made(**habits)
+def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any], contract: str) -> None:
+    simulation = made(**habits, contract=contract)
+    is_linear = contract == "linear"
     candles = simulation.market.candles
     times = list(candles.index)
     columns = candles.reset_index()
@@ -102,7 +58,7 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
     # Positions opened before the first candle have an unknown past; they are covered by the sums below.
     new = simulation.positions[simulation.positions["opened"] >= times[0]]
     for p in new.itertuples():
-        stretches, outcome, end = retell(p, columns, times, habits.get("partial", 0.0))
+        stretches, outcome, end = retell(p, columns, times, habits.get("partial", 0.0), contract)
         assert (outcome, end) == (p.outcome, len(times) if pd.isna(p.ended) else times.index(p.ended)), p
         assert p.first_liquidation_price == pytest.approx(stretches[0][1])
         assert p.liquidation_price == pytest.approx(stretches[-1][1])
@@ -115,14 +71,14 @@ def test_each_position_ends_as_a_plain_retelling_says(habits: dict[str, Any]) ->
             "closed": columns.close[min(end, len(times) - 1)],
         }
         assert p.exit_price == pytest.approx(price.get(outcome, np.nan), nan_ok=True)
-        for (start, level, coins), (until, _, after) in zip(
+        for (start, level, size), (until, _, after) in zip(
             stretches, [*stretches[1:], (end, 0.0, 0.0 if outcome == "liquidated" else stretches[-1][2])], strict=True
         ):
-            row = floor(level / 500.0) - grid.first
+            row = -1 if np.isinf(level) else floor(level / 500.0) - grid.first
             if 0 <= row < grid.rows:
-                plane[row, start:until] += coins * p.entry
-            if coins > after:
-                lost.append((until, p.side, level, coins - after))
+                plane[row, start:until] += size * p.entry if is_linear else size
+            if size > after:
+                lost.append((until, p.side, level, (size - after) * (1 if is_linear else 1 / level)))
 
     seen = simulation.market.liquidations
     known = pd.MultiIndex.from_arrays([seen["side"], seen["price"].round(6)])

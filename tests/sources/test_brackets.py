@@ -213,7 +213,9 @@ def saved(path: Path, **changes: Any) -> Path:
 
 
 def test_binance_needs_the_file_that_an_account_may_save(at, tmp_path) -> None:
-    with pytest.raises(lw.InputError, match=r"saved answer of .*got None for binance"):
+    with pytest.raises(
+        lw.InputError, match=r"saved answer of /fapi/v1/leverageBracket for BTCUSDT .*or use the snapshot"
+    ):
         lw.fetch_brackets("BTCUSDT", "binance")
     file = saved(tmp_path / "answer.json")
     found = lw.fetch_brackets("ETHUSDT", "binance", file=file)

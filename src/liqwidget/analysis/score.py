@@ -262,8 +262,8 @@ def _placed(density: Density, frame: Any) -> tuple[tuple[Floats, Floats], float,
         raise InputError(f"truth: positions are of one moment; these span {span}. Keep the rows of one time.")
     side = frame[found["side"]].to_numpy()
     level, usd = (frame[found[name]].to_numpy(dtype=np.float64) for name in ("liquidation_price", "notional"))
-    if {"standing", "entry", "outcome"} <= set(columns):  # a simulation's
-        usd = frame["standing"].to_numpy(dtype=np.float64) * frame["entry"].to_numpy(dtype=np.float64)
+    if {"standing", "size", "outcome"} <= set(columns):  # a simulation's, whose sizes are coins or USD
+        usd = usd * (frame["standing"] / frame["size"]).to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(~(np.isfinite(usd) & (usd >= 0)) | ((side != "long") & (side != "short")))
     if wrong.size:
         i = int(wrong[0])

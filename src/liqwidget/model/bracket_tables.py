@@ -14,12 +14,15 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
-from ..errors import ParseError
+from ..checks import shown
+from ..errors import InputError, ParseError
 from .brackets import Bracket
-from .margin import checked_choice
+from .margin import CONTRACTS, Contract, checked_choice
 
 _MOST = 1_000_000  # bytes of a stored table
 _STORED = re.compile(r"([a-z]{2,20})-([\w-]{1,40})\.csv")
+#: By their name in a table; the snapshot, and tables stored before there were inverse ones, do not name it.
+_CONTRACTS: dict[str, Contract] = {"": "linear", **{name: name for name in CONTRACTS}}
 
 Key = tuple[str, str]  # exchange, symbol
 
@@ -36,7 +39,8 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
     exchange
         ``"binance"``, ``"bybit"``, ``"okx"`` or ``"hyperliquid"``.
     symbol
-        The venue's own name: ``"BTCUSDT"``, ``"BTCUSDC"``, ``"BTC-USDT-SWAP"`` (OKX), ``"BTC"`` (Hyperliquid).
+        The venue's own name: ``"BTCUSDT"``, ``"BTCUSDC"``, ``"BTC-USDT-SWAP"`` (OKX), ``"BTC"`` (Hyperliquid). No table
+        of inverse contracts is shipped: ``"BTCUSD_PERP"`` (Binance), ``"BTCUSD"`` (Bybit), ``"BTC-USD-SWAP"`` (OKX).
 
     Raises
     ------
@@ -52,7 +56,11 @@ def load_brackets(exchange: str, symbol: str = "BTCUSDT") -> list[Bracket]:
     """
     known, stored = known_tables(), _stored()
     checked_choice("exchange", exchange, sorted({venue for venue, _ in known}))
-    checked_choice("symbol", symbol, [name for venue, name in known if venue == exchange])
+    symbols = [name for venue, name in known if venue == exchange]
+    if not isinstance(symbol, str) or symbol not in symbols:
+        raise InputError(
+            f"symbol: need one of {', '.join(map(repr, symbols))}; got {shown(symbol)}. Others: lw.fetch_brackets."
+        )
     shipped = _snapshot().get((exchange, symbol), ())
     path = stored.get((exchange, symbol))
     fetched = () if path is None else _read(path, (exchange, symbol))
@@ -136,7 +144,7 @@ def is_table(brackets: Sequence[Bracket]) -> bool:
         and brackets[0].unit in ("notional", "coins")
         and all(
             below.cap == above.floor
-            and below.unit == above.unit
+            and (below.unit, below.contract) == (above.unit, above.contract)
             and below.max_leverage >= above.max_leverage
             and below.maintenance_rate <= above.maintenance_rate
             for below, above in pairwise(brackets)
@@ -168,6 +176,7 @@ def _parsed(text: str) -> dict[Key, tuple[Bracket, ...]]:
             row["unit"],
             row["as_of"],
             row["status"],
+            _CONTRACTS[row.get("contract") or ""],
         )
         key = row["exchange"], row["symbol"]
         found[key] = (*found.get(key, ()), bracket)

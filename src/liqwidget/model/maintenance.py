@@ -48,8 +48,11 @@ def maintenance_settings(maintenance_rate: object, market: Market | None) -> dic
     if market is None:
         raise InputError('maintenance_rate: wanted a fraction for a history; got "brackets". Pass a number.')
     parts = [*market.venues.values()] or [market]
-    if any(part.contract == "inverse" for part in parts):
-        raise InputError(f"maintenance_rate: wanted a fraction for inverse contracts; got {BRACKETS!r}. Pass a number.")
+    if len({part.contract for part in parts}) > 1:
+        raise InputError(
+            f"maintenance_rate: wanted a fraction for linear and inverse contracts together; got {BRACKETS!r}, which "
+            "are those of the first venue. Pass a number, or combine contracts of one kind."
+        )
     key = (parts[0].exchange.lower(), parts[0].symbol)
     if key not in known_tables():
         whose = " ".join(key).strip() or "a market without a venue"
@@ -58,16 +61,23 @@ def maintenance_settings(maintenance_rate: object, market: Market | None) -> dic
             "Fetch it with lw.fetch_brackets(symbol, exchange), or pass a fraction."
         )
     found = load_brackets(*key)
+    if found[0].contract != parts[0].contract:
+        raise InputError(
+            f"maintenance_rate: wanted brackets of {parts[0].contract} contracts; got those of {' '.join(key)}, which "
+            f"are {found[0].contract}. Check the market's contract and symbol, or pass a fraction."
+        )
     table = f"{key[0]} {key[1]}, {newest(found) or 'undated'}"
     rates = _rates(found, float(market.candles["close"].median()))
     return {"maintenance_rate": BRACKETS, BRACKETS: {"table": table, "size": TYPICAL_USD, "rates": rates}}
 
 
 def _rates(brackets: Sequence[Bracket], price: float) -> list[list[float]]:
+    """Return the ``rates`` of `maintenance_settings`; coins are worth `price` USD."""
     found = []
     for bracket in brackets:
         cap = bracket.cap * (1.0 if bracket.unit == "notional" else price)
-        share = bracket.maintenance_amount / min(cap, TYPICAL_USD)
+        amount = bracket.maintenance_amount * (1.0 if bracket.contract == "linear" else price)
+        share = amount / min(cap, TYPICAL_USD)
         found.append([bracket.max_leverage, bracket.maintenance_rate, share])
         if cap >= TYPICAL_USD:
             break

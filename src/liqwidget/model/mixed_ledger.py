@@ -72,10 +72,12 @@ class MixedLedger(Ledger):
         return self.of([group.only(some) for group, some in kept if some])
 
     def opened_share(self, decay_rate: float) -> Floats:
-        """Refuse to tell one share: it differs between the contracts."""
+        """Return the share, which is 1; refuse to tell one of a turnover "auto": it differs between the contracts."""
+        if self.auto is None:
+            return super().opened_share(decay_rate)
         raise InputError(
-            "market: wanted contracts of one kind here; got linear and inverse ones, whose shares differ. "
-            "Combine the linear venues alone, or pass a turnover as a number."
+            "market: wanted contracts of one kind with turnover='auto'; got linear and inverse ones, whose turnovers "
+            "differ. Combine the linear venues alone, or the inverse ones, or pass a turnover as a number."
         )
 
     def merged(self, width: int) -> Ledger:

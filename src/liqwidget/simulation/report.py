@@ -50,6 +50,6 @@ def _panels(made: Simulation) -> list[Panel]:
     tiers = Bars(np.arange(len(mix), dtype=np.float64), numbers(list(mix.values())), 0.7, "", SECOND)
     return [
         Panel(x, Axis("USD", "price"), [Line(time, numbers(frame["close"]), "close", SERIES)], "Price", 120),
-        Panel(x, Axis("coins"), ended, "Liquidated in each candle", 90),
+        Panel(x, Axis("USD" if made.market.contract == "inverse" else "coins"), ended, "Liquidated in each candle", 90),
         Panel(Axis("leverage", "names", [f"{tier:g}x" for tier in mix]), Axis("percent"), [tiers], "Leverage mix", 80),
     ]

@@ -14,6 +14,7 @@ from ..checks import is_finite, moment, shown, whole
 from ..errors import InputError
 from ..market.market import Market
 from ..market.units import IN_COINS
+from ..model.margin import CONTRACTS, Contract, checked_choice
 from ..model.settings import PresetName, check_mix, shares
 from ..run.progress import Count, Told, counting
 from .funding import funding_rates, interval_hours
@@ -28,6 +29,7 @@ WARM_UP = 4.0  # holding times before the first candle
 MOST = 50_000_000  # traders
 TOLD = 100  # candles from one report of progress to the next
 ROUNDS = 30  # of liquidations that trigger others within a candle, at most
+_IN_USD: dict[str, Any] = {"volume_unit": "quote", "open_interest_unit": "quote", "contract_size": 1.0}
 _FLOWS = [f"{what}_{side}" for what in ("opened", "closed", "stopped", "liquidated") for side in ("long", "short")]
 
 
@@ -40,6 +42,7 @@ def simulate(
     start: str | pd.Timestamp = "2026-01-05",
     price: float = 84_000.0,
     open_interest: float = 90_000.0,
+    contract: Contract = "linear",
     leverage_mix: Mapping[int, float] | Mapping[float, float] | PresetName | None = None,
     holding_hours: float = 30.0,
     volatility: float = 0.025,
@@ -83,7 +86,10 @@ def simulate(
     price : float
         First open, USD.
     open_interest : float
-        Coins on each side towards which arrivals and holding times tend; liquidations keep it lower.
+        Coins on each side, of an inverse contract at `price`, towards which arrivals and holding times tend;
+        liquidations keep it lower.
+    contract : str
+        "linear", or "inverse": margin in coins, contracts of 1 USD, levels by the rule of `liquidation_price`.
     leverage_mix : mapping or str, optional
         Leverage to weight (any scale): share of the notional opened; or the name of a preset.
         None: 3x to 100x, few above 50x.
@@ -126,7 +132,7 @@ def simulate(
         positions are exposed to the same move, so more is liquidated than estimated. 0 breaks the one decay rate. At
         0.5 both effects about cancel.
     impact : float
-        ``Y`` of the square-root law (Donier and Bonart 2015): net liquidated coins Q push the price by
+        ``Y`` of the square-root law (Donier and Bonart 2015): what is liquidated net, Q, pushes the price by
         ``Y * volatility * sqrt(Q / V)``, V the volume of a mean day, within the candle, until nothing more is
         liquidated. Breaks no assumption, but makes levels a cause of price moves; about 1 is usual.
     impact_hours : float
@@ -146,9 +152,9 @@ def simulate(
 
     Notes
     -----
-    A candle, in coins: positions whose time is over close; then what the candle crosses, from its open on, is stopped
-    out, topped up or liquidated; then the side that lost less closes some more (see ``take_over``). With all these
-    coins, ``gone``, of each side, and newcomers who bring ``W``::
+    A candle, in coins, or in USD of an inverse contract: positions whose time is over close; then what the candle
+    crosses, from its open on, is stopped out, topped up or liquidated; then the side that lost less closes some more
+    (see ``take_over``). With all that is ``gone`` of each side, and newcomers who bring ``W``::
 
         opened_long = (W + gone_long - gone_short) / 2        opened_short = (W - gone_long + gone_short) / 2
         open_interest += opened - gone                        volume = (opened_long + gone_short) * (1 + churn)
@@ -197,13 +203,14 @@ def simulate(
     ):
         if total > 1:
             raise InputError(f"{name}: wanted shares that add up to 1 at most; got {total:g}. Lower one of the two.")
+    checked_choice("contract", contract, CONTRACTS)
     if entries not in ("range", "path"):
         raise InputError(f"entries: wanted 'range' or 'path'; got {shown(entries)}.")
 
     tiers = np.array(list(mix), dtype=np.float64)
     habits = Habits(
         tiers, shares(mix), holding_hours * (5 / tiers) ** patience, trend_followers, contrarians, size_tail,
-        size_limit, stops, top_ups, top_up_margin, partial, maintenance_rate,
+        size_limit, stops, top_ups, top_up_margin, partial, maintenance_rate, contract,
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     warm = math.ceil(WARM_UP * holding_hours / hours)
@@ -215,9 +222,9 @@ def simulate(
     with counting("simulate", "candles", warm + count, progress) as told:
         prices = walk_of(rng, warm, count, hours, price, volatility)
         arriving = arrivals_of(rng, prices, warm, arrivals)
-        coins_an_hour = 2 * open_interest / holding_hours
-        book = Traders(rng, arriving, coins_an_hour * hours * count / arrivals, habits, STEPS)
-        push = _Push(impact * volatility, coins_an_hour * 24, math.exp(-hours / impact_hours))
+        an_hour = 2 * open_interest * (price if contract == "inverse" else 1.0) / holding_hours
+        book = Traders(rng, arriving, an_hour * hours * count / arrivals, habits, STEPS)
+        push = _Push(impact * volatility, an_hour * 24, math.exp(-hours / impact_hours))
         rows = _trade(book, prices, hours, push, take_over, entries == "path", told)
 
     times = pd.date_range(first, periods=count, freq=pd.Timedelta(hours=hours), name="time", unit="us")
@@ -226,11 +233,12 @@ def simulate(
     standing = TrueStanding.of(book, warm, frame["close"].to_numpy(), times)
     market = Market.from_frame(
         frame,
-        symbol="BTCUSDT-SIM",
+        symbol="BTCUSD-SIM" if contract == "inverse" else "BTCUSDT-SIM",
         exchange="simulated",
         liquidations=liquidations_of(book, times, warm),
         simulated=True,
-        **IN_COINS,
+        contract=contract,
+        **(_IN_USD if contract == "inverse" else IN_COINS),
     )
     flows = pd.DataFrame(rows[warm:, 6:], market.candles.index, _FLOWS)
     return Simulation(market, positions, flows, mix, 1 / holding_hours, 1 / (1 + churn), standing)
@@ -238,7 +246,7 @@ def simulate(
 
 class _Push(NamedTuple):
     strength: float  # log price at a mean day's volume
-    day: float  # coins
+    day: float  # volume
     kept: float  # share of the liquidated volume that still moves the next candle
 
     def of(self, volume: float) -> float:

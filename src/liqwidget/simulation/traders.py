@@ -1,6 +1,7 @@
 """Positions of the simulated traders: how they enter and leave, candle by candle.
 
-Positions are numbered in order of arrival; arrays are (N,) over all of them. Prices are USD, amounts coins.
+Positions are numbered in order of arrival; arrays are (N,) over all of them. Prices are USD. Sizes are what stays the
+same while the price moves: coins, or USD of an inverse contract.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.margin import level_factors
+from ..model.margin import NO_LEVEL, Contract, level_factors, raw_level
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,6 +41,7 @@ class Habits(NamedTuple):
     top_up_margin: float
     partial: float
     maintenance_rate: float
+    contract: Contract = "linear"
 
 
 class Candle(NamedTuple):
@@ -69,18 +71,18 @@ class Traders:
     ended: NDArray[np.int_]
     outcome: NDArray[np.int8]
 
-    def __init__(self, rng: np.random.Generator, arrivals: Ints, coins: float, habits: Habits, steps: int) -> None:
+    def __init__(self, rng: np.random.Generator, arrivals: Ints, mean: float, habits: Habits, steps: int) -> None:
         n = int(arrivals.sum())
         self._rng = rng
         self.habits, self.ends = habits, np.cumsum(arrivals).tolist()
         self.opened: NDArray[np.int_] = np.repeat(np.arange(len(arrivals)), arrivals.astype(np.intp))
         tier = rng.choice(len(habits.tiers), n, p=habits.shares)
         self.leverage: NDArray[np.float64] = habits.tiers[tier]
-        long, short = level_factors(habits.tiers, habits.maintenance_rate)
+        long, short = level_factors(habits.tiers, habits.maintenance_rate, contract=habits.contract)
         self._factor = np.stack([short[tier], long[tier]])
         self._patience = rng.exponential(habits.holding_hours[tier])
         lot = (rng.pareto(habits.size_tail, n) + 1.0) * (habits.size_tail - 1) / habits.size_tail  # 1 on average
-        self._lot = coins * np.minimum(lot, habits.size_limit)
+        self._lot = mean * np.minimum(lot, habits.size_limit)
         self.crowd = rng.choice(3, n, p=_rest(habits.trend_followers, habits.contrarians)).astype(np.int8)
         self._mood, self._draw, self._moment = rng.random(n), rng.random(n), rng.integers(0, steps + 1, n)
         self._habit = rng.choice([_STOP, _TOP_UP, _PLAIN], n, p=_rest(habits.stops, habits.top_ups)).astype(np.int8)
@@ -93,7 +95,7 @@ class Traders:
         self.exit_price: NDArray[np.float64] = np.full(n, np.nan)
         self.ended, self.outcome = np.full(n, -1), np.zeros(n, dtype=np.int8)
         self._cut = np.zeros(n, dtype=bool)  # partially liquidated
-        # Levels and sizes that were: (positions, candle, level, coins before, coins liquidated) of each change.
+        # Levels and sizes that were: (positions, candle, level, size before, size liquidated) of each change.
         self.changes: list[tuple[Ints, int, Floats, Floats, Floats]] = []
 
         self._used = self._watched = 0
@@ -108,28 +110,36 @@ class Traders:
         return np.where(self._habit == _STOP, price, np.nan)
 
     def cut(self) -> Floats:
-        """Return the coins that partial liquidations took of each position, (N,)."""
+        """Return the size that partial liquidations took of each position, (N,)."""
         cut = np.zeros(len(self.size))
-        for ids, *_, coins in self.changes:
-            cut[ids] += coins
+        for ids, *_, size in self.changes:
+            cut[ids] += size
         return cut
 
+    def usd(self, ids: Ints, size: Floats) -> Floats:
+        """Return sizes of positions in USD at entry."""
+        return size if self.habits.contract == "inverse" else size * self.entry[ids]
+
+    def in_margin(self, usd: Floats, price: Floats) -> Floats:
+        """Return USD in the currency of the margin at a price: USD, or coins of an inverse contract."""
+        return usd / price if self.habits.contract == "inverse" else usd
+
     def close(self, t: int, clock: float) -> tuple[float, float]:
-        """Close positions whose holding time is over; return coins of longs and of shorts."""
+        """Close positions whose holding time is over; return the size of longs and of shorts."""
         if t % 32 == 0:
             self._tidy()
         at = np.flatnonzero(self._deadline[: self._watched] <= clock)
         return self._leave(t, at, CLOSED, np.nan) if at.size else (0.0, 0.0)
 
-    def cover(self, t: int, long: bool, coins: float) -> float:
-        """Close randomly drawn longs (or shorts), at most this many coins; return how many."""
+    def cover(self, t: int, long: bool, most: float) -> float:
+        """Close randomly drawn longs (or shorts) of at most this size together; return how much."""
         trip = self._long_trip[: self._watched] if long else -self._short_trip[: self._watched]
         standing = self._rng.permutation(np.flatnonzero(trip > -np.inf))
-        fits = np.cumsum(self.left[self._ids[standing]]) <= coins
+        fits = np.cumsum(self.left[self._ids[standing]]) <= most
         return self._leave(t, standing[fits], CLOSED, np.nan)[0 if long else 1]
 
     def sweep(self, t: int, low: float, high: float) -> tuple[float, float, float, float]:
-        """Stop out, top up or liquidate what candle t crosses; return coins stopped (long, short), liquidated."""
+        """Stop out, top up or liquidate what candle t crosses; return what is stopped (long, short), liquidated."""
         n = self._watched
         at = np.flatnonzero((self._long_trip[:n] >= low) | (self._short_trip[:n] <= high))
         if not at.size:
@@ -157,9 +167,9 @@ class Traders:
     def enter(
         self, t: int, candle: Candle, clock: float, mood: float, gone: tuple[float, float]
     ) -> tuple[Floats, Floats, Floats]:
-        """Open candle t's new positions; return coins opened, stopped and liquidated at once, each (long, short).
+        """Open candle t's new positions; return what is opened, stopped and liquidated at once, each (long, short).
 
-        ``gone`` are the coins closed before, by side. Open interest stays equal on both sides because the side that
+        ``gone`` is what was closed before, by side. Open interest stays equal on both sides because the side that
         closed more opens more. ``mood`` in [-1, 1] is the trend.
         """
         new = slice(self._used, self.ends[t])
@@ -187,12 +197,12 @@ class Traders:
         alive = lot if not dead.any() else lot * ~dead
         long_lots, short_lots = float(alive @ long), float(alive @ ~long)
         brought = max(long_lots + short_lots, 1.02 * abs(gone[0] - gone[1]))
-        long_coins, short_coins = (brought + gone[0] - gone[1]) / 2, (brought - gone[0] + gone[1]) / 2
-        size = lot * np.where(long, long_coins / long_lots, short_coins / short_lots)
+        longs, shorts = (brought + gone[0] - gone[1]) / 2, (brought - gone[0] + gone[1]) / 2
+        size = lot * np.where(long, longs / long_lots, shorts / short_lots)
         self.long[new], self.entry[new], self.size[new], self.left[new] = long, entry, size, size
         self.first_level[new] = self.level[new] = level
 
-        opened = np.array([long_coins, short_coins])
+        opened = np.array([longs, shorts])
         stopped = lost = np.zeros(2)
         if dead.any():
             by_stop = dead & (dies != level)
@@ -230,46 +240,49 @@ class Traders:
         return self.entry[ids] + self._reach[ids] * (self.level[ids] - self.entry[ids])
 
     def _leave(self, t: int, at: Ints, outcome: int, price: Any) -> tuple[float, float]:
-        """End the positions watched at these places; return coins of longs and of shorts."""
+        """End the positions watched at these places; return the size of longs and of shorts."""
         ids = self._ids[at]
-        coins, long = self.left[ids], self.long[ids]
+        size, long = self.left[ids], self.long[ids]
         self.ended[ids], self.outcome[ids], self.exit_price[ids], self.left[ids] = t, outcome, price, 0.0
         if outcome == LIQUIDATED:
-            self.liquidated[ids] += coins
+            self.liquidated[ids] += size
         self._watch[:, at] = _NOTHING
         count = int(long.sum())
         self.accounts[0] -= count
         self.accounts[1] -= ids.size - count
-        longs = float(coins @ long)
-        return longs, float(coins @ ~long)
+        return float(size @ long), float(size @ ~long)
 
     def _top_up(self, t: int, at: Ints, ids: Ints) -> None:
         """Add margin once, which moves the liquidation price away from the entry."""
-        m, more = self.habits.maintenance_rate, self.habits.top_up_margin
+        more, entry, leverage = self.habits.top_up_margin, self.entry[ids], self.leverage[ids]
         self._note(t, ids, np.zeros(ids.size))
-        self.margin_added[ids] = more * self.size[ids] * self.entry[ids] / self.leverage[ids]
-        sign = np.where(self.long[ids], 1.0, -1.0)
-        level = self.entry[ids] * (sign - (1 + more) / self.leverage[ids]) / (sign - m)
-        self.level[ids] = np.maximum(level, 0.0)
+        self.margin_added[ids] = self.in_margin(more * self.usd(ids, self.size[ids]) / leverage, entry)
+        self.level[ids] = self._level(ids, entry, (1 + more) / leverage)
         self._habit[ids] = _PLAIN
         self._watch_level(at, ids)
 
     def _cut_down(self, t: int, at: Ints, ids: Ints, low: float, high: float) -> tuple[tuple[float, float], Any]:
         """Liquidate the first part; the rest is backed by the whole maintenance margin.
 
-        Return the coins (long, short) and which positions survive the candle with the rest.
+        Return the size (long, short) and which positions survive the candle with the rest.
         """
-        part, m = self.habits.partial, self.habits.maintenance_rate
-        coins, long = self.left[ids] * part, self.long[ids]
-        self._note(t, ids, coins)
-        sign = np.where(long, 1.0, -1.0)
-        self.level[ids] *= (sign - m / (1 - part)) / (sign - m)
-        self.left[ids] -= coins
-        self.liquidated[ids] += coins
+        part = self.habits.partial
+        size, long = self.left[ids] * part, self.long[ids]
+        self._note(t, ids, size)
+        self.level[ids] = self._level(ids, self.level[ids], self.habits.maintenance_rate / (1 - part))
+        self.left[ids] -= size
+        self.liquidated[ids] += size
         self._cut[ids] = True
         self._watch_level(at, ids)
         survive = ~_crossed(long, self.level[ids], low, high)
-        return (float(coins @ long), float(coins @ ~long)), survive
+        return (float(size @ long), float(size @ ~long)), survive
+
+    def _level(self, ids: Ints, price: Floats, margin: Floats | float) -> Floats:
+        """Return the liquidation prices of positions whose margin is this share of their value at a price."""
+        sign, m = np.where(self.long[ids], 1.0, -1.0), self.habits.maintenance_rate
+        level = raw_level(price, sign, margin, 0.0, m, 0.0, self.habits.contract, "mm_at_liq")
+        found: Floats = np.where(level > 0, level, np.where(self.long[ids], 0.0, NO_LEVEL * price))
+        return found
 
     def _note(self, t: int, ids: Ints, liquidated: Floats) -> None:
         self.changes.append((ids, t, self.level[ids].copy(), self.left[ids].copy(), liquidated))

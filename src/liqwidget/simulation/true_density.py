@@ -46,15 +46,15 @@ class TrueStanding(NamedTuple):
         level = np.concatenate([*(change[2] for change in book.changes), book.level])
         # The last stretch has what was neither liquidated nor cut before: the size without the parts.
         cut = book.cut()
-        coins = np.concatenate([*(change[3] for change in book.changes), book.size - cut])
+        size = np.concatenate([*(change[3] for change in book.changes), book.size - cut])
         order = np.argsort(ids, kind="stable")
-        ids, until, level, coins = ids[order], until[order], level[order], coins[order]
+        ids, until, level, size = ids[order], until[order], level[order], size[order]
         since = book.opened[ids]
         follows = np.flatnonzero(ids[1:] == ids[:-1]) + 1
         since[follows] = until[follows - 1]
         since, until = np.maximum(since - warm, 0), until - warm
         stood = until > since
-        ids, usd = ids[stood], (coins * book.entry[ids])[stood]
+        ids, usd = ids[stood], book.usd(ids, size)[stood]
         stamps = times.as_unit("ns").asi8.view("datetime64[ns]")
         return cls(since[stood], until[stood], book.long[ids], level[stood], usd, close, stamps)
 

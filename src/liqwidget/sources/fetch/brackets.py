@@ -18,6 +18,7 @@ from ..http.client import Client
 from ..http.clock import CLOCK
 from ..http.limits import Limits
 from ..venues.registry import find_instrument, find_venue
+from ..venues.symbols import read_symbol
 from ..venues.venue import BracketRow, Venue
 from .contract import contract_size
 
@@ -30,14 +31,15 @@ def fetch_brackets(
 ) -> list[Bracket]:
     """Return a venue's present leverage brackets, smallest positions first, and store them for `load_brackets`.
 
-    Bybit, OKX and Hyperliquid publish them. Binance shows them to accounts only: request
-    ``GET /fapi/v1/leverageBracket`` with your API key, save the answer and pass it as `file`, or use the snapshot that
-    `load_brackets` has. ``python -m liqwidget brackets --refresh SYMBOL`` does this for the three venues.
+    Bybit, OKX and Hyperliquid publish them, the first two also those of inverse contracts. Binance shows them to
+    accounts only: request ``GET /fapi/v1/leverageBracket``, or ``GET /dapi/v2/leverageBracket`` for inverse contracts,
+    with your API key, save the answer and pass it as `file`; of linear ones `load_brackets` has a snapshot.
+    ``python -m liqwidget brackets --refresh SYMBOL`` does this for the three venues.
 
     Parameters
     ----------
     symbol
-        As for :func:`liqwidget.fetch`.
+        As for :func:`liqwidget.fetch`: ``"BTCUSDT"``, or ``"BTCUSD_PERP"``, ``"BTCUSD"``, ``"BTC-USD-SWAP"`` (inverse).
     exchange
         ``"bybit"``, ``"okx"`` or ``"hyperliquid"``; ``"binance"`` with `file`.
     file
@@ -48,7 +50,8 @@ def fetch_brackets(
     Returns
     -------
     list of Bracket
-        With the date (UTC) as ``as_of``. They are stored in the folder ``brackets`` of the cache.
+        With the date (UTC) as ``as_of``, and in the units that :class:`Bracket` names. They are stored in the folder
+        ``brackets`` of the cache.
 
     Raises
     ------
@@ -65,14 +68,22 @@ def fetch_brackets(
     (100.0, '2026-11-19')
     >>> lw.load_brackets("bybit") == brackets
     True
+    >>> coins = lw.fetch_brackets("BTCUSD", "bybit")  # up to 150 coins, whatever they are worth
+    >>> coins[0].cap, coins[0].unit, coins[0].contract
+    (150.0, 'coins', 'inverse')
+    >>> lw.liquidation_price_in_brackets(60_000, 10, "long", 6_000, coins, contract="inverse").__round__(2)
+    54818.18
     """
     venue, name = find_instrument(find_venue(exchange), symbol)
-    if venue.kind == "inverse":  # its bounds are in other units
-        raise InputError(f"symbol: wanted a linear contract, such as BTCUSDT; got {shown(symbol)}, an inverse one.")
-    if (venue.brackets.request is None) != (file is not None):
+    if venue.brackets.request is not None and file is not None:
         raise InputError(
-            f"file: wanted the saved answer of /fapi/v1/leverageBracket for binance, and none for others; got "
-            f"{shown(file)} for {venue.name}. Binance shows brackets to accounts only; lw.load_brackets has a snapshot."
+            f"file: wanted none for {venue.name}, which shows brackets to all; got {shown(file)}. Leave it out."
+        )
+    if venue.brackets.request is None and file is None:
+        snapshot = "" if venue.kind == "inverse" else ", or use the snapshot that lw.load_brackets has of BTC"
+        raise InputError(
+            f"file: wanted the saved answer of {venue.brackets.saved} for {name} of {venue.name}; got None. "
+            f"{venue.name.capitalize()} shows brackets to accounts only: request it with your API key{snapshot}."
         )
     if file is not None:
         body, date = _saved(Path(file))
@@ -90,13 +101,25 @@ def fetch_brackets(
     return found
 
 
+def has_contracts_of(symbol: str, exchange: str) -> bool:
+    """Return whether a venue has contracts of the symbol's kind at all: Hyperliquid has no inverse ones.
+
+    Raises
+    ------
+    InputError
+        It is no symbol of a perpetual at this venue.
+    """
+    venue = find_venue(exchange)
+    return venue.inverse is not None or not read_symbol(symbol, venue.name).is_inverse
+
+
 async def _ask(venue: Venue, symbol: str, trust_env: bool) -> list[Bracket]:
     request = venue.brackets.request
     if request is None:
         raise InputError(f"exchange: wanted one that publishes brackets; got {venue.name}.")
     with Limits(folder(None)) as limits:
         async with Client(venue, limits, trust_env=trust_env) as client:
-            size = await contract_size(client, symbol)
+            size = await contract_size(client, symbol) if venue.brackets.in_contracts else 1.0
             for attempt in range(_ATTEMPTS):
                 body = (await client.ask(request(symbol))).body
                 date = f"{datetime.fromtimestamp(CLOCK.now(), UTC):%Y-%m-%d}"
@@ -113,7 +136,9 @@ class _EmptyError(FetchError):
 
 
 def table_of(venue: Venue, symbol: str, body: Any, size: float, as_of: str, status: str) -> list[Bracket]:
-    """Return the brackets in a venue's answer, smallest positions first; ``size`` is the coins in a contract.
+    """Return the brackets in a venue's answer, smallest positions first.
+
+    ``size``: coins in a contract, or USD if it is inverse, where bounds count contracts; else 1.
 
     Raises
     ------
@@ -132,7 +157,7 @@ def table_of(venue: Venue, symbol: str, body: Any, size: float, as_of: str, stat
     if not rows:
         raise _EmptyError(f"{what}; got none. Check the symbol, or try again later.")
     rows = sorted({row[:3]: row for row in rows}.values(), key=lambda row: row[:3])
-    found = _joined(rows, "coins" if venue.brackets.in_contracts else "notional", size, as_of, status)
+    found = _joined(rows, venue, size, as_of, status)
     if not is_table(found):
         raise ParseError(
             f"{what} with rising bounds and rates below 1 / leverage; got {shown(rows)}. The table in use is unchanged."
@@ -140,14 +165,16 @@ def table_of(venue: Venue, symbol: str, body: Any, size: float, as_of: str, stat
     return found
 
 
-def _joined(rows: list[BracketRow], unit: str, size: float, as_of: str, status: str) -> list[Bracket]:
+def _joined(rows: list[BracketRow], venue: Venue, size: float, as_of: str, status: str) -> list[Bracket]:
     """Return brackets from rows by rising bound; a missing deduction is the one that makes maintenance continuous."""
+    # A linear contract is some coins, which are worth USD; an inverse one is some USD, which are worth coins.
+    unit = "coins" if venue.brackets.in_contracts == (venue.kind == "linear") else "notional"
     found: list[Bracket] = []
     floor = rate_below = amount_below = 0.0
     for bound, most, rate, amount in rows:
         if math.isnan(amount):
             amount = amount_below + floor * (rate - rate_below)
-        found.append(Bracket(floor, bound * size, most, rate, amount, unit, as_of, status))
+        found.append(Bracket(floor, bound * size, most, rate, amount, unit, as_of, status, venue.kind))
         floor, rate_below, amount_below = bound * size, rate, amount
     return found
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from ...checks import shown
-from ...errors import InputError
+from ...errors import InputError, ParseError
 from ...market.columns import RATIOS
-from ..rows import Rows
 from .cells import code, message, number, table
 from .files import Content, Files
 from .symbols import other_unit, read_symbol, unlisted
@@ -20,6 +19,7 @@ from .venue import (
     MINUTE,
     BracketRow,
     BracketTable,
+    Kind,
     Limit,
     Query,
     Refusal,
@@ -73,32 +73,21 @@ def _range(query: Query) -> dict[str, str | int]:
     return {"symbol": query.symbol, "startTime": query.start, "endTime": query.end - 1}
 
 
-def _klines(path: str, bucket: str = "weight") -> Callable[[Query], Request]:
+def _klines(path: str, bucket: str) -> Callable[[Query], Request]:
     # 499 rows weigh 2, 1,500 weigh 10: the most rows per weight.
     return lambda query: Request(path, {**_range(query), "interval": query.period, "limit": 499}, None, bucket, 2)
 
 
-def _ratios(path: str) -> Callable[[Query], Request]:
-    return lambda query: Request(path, {**_range(query), "period": query.period, "limit": 500}, None, "futures_data")
-
-
-def _ratios_of_pair(path: str, **more: str) -> Callable[[Query], Request]:
-    """Return a function that makes requests for statistics of inverse contracts, which have no symbols there."""
+def _statistics(name: str, bucket: str, pair: Mapping[str, str] | None) -> Callable[[Query], Request]:
+    """Return a function that makes requests for statistics; `pair`: parameters beside a pair in place of a symbol."""
 
     def request(query: Query) -> Request:
-        params = {**_range(query), "period": query.period, "limit": 500, **more}
-        return Request(path, {"pair": str(params.pop("symbol"))[:-5], **params}, None, "coin_futures_data")
+        params = {**_range(query), "period": query.period, "limit": 500}
+        if pair is not None:
+            params = {"pair": str(params.pop("symbol")).removesuffix("_PERP"), **params, **pair}
+        return Request(f"/futures/data/{name}", params, None, bucket)
 
     return request
-
-
-def _candles(body: Any) -> Rows:
-    return table(body, 0, open=1, high=2, low=3, close=4, volume=5, taker_buy_volume=9)
-
-
-def _candles_in_coins(body: Any) -> Rows:
-    """Return candles of inverse contracts: where others have the quote currency, these have coins."""
-    return table(body, 0, open=1, high=2, low=3, close=4, volume=7, taker_buy_volume=10)
 
 
 def _native(symbol: str) -> str:
@@ -132,75 +121,88 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
-def _brackets(body: Any, symbol: str) -> list[BracketRow]:
-    """Return the brackets of an answer of ``/fapi/v1/leverageBracket``: a list of symbols, or one symbol."""
-    listed = body if isinstance(body, list) else [body]
-    one = next(each for each in listed if each["symbol"] == symbol)
+def _brackets(path: str, bound: str) -> BracketTable:
+    """Return how the answer of a path is read, which accounts may request; `bound`: name of the upper bound."""
 
-    def read(row: Any) -> BracketRow:
-        cap, most, rate = (number(row[name]) for name in ("notionalCap", "initialLeverage", "maintMarginRatio"))
-        return cap, most, rate, number(row.get("cum"))
+    def rows(body: Any, symbol: str) -> list[BracketRow]:
+        listed = body if isinstance(body, list) else [body]  # of several symbols, or of one
+        if any("pair" in each for each in listed):  # v1 of COIN-M, where contracts of a pair may differ
+            raise ParseError(f"wanted the answer of {path}, by symbol; got one by pair.")
+        one = next(each for each in listed if each["symbol"] == symbol)
 
-    return [read(row) for row in one["brackets"]]
+        def read(row: Any) -> BracketRow:
+            cap, most, rate = (number(row[name]) for name in (bound, "initialLeverage", "maintMarginRatio"))
+            return cap, most, rate, number(row.get("cum"))
+
+        return [read(row) for row in one["brackets"]]
+
+    return BracketTable(None, rows, saved=path)
 
 
-_MISSING = {"liquidations": "no history; streamed live, one a second"}
+def _series(
+    api: str,
+    folder: _Folder,
+    limits: str,
+    volume: int,
+    taker: int,
+    since: tuple[str, str],
+    *,
+    by_pair: bool = False,
+    longest: int | None = None,
+) -> dict[Kind, Series]:
+    """Return the series that both interfaces have.
 
-#: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days.
-_INVERSE = Venue(
-    name="binance",
-    kind="inverse",
-    units={"volume_unit": "coins", "open_interest_unit": "contracts"},
-    limits={
-        "coin_weight": Limit(2400, 60),
-        "coin_futures_data": Limit(1000, 300),
-        "coin_funding": Limit(500, 300),
-        "files": FILES,
-    },
-    series={
+    `api`: start of the paths; `folder`: of the public files; `limits`: start of the names of the limits; `volume`,
+    `taker`: positions of volumes in coins in a candle; `since`: how far back the files of mark prices and of metrics
+    reach; `by_pair`: whether statistics are of pairs, not symbols; `longest`: range of candles, ms.
+    """
+    return {
         "candles": Series(
             columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
             periods=_ALL,
             page=499,
             backward=False,
-            request=_klines("/dapi/v1/klines", "coin_weight"),
-            parse=_candles_in_coins,
-            longest=200 * DAY,
-            files=_bars("cm", "klines"),
+            request=_klines(f"{api}/klines", f"{limits}weight"),
+            parse=lambda body: table(body, 0, open=1, high=2, low=3, close=4, volume=volume, taker_buy_volume=taker),
+            longest=longest,
+            files=_bars(folder, "klines"),
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
             periods=_ALL,
             page=499,
             backward=False,
-            request=_klines("/dapi/v1/markPriceKlines", "coin_weight"),
+            request=_klines(f"{api}/markPriceKlines", f"{limits}weight"),
             parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
-            longest=200 * DAY,
-            files=_bars("cm", "markPriceKlines"),
+            longest=longest,
+            since=since[0],
+            files=_bars(folder, "markPriceKlines"),
         ),
         "open_interest": Series(
-            columns=("open_interest",),  # contracts, one side
+            columns=("open_interest",),  # one side
             periods=_RATIOS,
             page=500,
             backward=True,
-            request=_ratios_of_pair("/futures/data/openInterestHist", contractType="PERPETUAL"),
+            request=_statistics(
+                "openInterestHist", f"{limits}futures_data", {"contractType": "PERPETUAL"} if by_pair else None
+            ),
             parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="as far back as its files",
-            files=_metrics("cm"),
+            since=since[1],
+            files=_metrics(folder),
         ),
         "long_short": Series(
             columns=("long_short_ratio",),
             periods=_RATIOS,
             page=500,
             backward=True,
-            request=_ratios_of_pair("/futures/data/globalLongShortAccountRatio"),
+            request=_statistics("globalLongShortAccountRatio", f"{limits}futures_data", {} if by_pair else None),
             parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
             reach=30 * DAY - 10 * MINUTE,
             lag=10 * MINUTE,
-            since="as far back as its files",
-            files=_metrics("cm"),
+            since=since[1],
+            files=_metrics(folder),
         ),
         "ratios": Series(
             columns=RATIOS,
@@ -210,8 +212,8 @@ _INVERSE = Venue(
             request=only_files,
             parse=lambda body: table(body, "timestamp"),
             reach=0,
-            since="as far back as its files, up to yesterday",
-            files=_metrics("cm", beyond=30 * DAY),
+            since=f"{since[1]}, up to yesterday",
+            files=_metrics(folder, beyond=30 * DAY),
         ),
         "funding": Series(
             columns=("funding_rate",),
@@ -219,92 +221,48 @@ _INVERSE = Venue(
             page=1000,
             backward=False,
             request=lambda query: Request(
-                "/dapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "coin_funding"
+                f"{api}/fundingRate", {**_range(query), "limit": 1000}, None, f"{limits}funding"
             ),
             parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
-            files=_funding("cm"),
+            files=_funding(folder),
         ),
-    },
+    }
+
+
+def _limits(prefix: str) -> dict[str, Limit]:
+    return {
+        f"{prefix}weight": Limit(2400, 60),
+        f"{prefix}futures_data": Limit(1000, 300),
+        f"{prefix}funding": Limit(500, 300),
+        "files": FILES,
+    }
+
+
+_MISSING = {"liquidations": "no history; streamed live, one a second"}
+
+#: COIN-M: a host and limits of their own. Its klines refuse ranges of more than 200 days, and have coins where those of
+#: USD-M have the quote currency.
+_INVERSE = Venue(
+    name="binance",
+    kind="inverse",
+    units={"volume_unit": "coins", "open_interest_unit": "contracts"},
+    limits=_limits("coin_"),
+    series=_series("/dapi/v1", "cm", "coin_", 7, 10, ("back to its first file",) * 2, by_pair=True, longest=200 * DAY),
     missing=_MISSING,
     native=_native_inverse,
     judge=_judge,
     pause=60,
-    brackets=BracketTable(None, _brackets),
+    brackets=_brackets("/dapi/v2/leverageBracket", "qtyCap"),
 )
-
 
 VENUE = Venue(
     name="binance",
     inverse=_INVERSE,
-    limits={"weight": Limit(2400, 60), "futures_data": Limit(1000, 300), "funding": Limit(500, 300), "files": FILES},
-    series={
-        "candles": Series(
-            columns=("open", "high", "low", "close", "volume", "taker_buy_volume"),
-            periods=_ALL,
-            page=499,
-            backward=False,
-            request=_klines("/fapi/v1/klines"),
-            parse=_candles,
-            files=_bars("um", "klines"),
-        ),
-        "mark": Series(
-            columns=("mark_low", "mark_high"),
-            periods=_ALL,
-            page=499,
-            backward=False,
-            request=_klines("/fapi/v1/markPriceKlines"),
-            parse=lambda body: table(body, 0, mark_high=2, mark_low=3),
-            since="back to 2020-01",
-            files=_bars("um", "markPriceKlines"),
-        ),
-        "open_interest": Series(
-            columns=("open_interest",),  # coins, one side
-            periods=_RATIOS,
-            page=500,
-            backward=True,
-            request=_ratios("/futures/data/openInterestHist"),
-            parse=lambda body: table(body, "timestamp", open_interest="sumOpenInterest"),
-            reach=30 * DAY - 10 * MINUTE,
-            lag=10 * MINUTE,
-            since="back to 2020-09",
-            files=_metrics("um"),
-        ),
-        "long_short": Series(
-            columns=("long_short_ratio",),
-            periods=_RATIOS,
-            page=500,
-            backward=True,
-            request=_ratios("/futures/data/globalLongShortAccountRatio"),
-            parse=lambda body: table(body, "timestamp", long_short_ratio="longShortRatio"),
-            reach=30 * DAY - 10 * MINUTE,
-            lag=10 * MINUTE,
-            since="back to 2020-09",
-            files=_metrics("um"),
-        ),
-        "ratios": Series(
-            columns=RATIOS,
-            periods=_RATIOS,
-            page=500,
-            backward=True,
-            request=only_files,
-            parse=lambda body: table(body, "timestamp"),
-            reach=0,
-            since="back to 2020-09, up to yesterday",
-            files=_metrics("um", beyond=30 * DAY),
-        ),
-        "funding": Series(
-            columns=("funding_rate",),
-            periods={},
-            page=1000,
-            backward=False,
-            request=lambda query: Request("/fapi/v1/fundingRate", {**_range(query), "limit": 1000}, None, "funding"),
-            parse=lambda body: table(body, "fundingTime", funding_rate="fundingRate"),
-            files=_funding("um"),
-        ),
-    },
+    limits=_limits(""),
+    series=_series("/fapi/v1", "um", "", 5, 9, ("back to 2020-01", "back to 2020-09")),
     missing=_MISSING,
     native=_native,
     judge=_judge,
     pause=60,
-    brackets=BracketTable(None, _brackets),
+    brackets=_brackets("/fapi/v1/leverageBracket", "notionalCap"),
 )

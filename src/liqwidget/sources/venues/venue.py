@@ -167,8 +167,8 @@ class Contract:
     size: Callable[[Any, str], float]
 
 
-#: Upper bound of a leverage bracket (in USD, or contracts), highest leverage, maintenance rate, and deduction in USD:
-#: NaN where the venue names none.
+#: Upper bound of a leverage bracket (in the currency of the margin, or contracts), highest leverage, maintenance rate,
+#: and deduction in the currency of the margin: NaN where the venue names none.
 BracketRow = tuple[float, float, float, float]
 
 
@@ -183,12 +183,15 @@ class BracketTable:
     rows
         Parses the rows of a symbol from the answer, in any order.
     in_contracts
-        Whether bounds count contracts instead of USD.
+        Whether bounds count contracts instead of USD (linear) or coins (inverse).
+    saved
+        Path of the endpoint whose answer the user saves, where there is no request.
     """
 
     request: Callable[[str], Request] | None
     rows: Callable[[Any, str], list[BracketRow]]
     in_contracts: bool = False
+    saved: str = ""
 
 
 @dataclass(frozen=True)
