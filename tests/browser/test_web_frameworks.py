@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from lab import Lab, chromium, find_chromium
 from plain_host import host_page
 
 import liqwidget as lw
-from ports import free_port
+from ports import free_port, is_open
 
 pytestmark = pytest.mark.browser
 
@@ -136,7 +135,7 @@ def served(framework, folder):
         stderr=subprocess.DEVNULL,
     )
     try:
-        while server.poll() is None and socket.socket().connect_ex(("127.0.0.1", port)) != 0:
+        while server.poll() is None and not is_open(port):
             Lab._pause()
         yield f"http://127.0.0.1:{port}/{framework.address}"
     finally:
