@@ -46,8 +46,10 @@ def test_the_classic_notebook(served, playwright):
     lab = served("nbclassic", Classic)
     with chromium(playwright, 1400, 1400) as page:
         page.goto(lab.url("page.ipynb"))
-        # A view that is made before the kernel has told what it is is dropped by the classic Notebook when it has.
+        # When it has asked a new kernel for its widgets, the classic Notebook drops the views that it shows by then.
         page.wait_for_function("() => window.Jupyter?.notebook?.kernel?.info_reply?.implementation", timeout=60_000)
+        for _ in range(2):  # the kernel answers in order
+            page.evaluate("() => new Promise((reply) => Jupyter.notebook.kernel.execute('', { shell: { reply } }))")
         page.problems.clear()  # extensions of others that the classic Notebook does not find
         page.evaluate("() => Jupyter.notebook.execute_all_cells()")
         view = View(page).painted()
