@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ class Notebook(Lab):
     """A Jupyter Notebook 7 with its own home, serving one folder."""
 
     module = "notebook"
+
+    def url(self, notebook: str) -> str:
+        return f"http://127.0.0.1:{self.port}/notebooks/{notebook}?token={self.token}"
+
+
+class Classic(Lab):
+    """A classic Notebook, as nbclassic serves it beside JupyterLab."""
 
     def url(self, notebook: str) -> str:
         return f"http://127.0.0.1:{self.port}/notebooks/{notebook}?token={self.token}"
@@ -76,8 +84,9 @@ class Marimo:
 class View:
     """One view of the widget, wherever its host puts it: marimo uses a shadow tree."""
 
-    def __init__(self, page, nth: int = 0) -> None:
-        self.page, self.root = page, page.locator(".liq").nth(nth)
+    def __init__(self, page, nth: int = 0, frame=None) -> None:
+        self.page, self._inside = page, page if frame is None else frame
+        self.root = self._inside.locator(".liq").nth(nth)
 
     def painted(self) -> View:
         """Wait for its first picture."""
@@ -91,7 +100,14 @@ class View:
 
     def until(self, expression: str) -> None:
         """Wait until such an expression is true."""
-        self.page.wait_for_function(_function(expression), arg=self.root.element_handle(), timeout=15_000)
+        self._inside.wait_for_function(_function(expression), arg=self.root.element_handle(), timeout=15_000)
+
+    def until_outside(self, read: Callable[[], Any], holds: Callable[[Any], bool]) -> None:
+        """Wait until what is read elsewhere is as expected: Python receives a drag some time after the browser."""
+        until = time.monotonic() + 15
+        while not holds(has := read()):
+            assert time.monotonic() < until, has
+            self.get("new Promise((done) => requestAnimationFrame(() => done()))")
 
     @property
     def revision(self) -> int:

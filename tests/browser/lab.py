@@ -75,6 +75,7 @@ class Lab:
         self.process = subprocess.Popen(
             [*command, *(f"--{name}={value}" for name, value in options.items())],
             env={**os.environ, **{k: str(home / v) for k, v in places.items()}, "OMP_NUM_THREADS": "1", **(env or {})},
+            cwd=home,
             stdout=self.log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

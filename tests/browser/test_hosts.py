@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -38,14 +37,6 @@ def lab(tmp_path_factory):
     server.stop()
 
 
-def wait_for_python(view, read, holds):
-    """Wait until Python has the expected value: it receives a drag some time after the browser."""
-    until = time.monotonic() + 15
-    while not holds(has := read()):
-        assert time.monotonic() < until, has
-        view.get("new Promise((done) => requestAnimationFrame(() => done()))")
-
-
 def use(view, read):
     """Drag the mix and bin size of a view; the picture changes and Python follows."""
     before = view.revision
@@ -53,12 +44,12 @@ def use(view, read):
     view.repainted(before)
     shown = view.get("view.source.settings.leverageMix")
     assert shown["10"] > 60
-    wait_for_python(view, read, lambda has: has["mix"] == pytest.approx(shown))
+    view.until_outside(read, lambda has: has["mix"] == pytest.approx(shown))
     before, old = view.revision, view.get("view.source.field.grid.binSize")
     view.drag(BINS, 1, 0.7)
     view.until(f"view.source.field.grid.binSize > {old}")
     view.repainted(before)
-    wait_for_python(view, read, lambda has: has["bin"] == view.get("view.source.field.grid.binSize"))
+    view.until_outside(read, lambda has: has["bin"] == view.get("view.source.field.grid.binSize"))
 
 
 def test_notebook_7(notebook):
@@ -178,7 +169,7 @@ def test_marimo_as_a_page(marimo):
     bare.drag(".liq-deck .liq-slider", 0, 0.9)
     wrapped.repainted(before)
     shown = bare.get("view.source.settings.decayRate")
-    wait_for_python(bare, read, lambda has: has["decay"] == pytest.approx(shown))
+    bare.until_outside(read, lambda has: has["decay"] == pytest.approx(shown))
     before = bare.revision
     page.get_by_role("button", name="decay", exact=True).click()
     bare.repainted(before)

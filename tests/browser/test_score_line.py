@@ -6,6 +6,7 @@ import json
 
 import pytest
 from chart import reach
+from plain_host import host_page
 
 import liqwidget as lw
 
@@ -50,4 +51,16 @@ def test_a_saved_page_keeps_the_one_it_was_saved_with(opened):
             "() => document.querySelector('.liq').liqwidget.source.settings.leverageMix[100] === 100"
         )
         assert page.locator(".liq-score summary").inner_text() == words
+        assert page.problems == []
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_page_that_was_written_with_the_state_of_widgets_waits_for_none(opened, written):
+    html = host_page(lw.LiquidationHeatmap(lw.load_sample()))
+    if written:  # as nbconvert and Sphinx do, without a kernel
+        html = html.replace("<body>", '<body><script type="application/vnd.jupyter.widget-state+json">{}</script>')
+    with opened(html) as page:
+        assert page.locator(".liq-score").is_visible() is not written
+        said = "As saved: everything here works without a kernel." if written else ""
+        assert page.locator(".liq-banner").text_content() == said
         assert page.problems == []

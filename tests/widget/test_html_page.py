@@ -363,15 +363,3 @@ def test_a_saved_notebook_of_a_week_is_small(sample) -> None:
     state = ipywidgets.Widget.get_manager_state(widgets=[sample, sample.layout])
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     assert len(nbformat.writes(notebook)) <= 400_000
-
-
-def test_converters_that_show_no_html_have_the_picture_with_its_axes(sample) -> None:
-    from nbconvert import LatexExporter
-
-    data, _ = sample._repr_mimebundle_()
-    output = nbformat.v4.new_output("display_data", {name: data[name] for name in data if name != WIDGET_VIEW})
-    cell = nbformat.v4.new_code_cell("hm", outputs=[output])
-    text, resources = LatexExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
-    ((name, png),) = resources["outputs"].items()
-    assert png == sample._still().png
-    assert name in text

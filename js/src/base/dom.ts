@@ -5,6 +5,9 @@ type Props = Record<string, string | number | boolean | undefined>;
 
 const FOCUSABLE = new Set(["input", "button", "select", "summary"]);
 
+/** Classes at which MathJax stops: in a notebook it takes what is between two dollar signs for a formula. */
+export const NO_FORMULAS = "tex2jax_ignore mathjax_ignore";
+
 /** Make an element with attributes and children. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,

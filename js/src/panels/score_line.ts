@@ -2,6 +2,7 @@
 
 import { h, setText } from "../base/dom";
 import { duration, utc } from "../base/units";
+import { isAlone } from "../source/kernel";
 import type { Score } from "../source/score";
 import type { Source } from "../source/settings";
 
@@ -45,13 +46,14 @@ export class ScoreLine {
     private readonly source: Source,
     signal: AbortSignal,
   ) {
-    for (const event of ["score", "settings"] as const) source.on(event, () => this.update(), signal);
+    for (const event of ["score", "settings", "kernel"] as const) source.on(event, () => this.update(), signal);
     this.update();
   }
 
   update(): void {
-    const { score, saved, settings } = this.source;
-    const text = settings.asOf === null ? scoreText(score, saved === true) : ""; // it is of the last days
+    const { score, saved, settings, kernel } = this.source;
+    const comes = settings.asOf === null && !(score.state === "pending" && isAlone(kernel)); // it is of the last days
+    const text = comes ? scoreText(score, saved === true) : "";
     setText(this.#text, text);
     this.element.hidden = text === "";
     this.element.classList.toggle("liq-loud", score.state === "shown" && score.better === false);

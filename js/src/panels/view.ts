@@ -1,7 +1,7 @@
 /** One view, independent of Jupyter: chart, readout and controls on a source. */
 
 import { Clock } from "../base/clock";
-import { h, setText, unique } from "../base/dom";
+import { h, NO_FORMULAS, setText, unique } from "../base/dom";
 import { Speech } from "../base/live_region";
 import { COLOURS, type Colours, GROUND, hostTheme, type Theme, watchTheme, withPaleCandles } from "../base/theme";
 import { Chart, type Hover } from "../chart/chart";
@@ -128,7 +128,7 @@ class View {
       this.#controls.element,
       this.#table.element,
     ];
-    this.#root = h("div", { class: "liq" }, ...parts, this.#speech.element, help.element, this.#hint);
+    this.#root = h("div", { class: `liq ${NO_FORMULAS}` }, ...parts, this.#speech.element, help.element, this.#hint);
     Object.assign(this.#root, { liqwidget: this, liqLink: () => linkText(source.settings, source.visible) });
     host.append(this.#root);
     attachPrintSheet(this.#root, this, this.#outline, source, signal);

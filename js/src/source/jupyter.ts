@@ -9,7 +9,7 @@ import { CandleField } from "../model/candle_field";
 import type { Field } from "../model/field";
 import { Announcer } from "./announcer";
 import { Asking, NO_ANSWER } from "./file_request";
-import { type KernelState, KernelWatch } from "./kernel";
+import { hasSavedState, hostOf, type KernelState, KernelWatch } from "./kernel";
 import { type Near, NOTHING_NEAR, readNear } from "./near";
 import { readPicture } from "./picture";
 import { readScore, type Score } from "./score";
@@ -73,6 +73,8 @@ export class JupyterSource extends Announcer implements Source {
   readonly #overlay: Overlay;
   readonly #watch: KernelWatch;
   readonly #asking: Asking;
+  /** The page was written from a notebook and has no kernel. */
+  readonly #absent: boolean;
   #last: unknown = null;
   #heard: number | null = null;
   #asOf: number | null = null;
@@ -93,6 +95,7 @@ export class JupyterSource extends Announcer implements Source {
       signal,
     );
     this.#asking = new Asking(signal);
+    this.#absent = hostOf(model.widget_manager) === "unknown" && hasSavedState(document);
     this.#last = this.live.last;
     this.#listen("change:_live", () => this.#listenToFeed(), signal);
     for (const trait of ["near", "_near_rules"]) {
@@ -191,11 +194,11 @@ export class JupyterSource extends Announcer implements Source {
   }
 
   get kernel(): KernelState {
-    return this.#watch.state;
+    return this.#absent ? "absent" : this.#watch.state;
   }
 
   here(view: string): void {
-    if (!this.#watch.isDue(view)) return;
+    if (this.#absent || !this.#watch.isDue(view)) return;
     this.#watch.asked();
     this.#say({ type: "here", view });
   }

@@ -10,10 +10,26 @@ const PATIENCE_MS = 3_500;
 /** The kernel's state according to the page's Jupyter; "unknown" on pages without Jupyter. */
 export type Host = "idle" | "busy" | "restarting" | "disconnected" | "dead" | "unknown";
 
-export type KernelState = "answers" | "busy" | "silent" | "restarting" | "saved" | "lost" | "disconnected" | "ended";
+export type KernelState =
+  | "answers"
+  | "busy"
+  | "silent"
+  | "restarting"
+  | "saved"
+  | "absent"
+  | "lost"
+  | "disconnected"
+  | "ended";
 
 /** States that do not recover by themselves: the view has to be recreated. */
 export const isOver = (state: KernelState): boolean => state === "lost" || state === "ended";
+
+/** States in which this view gets nothing from Python any more. */
+export const isAlone = (state: KernelState): boolean => isOver(state) || state === "saved" || state === "absent";
+
+/** Whether a page brings the state of widgets along, as nbconvert and Sphinx write it: then there is no kernel. */
+export const hasSavedState = (page: ParentNode): boolean =>
+  page.querySelector('script[type="application/vnd.jupyter.widget-state+json"]') !== null;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
@@ -62,6 +78,8 @@ export function kernelWords(state: KernelState, again: string): string {
       return `The kernel is restarting. ${STAYS}`;
     case "saved":
       return `As saved: everything here works without a kernel. To connect it to Python, ${again.replace(/ again$/, "")}.`;
+    case "absent":
+      return "As saved: everything here works without a kernel.";
     case "lost":
       return `The kernel does not answer for this view: it was restarted, or it hangs. ${STAYS} To bring it back, ${again}.`;
     case "disconnected":

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ASK_MS, hostOf, isOver, KernelWatch, kernelState, kernelWords } from "../../src/source/kernel";
+import { ASK_MS, hostOf, isAlone, isOver, KernelWatch, kernelState, kernelWords } from "../../src/source/kernel";
 
 const manager = (status: string, connectionStatus = "connected") => ({ kernel: { status, connectionStatus } });
 
@@ -44,12 +44,15 @@ describe("the state that is shown", () => {
   it("has a text and advice for each state", () => {
     expect(kernelWords("answers", "x")).toBe("");
     expect(kernelWords("saved", "run its cell again")).toMatch(/^As saved: .* run its cell\.$/);
+    expect(kernelWords("absent", "run its cell again")).not.toContain("run");
     for (const state of ["silent", "lost", "ended"] as const)
       expect(kernelWords(state, "turn round")).toContain("turn round");
     for (const state of ["silent", "restarting", "lost", "disconnected", "ended"] as const) {
       expect(kernelWords(state, "x")).toContain("The last picture stays");
     }
     expect(isOver("lost") && isOver("ended")).toBe(true);
+    expect((["saved", "absent", "lost", "ended"] as const).every(isAlone)).toBe(true);
+    expect((["answers", "busy", "silent", "restarting", "disconnected"] as const).some(isAlone)).toBe(false);
     expect(isOver("busy") || isOver("saved") || isOver("silent") || isOver("disconnected")).toBe(false);
   });
 });
