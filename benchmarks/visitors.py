@@ -45,8 +45,11 @@ FIRST = """(() => { const seen = {}; window.__seen = seen;
     if (document.querySelector('#jupyter-config-data')) seen.kernel ??= performance.now();
     if (window.MathJax || document.querySelector('.jupyter-widgets')) seen.widgets ??= performance.now();
     if (document.querySelector('.liq[data-rev]') === null) return;
+    const drawn = (what) => requestAnimationFrame(() => setTimeout(() => { seen[what] ??= performance.now(); }));
+    drawn('picture');
+    if (document.querySelector('#wait')) return; // this one has no kernel yet
     observer.disconnect();
-    requestAnimationFrame(() => setTimeout(() => { seen.picture = performance.now(); }));
+    drawn('live');
   });
   observer.observe(document, { subtree: true, childList: true, attributes: true });
 })()"""
@@ -88,7 +91,7 @@ def visit(playwright: Playwright, served: Served) -> dict[str, float]:
         page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
         page.add_init_script(FIRST)
         page.goto(served.url, wait_until="commit")
-        page.wait_for_function("() => window.__seen.picture > 0", timeout=60_000)
+        page.wait_for_function("() => window.__seen.live > 0", timeout=60_000)
         seen: dict[str, float] = page.evaluate("window.__seen")
         page.goto("about:blank")  # leave like a user: the page notifies the server, and its kernel ends
         return seen
@@ -111,12 +114,14 @@ def first_pictures(runs: int, options: list[str]) -> None:
                     found.append(visit(playwright, served))
             finally:
                 served.stop()
-        steps = {step: median(run[step] for run in found[1:]) for step in ("waiting", "kernel", "widgets", "picture")}
-        worst = max(run["picture"] for run in found[1:])
-        verdict = "within" if steps["picture"] <= BUDGET_MS else "MISSES"
+        names = ("waiting", "picture", "kernel", "widgets", "live")
+        steps = {name: median(run[name] for run in found[1:]) for name in names}
+        worst = max(run["live"] for run in found[1:])
+        verdict = "within" if steps["live"] <= BUDGET_MS else "MISSES"
         print(
             f"{name:18} waiting message {steps['waiting']:5.0f}, kernel ready {steps['kernel']:5.0f}, "
-            f"first widget {steps['widgets']:5.0f}, picture {steps['picture']:5.0f} (worst {worst:.0f}): "
+            f"picture {steps['picture']:5.0f}, first widget {steps['widgets']:5.0f}, "
+            f"picture with kernel {steps['live']:5.0f} (worst {worst:.0f}): "
             f"{verdict} {BUDGET_MS}"
         )
     print(f"afterwards: {machine()}")

@@ -25,9 +25,10 @@ function fill(page: Document, source: PageSource): void {
 /**
  * Show a saved page.
  *
- * @param page - a document made by LiquidationHeatmap.to_html
+ * @param page - a document made by LiquidationHeatmap.to_html, or with the same elements
+ * @param signal - ends the view
  */
-export async function openPage(page: Document): Promise<void> {
+export async function openPage(page: Document, signal = new AbortController().signal): Promise<void> {
   const host = page.getElementById("liq-host");
   const facts = page.getElementById("liq-facts");
   if (host === null || facts === null) return;
@@ -44,7 +45,7 @@ export async function openPage(page: Document): Promise<void> {
     return;
   }
   page.getElementById("liq-still")?.setAttribute("hidden", "");
-  mount(source, host, new AbortController().signal);
+  mount(source, host, signal);
   if (known.embed || new URLSearchParams(location.search).has("embed")) fill(page, source);
   // The chart's logo is inserted as markup, which the page's content security policy forbids: link to it instead.
   const maker = { href: "https://www.tradingview.com/", rel: "noopener noreferrer" };

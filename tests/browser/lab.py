@@ -149,7 +149,8 @@ RAN = """() => {
   return (done || failed) && !waiting && kernel?.status === 'idle';
 }"""
 
-PAINTED = "(n) => document.querySelectorAll('.liq[data-rev]').length >= n"
+# A server's page shows a heatmap without a kernel while it loads, in #wait.
+PAINTED = "(n) => !document.querySelector('#wait') && document.querySelectorAll('.liq[data-rev]').length >= n"
 
 
 def open_notebook(page, lab: Lab, name: str) -> None:

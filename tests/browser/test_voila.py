@@ -29,6 +29,7 @@ MOVE = """() => {
 LINKED = """(({ source: { settings, visible } }) => settings.palette === 'viridis' && visible?.range === '24h'
   && settings.leverageMix['10'] === 60)(document.querySelector('.liq').liqwidget)"""
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+LINK = "document.querySelector('.liq').liqLink()"
 KERNEL = "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
 
 
@@ -65,7 +66,7 @@ def visit(playwright):
 def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, width: int) -> None:
     served.wait_until(served.heated)
     page = visit(served.url, width)
-    page.wait_for_selector("#wait:has-text('A still picture of the estimate') img")
+    page.wait_for_selector("#wait:has-text('picture')")
     page.wait_for_function(PAINTED, arg=1, timeout=60_000)
     page.wait_for_selector("#wait", state="detached")
     page.locator(".liq-app-panels").scroll_into_view_if_needed()
@@ -98,6 +99,36 @@ def test_the_page_paints_answers_and_ends_its_kernel(served: Served, visit, widt
     served.wait_until(lambda: served.get(f"/api/kernels/{kernel}")[0] == 404)
 
 
+def test_the_picture_is_there_before_the_front_end_and_keeps_its_view(served: Served, visit) -> None:
+    served.wait_until(served.heated)
+    page = visit("about:blank")
+    held = []
+    page.route("**/voila.js", lambda route: held.append(route))
+    page.goto(served.url, wait_until="commit")
+    page.wait_for_selector("#wait .liq[data-rev]", timeout=60_000)
+    assert "computed by your browser" in page.locator("#wait > p").inner_text()
+    assert page.locator("#wait > img").count() == 0
+    before, revision = page.evaluate(PIXELS), page.locator("#wait .liq").get_attribute("data-rev")
+    page.evaluate(MOVE)
+    page.wait_for_function("(rev) => document.querySelector('.liq').dataset.rev !== rev", arg=revision)
+    moved = page.evaluate(PIXELS)
+    assert moved != before
+    view = page.evaluate(LINK)
+    page.wait_for_function("(view) => location.hash === '#' + view", arg=view)
+    served.wait_until(lambda: page.evaluate("0") == 0 and held)
+    assert page.locator("#wait").count() == 1
+    page.unroute("**/voila.js")  # which lets it go on
+    page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    assert page.locator(".liq").count() == 1
+    assert page.evaluate(LINK) == view
+    assert page.evaluate(PIXELS) == moved
+    kernel = page.evaluate(KERNEL)
+    page.goto("about:blank")
+    served.wait_until(lambda: served.get(f"/api/kernels/{kernel}")[0] == 404)
+    assert page.problems == []
+    assert [text for text in page.said if not HARMLESS.match(text)] == []
+
+
 def test_the_address_names_the_view_and_a_wrong_one_is_said(served: Served, visit) -> None:
     served.wait_until(served.heated)
     page = visit(f"{served.url}?view=1&mix=10:60,25:0,50:40&palette=viridis&range=24h")
@@ -105,7 +136,8 @@ def test_the_address_names_the_view_and_a_wrong_one_is_said(served: Served, visi
     page.wait_for_function(f"() => {LINKED}", timeout=30_000)
     kernels = [page.evaluate(KERNEL)]
     page.goto(f"{served.url}#view=1&palette=<img src=x>", wait_until="commit")
-    page.locator(".liq-message", has_text="palette: wanted plasma").wait_for(timeout=60_000)
+    page.wait_for_function(PAINTED, arg=1, timeout=60_000)
+    page.locator(".liq-message", has_text="palette: wanted plasma").wait_for(timeout=10_000)
     assert page.locator(".liq img").count() == 0
     kernels.append(page.evaluate(KERNEL))
     page.goto("about:blank")

@@ -70,7 +70,8 @@ def test_who_waits_moves_over_into_the_same_view(playwright, served: Served) -> 
 
 def test_a_page_that_waits_says_that_it_has_lost_the_server(playwright, served: Served) -> None:
     with chromium(playwright, 1280, 900) as first, chromium(playwright, 1280, 900) as second:
-        served.wait_until(lambda: first.goto(served.url, wait_until="commit").status == 200)
+        first.goto(served.url, wait_until="commit")
+        first.wait_for_function(WITH_KERNEL, timeout=120_000)  # once the page of another test has given its place back
         served.wait_until(lambda: b"data-frame" in served.get("/")[2])
         second.goto(served.url, wait_until="commit")
         second.wait_for_function(PAINTED, arg=1, timeout=60_000)
@@ -114,7 +115,7 @@ def test_loading_is_late_only_if_nothing_arrives(playwright, served: Served) -> 
         # A place that the page of another test has just left is given back after seconds; until then this page waits
         # in the line, and moves over by itself.
         page.wait_for_function("() => typeof window.voila_finish === 'function'", timeout=120_000)
-        words = page.locator("#wait p")
+        words = page.locator("#wait > p")
         for _ in range(9):
             page.clock.run_for(20_000)
             served.wait_until(is_answered)

@@ -19,6 +19,8 @@ from liqwidget.serve.files import BEST, FAST, Version, accepted
 from served import DASHBOARD, Served
 from visitor import PROTOCOL, Visitor, frame, unpack
 
+CONFIG = r'<script id="jupyter-config-data" type="application/json">(.*?)</script>'
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -36,13 +38,15 @@ def visitor(served: Served) -> Visitor:
 @pytest.fixture(scope="module")
 def folder(visitor: Visitor) -> str:
     """Path of the page's files, without the first slash."""
-    (config,) = re.findall(r'<script id="jupyter-config-data" type="application/json">(.*?)</script>', visitor.html)
+    (config,) = re.findall(CONFIG, visitor.html)
     return json.loads(config)["fullStaticUrl"]
 
 
 def test_a_file_has_one_address(served: Served, visitor: Visitor) -> None:
-    (path,) = {*re.findall(r'"(/voila/labextensions/anywidget/\S*remoteEntry[^"]+)"', visitor.html)}
-    path = posixpath.normpath(path)  # as a browser does
+    (config,) = re.findall(CONFIG, visitor.html)
+    page = json.loads(config)
+    (load,) = [one["load"] for one in page["federated_extensions"] if one["name"] == "anywidget"]
+    path = posixpath.normpath(f"{page['fullLabextensionsUrl']}/anywidget/{load}")  # as a browser does
     assert served.get(path)[1]["cache-control"] == "public, max-age=31536000, immutable"
     for other in (path.replace("/static/", "/./static/"), path.replace("/static/", "/static/../static/")):
         assert served.get(other)[0] == 404, other

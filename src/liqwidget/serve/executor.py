@@ -9,15 +9,16 @@ from voila import notebook_renderer
 from voila.execute import VoilaExecutor
 
 from .outputs import faults, faults_of_widget
-from .page_copy import PAGE
+from .page_copy import PAGE, read_copy
 from .settings import CALLBACK_FAILED
 
 
 class VisitorExecutor(VoilaExecutor):  # type: ignore[misc]  # Voila ships no types
     """Keeps tracebacks and standard error out of Output widgets: Voila takes them out of cells only.
 
-    It also takes the page without a kernel out of the outputs, for those who wait for a place, and logs what the page
-    will not show. With preheated kernels that is at the start of the server.
+    It also takes the page without a kernel out of the outputs, for those who wait for a place; its data stay, and are
+    shown while the front end loads. And it logs what the page will not show; with preheated kernels that is at the
+    start of the server.
     """
 
     extensions: tuple[str, ...] = ()  # JupyterLab extensions of the page
@@ -38,9 +39,12 @@ class VisitorExecutor(VoilaExecutor):  # type: ignore[misc]  # Voila ships no ty
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Process an output of a cell, shown by the cell itself or in a widget."""
-        part = msg["content"].get("data", {}).pop(PAGE, None)
-        if part is not None:
+        shown = msg["content"].get("data", {})
+        if (part := read_copy(shown.pop(PAGE, None))) is not None:
             self.km.parent.keep_copy(self.km.kernel_id, part)
+            shown[PAGE] = part.data
+        if "text/html" in shown:
+            shown.pop("image/png", None)  # the page shows the former
         if self.should_strip_error() and self.output_hook_stack.get(msg["parent_header"].get("msg_id")):
             content = msg["content"]
             if msg["msg_type"] == "stream" and content["name"] == "stderr":

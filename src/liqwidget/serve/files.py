@@ -22,6 +22,9 @@ from voila.static_file_handler import AllowListFileHandler, MultiStaticFileHandl
 from .words import InWords
 
 #: A year: an address with a digest always has the same contents.
+BUNDLE = Path(__file__).parents[1] / "static"
+#: The widget's style sheet.
+WIDGET_STYLE = BUNDLE / "index.css"
 FOREVER = "public, max-age=31536000, immutable"
 #: Images and fonts are compressed already.
 TEXT = frozenset({".js", ".css", ".json", ".svg", ".map", ".mjs"})
@@ -139,7 +142,7 @@ class PageFiles(Compressed, InWords, MultiStaticFileHandler):  # type: ignore[mi
     root: str
 
     def initialize(self, digest: str, own: dict[str, Path], **options: Any) -> None:
-        """Set the digest, the author's files by name, and the options of Voila's own handler."""
+        """Set the digest, files of other folders by name, and the options of Voila's own handler."""
         super().initialize(**options)
         self.digest, self.own = digest, own
 
@@ -214,7 +217,7 @@ class Script(NamedTuple):
 @cache
 def widget_scripts() -> dict[str, Script]:
     """Return the scripts that widgets of this package can load from the page."""
-    module = Path(__file__).parents[1] / "static" / "index.js"
+    module = BUNDLE / "index.js"
     version = hashlib.sha256(module.read_bytes()).hexdigest()
     found = {"module": Script(version, {module.name: module})}
     try:

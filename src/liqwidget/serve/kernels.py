@@ -15,7 +15,7 @@ from traitlets import Integer, Unicode, default
 
 from .budget import Budget
 from .kernel_log import pipe_to_log, watch_errors
-from .page_copy import Copy, read_copy
+from .page_copy import Copy
 from .settings import CALLBACK_FAILED
 
 if sys.platform == "linux":
@@ -102,10 +102,10 @@ class Kernels(AsyncMappingKernelManager):
         """Return how many kernels are in use or requested, that is, all but the idle preheated ones."""
         return len(set(self.list_kernel_ids()) - self._unused() - self.heating) + self.waiting
 
-    def keep_copy(self, kernel_id: str, part: Any) -> None:
+    def keep_copy(self, kernel_id: str, copy: Copy) -> None:
         """Keep the page without a kernel, unless a visitor may have had a part in it: only one of the pool counts."""
         if kernel_id in self._unused():
-            self.copy = read_copy(part) or self.copy
+            self.copy = copy
 
     def _unused(self) -> set[str]:
         """Return the preheated kernels that no visitor has."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 PAGE = "application/vnd.liqwidget.page+json"
 #: Characters of a copy: it is sent to everybody who waits.
 LONGEST = 4 << 20
-_PARTS = frozenset({"title", "style", "body"})
+_PARTS = frozenset({"title", "style", "body", "data"})
 
 
 class Copy(NamedTuple):
@@ -19,6 +19,7 @@ class Copy(NamedTuple):
     title: str
     style: str
     body: str
+    data: str
     made: datetime
 
 
@@ -46,4 +47,4 @@ def waiting_html(copy: Copy, template: str, places: int, **given: str) -> str:
     """
     taken = "The only place is taken" if places == 1 else f"All {places:,} places are taken"
     said = {name: escape(text) for name, text in {**given, "title": copy.title, "taken": taken}.items()}
-    return template.format(style=copy.style, body=copy.body, made=f"{copy.made:%H:%M}", **said)
+    return template.format(style=copy.style, body=f"{copy.body}\n{copy.data}", made=f"{copy.made:%H:%M}", **said)

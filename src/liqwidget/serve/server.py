@@ -29,7 +29,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from . import executor, style
 from .card import About, Health, Preview, PreviewPicture, Robots, about
 from .channel import VisitorChannel
-from .files import OFFERED, AllowedFiles, ExtensionFiles, PageFiles, digest_of, offered
+from .files import OFFERED, WIDGET_STYLE, AllowedFiles, ExtensionFiles, PageFiles, digest_of, offered
 from .kernels import Kernels, Limits, VisitorKernel
 from .log import with_plain_lines
 from .memory import ceiling, shortage
@@ -211,7 +211,9 @@ class Dashboard(Voila):  # type: ignore[misc]  # Voila ships no types
         self.static_paths.insert(0, str(FOLDER / "static"))
         if self.css and (fault := style.fault_of(Path(self.css))):
             refuse([fault])
-        self.own: dict[str, Path] = {style.NAME: Path(self.css).resolve()} if self.css else {}
+        self.own: dict[str, Path] = {WIDGET_STYLE.name: WIDGET_STYLE}
+        if self.css:
+            self.own[style.NAME] = Path(self.css).resolve()
         self.digest: str = digest_of(self.static_paths, self.own.values())
 
     def init_settings(self) -> dict[str, Any]:

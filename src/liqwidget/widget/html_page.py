@@ -109,7 +109,8 @@ class Page:
 <style>{style}</style>
 </head>
 <body>
-{self.body(heading, embed)}
+{self.body(heading)}
+{self.data(embed)}
 <script type="module">{script}</script>
 </body>
 </html>
@@ -119,13 +120,18 @@ class Page:
         """Return the style sheet of the page."""
         return f"{self.style}{_PAGE_CSS}{_EMBED_CSS}{_STILL_CSS}"
 
-    def body(self, heading: str, embed: bool = False) -> str:
-        """Return what is in the page's body, without its script: text, static picture, settings and data."""
-        data = "\n".join(
+    def data(self, embed: bool = False) -> str:
+        """Return the inert elements that hold settings and frames."""
+        facts = {"settings": dict(self.settings), **self.more, **({"embed": True} if embed else {})}
+        frames = (
             f'<script type="application/octet-stream;base64" data-frame="{name}">{_base64(frame)}</script>'
             for name, frame in self.frames.items()
             if frame
         )
+        return "\n".join([f'<script type="application/json" id="liq-facts">{_json(facts)}</script>', *frames])
+
+    def body(self, heading: str) -> str:
+        """Return what the page shows without its script: text and static picture."""
         market = self.market
         until = market.candles.index[-1] + market.interval
         kind = "a simulated market" if market.simulated else "market data"
@@ -140,12 +146,7 @@ class Page:
 <noscript><p>The controls need JavaScript; the picture above shows the settings that this page was saved with.</p>\
 </noscript>
 </main>
-<footer><p id="liq-made">Made with liqwidget.</p></footer>
-<script type="application/json" id="liq-facts">{_json(self._facts(embed))}</script>
-{data}"""
-
-    def _facts(self, embed: bool) -> dict[str, Any]:
-        return {"settings": dict(self.settings), **self.more, **({"embed": True} if embed else {})}
+<footer><p id="liq-made">Made with liqwidget.</p></footer>"""
 
 
 def new_picture_id() -> str:

@@ -18,7 +18,7 @@ _IN_ADVANCE = "VOILA_PREHEAT"
 
 
 def page_copy(settle: Callable[[], None], page: Callable[[], Page]) -> dict[str, dict[str, str]]:
-    """Return title, style sheet and body of a page by mime type; nothing unless the notebook runs for such a server.
+    """Return a page's parts by mime type: title, style sheet, body, data; nothing unless it runs for such a server.
 
     The script is left out: the server has it as a file. ``settle`` finishes what the page holds beside the picture.
     """
@@ -29,4 +29,4 @@ def page_copy(settle: Callable[[], None], page: Callable[[], Page]) -> dict[str,
     if not is_module_offered(made.script):
         return {}
     title = made.still.title
-    return {PAGE: {"title": title, "style": made.styles(), "body": made.body(title)}}
+    return {PAGE: {"title": title, "style": made.styles(), "body": made.body(title), "data": made.data()}}

@@ -22,7 +22,9 @@ if (query.has("place")) {
   history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`.replace(/\?(?=#|$)/, ""));
 }
 
-const { baseUrl, kernelId, started } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+const page = JSON.parse(document.getElementById("jupyter-config-data").textContent);
+const { baseUrl, kernelId, started } = page;
+const { main } = document.currentScript.dataset; // Voila's first script
 const tell = () =>
   fetch(`${baseUrl}voila/api/touched/${kernelId}`, { method: "POST", keepalive: true }).catch(() => {});
 tell();
@@ -30,29 +32,93 @@ const loading = setInterval(tell, 30_000); // on a slow connection it may take m
 
 const wait = document.getElementById("wait");
 const words = wait.querySelector("p");
-const PICTURE = ".liq[data-rev], .jp-OutputArea .jp-RenderedText, .jp-OutputArea .jp-RenderedHTML, .jp-RenderedImage";
+const WITH_KERNEL = "#rendered_cells .liq[data-rev]";
+const OTHERS = ".jp-OutputArea .jp-RenderedText, .jp-OutputArea .jp-RenderedHTML, .jp-RenderedImage";
 
-// The still picture of the first output is in the page already: show it until the living one is drawn.
+// Outputs that Voila's front end will draw; texts and errors are in the page already.
+const outputs = [...document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')].map((script) =>
+  JSON.parse(script.textContent),
+);
+const hasViews = outputs.some(({ data }) => data?.["application/vnd.jupyter.widget-view+json"]);
+
+// The still picture of the first output is in the page already: show it at once.
 const stillOf = (output) => {
   const html = output.data?.["text/html"];
   const text = Array.isArray(html) ? html.join("") : html;
   if (typeof text !== "string") return null;
   return new DOMParser().parseFromString(text, "text/html").querySelector('img[src^="data:image/png;base64,"]');
 };
-// Outputs that Voila's front end will draw; texts and errors are in the page already.
-const outputs = [...document.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')].map((script) =>
-  JSON.parse(script.textContent),
-);
-const hasViews = outputs.some(({ data }) => data?.["application/vnd.jupyter.widget-view+json"]);
+const still = document.createElement("img");
 for (const output of outputs) {
   const found = stillOf(output);
   if (!found) continue;
-  const still = document.createElement("img");
   still.src = found.src;
   still.alt = found.alt;
   wait.prepend(still);
   words.textContent = "A still picture of the estimate. The living one is loading…";
   break;
+}
+
+// So are the data of the first heatmap: show it without the kernel, which most of the files below are for, until the
+// one with the kernel is drawn, in the same view.
+const DATA = "application/vnd.liqwidget.page+json";
+const HOLD_MS = 300; // from a visitor's act to the settings that it leaves
+const early = { ended: new AbortController(), root: null, isHeld: false, wasUsed: false, link: "" };
+const openEarly = async (data) => {
+  const { openPage } = await import("./index.js");
+  const host = document.createElement("div");
+  host.id = "liq-host";
+  host.innerHTML = data; // inert elements, which it replaces
+  wait.prepend(host);
+  await openPage(document, early.ended.signal);
+  early.root = host.querySelector(".liq");
+  if (early.root === null || early.ended.signal.aborted) return host.remove();
+  delete document.documentElement.dataset.liqAddress; // the view with a kernel follows the address
+  still.remove();
+  words.textContent = "The picture is computed by your browser. The rest of the page is loading…";
+  const keep = () => {
+    const link = early.root.liqLink();
+    if (early.ended.signal.aborted || link === early.link) return;
+    early.link = link;
+    history.replaceState(null, "", `#${link}`);
+  };
+  const used = ({ type }) => {
+    early.wasUsed = true;
+    early.isHeld ||= type === "pointerdown";
+    setTimeout(keep, HOLD_MS);
+  };
+  const released = () => {
+    early.isHeld = false;
+    if (early.wasUsed) setTimeout(keep, HOLD_MS);
+  };
+  const given = { capture: true, passive: true, signal: early.ended.signal };
+  for (const name of ["pointerdown", "keyup", "wheel", "input"]) host.addEventListener(name, used, given);
+  for (const name of ["pointerup", "pointercancel"]) addEventListener(name, released, given);
+};
+
+// Everything else is requested after the first picture, which it would delay on a slow line. Voila's front end starts at
+// the window's load event, which may have been before its files came.
+const listen = window.addEventListener;
+window.addEventListener = function (type, listener, ...more) {
+  if (type === "load" && document.readyState === "complete" && typeof listener === "function") setTimeout(listener);
+  else listen.call(window, type, listener, ...more);
+};
+const LONGEST_MS = 20_000;
+const add = (tag, given) => document.head.append(Object.assign(document.createElement(tag), given));
+const load = () => {
+  const scripts = [...page.scripts, "voila-style.js", main];
+  const addresses = [...scripts, ...page.early].map((name) => `${page.fullStaticUrl}/${name}`);
+  for (const extension of page.federated_extensions) {
+    addresses.push(`${page.fullLabextensionsUrl}/${extension.name}/${extension.load}`);
+  }
+  for (const href of addresses) add("link", { rel: "preload", as: "script", href });
+  for (const src of addresses.slice(0, scripts.length)) add("script", { src, async: false });
+};
+const data = outputs.map((output) => output.data?.[DATA]).find((text) => typeof text === "string");
+if (data === undefined) load();
+else {
+  const tooLong = new Promise((done) => setTimeout(done, LONGEST_MS));
+  Promise.race([openEarly(data).catch((error) => console.warn(error)), tooLong]).then(load);
 }
 
 // Loading is late only if nothing has arrived for a while: on a slow line it takes as long as it takes. A large file
@@ -69,6 +135,10 @@ arrived();
 const files = new PerformanceObserver(arrived);
 files.observe({ type: "resource", buffered: true });
 const end = () => {
+  if (early.isHeld) return void setTimeout(end, HOLD_MS); // a slider is being moved
+  if (!isLoading) return;
+  if (early.wasUsed && early.root.liqLink() !== early.link) location.replace(`#${early.root.liqLink()}`);
+  early.ended.abort();
   watch.disconnect();
   files.disconnect();
   clearTimeout(late);
@@ -80,7 +150,8 @@ let isLoading = true;
 let others = null; // if there are only widgets without a picture, show them after a delay
 const watch = new MutationObserver(() => {
   const isDrawn = document.querySelector("#rendered_cells.lm-Widget") !== null; // Voila has placed all outputs
-  if (document.querySelector(PICTURE) || (isDrawn && !hasViews)) end();
+  const picture = early.root === null ? `${WITH_KERNEL}, ${OTHERS}` : WITH_KERNEL;
+  if (document.querySelector(picture) || (isDrawn && !hasViews)) end();
   else if (document.querySelector(".jupyter-widgets")) others ??= setTimeout(end, 5_000);
 });
 watch.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-rev"] });
