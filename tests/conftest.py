@@ -13,15 +13,20 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+#: Files of browser tests that take longer than two minutes.
+LONG = {"test_lab", "test_authors_page", "test_manual", "test_saved", "test_voila", "test_waiting_page"}
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run browser tests last: Playwright holds the main thread's event loop from its first use.
+
+    Of these, the files that take minutes come first, so that the processes end at about the same time.
 
     What talks to a browser, a server or the imitated venues is tried a second time when it fails: on two busy cores a
     process can stand still for seconds, whatever a test waits for. The summary lists such tests as ``RERUN``; each of
     them is a fault of the test or of the code until it is explained.
     """
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    items.sort(key=lambda item: "browser" in item.path.parts and 1 + (item.path.stem not in LONG))
     for item in items if config.pluginmanager.hasplugin("rerunfailures") else ():
         if {"browser", "serve", "sources"} & set(item.path.parts):
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -18,7 +18,8 @@ MOVE = """() => {
   bar.dispatchEvent(new Event('input', { bubbles: true }));
 }"""
 LINK = "document.querySelector('.liq').liqLink()"
-WITH_KERNEL = "() => document.querySelector('#jupyter-config-data') && document.querySelector('.liq[data-rev]')"
+WITH_KERNEL = """() => document.querySelector('#jupyter-config-data') && !document.querySelector('#wait')
+  && document.querySelector('.liq[data-rev]')"""
 REFUSED = "Failed to load resource: the server responded with a status of 503 (Service Unavailable)"
 
 
@@ -26,7 +27,8 @@ REFUSED = "Failed to load resource: the server responded with a status of 503 (S
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if find_chromium() is None:
         pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
-    server = Served(DASHBOARD, tmp_path_factory.mktemp("home"), "--visitors=1")
+    options = ("--visitors=1", "--gone=40", "--MappingKernelManager.cull_interval=1")  # a place is given back soon
+    server = Served(DASHBOARD, tmp_path_factory.mktemp("home"), *options)
     server.wait_until(server.heated)
     yield server
     server.stop()
