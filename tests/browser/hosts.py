@@ -26,20 +26,17 @@ def environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, [SRC, os.environ.get("PYTHONPATH")]))}
 
 
-class Notebook(Lab):
-    """A Jupyter Notebook 7 with its own home, serving one folder."""
-
-    module = "notebook"
-
-    def url(self, notebook: str) -> str:
-        return f"http://127.0.0.1:{self.port}/notebooks/{notebook}?token={self.token}"
-
-
 class Classic(Lab):
     """A classic Notebook, as nbclassic serves it beside JupyterLab."""
 
     def url(self, notebook: str) -> str:
         return f"http://127.0.0.1:{self.port}/notebooks/{notebook}?token={self.token}"
+
+
+class Notebook(Classic):
+    """A Jupyter Notebook 7 with its own home, serving one folder."""
+
+    module = "notebook"
 
 
 class Marimo:

@@ -68,7 +68,8 @@ const openEarly = async (data) => {
   const { openPage } = await import("./index.js");
   const host = document.createElement("div");
   host.id = "liq-host";
-  host.innerHTML = data; // inert elements, which it replaces
+  const made = new DOMParser().parseFromString(data, "text/html");
+  host.append(...made.querySelectorAll("#liq-facts, script[data-frame]")); // a parsed script does not run
   wait.prepend(host);
   await openPage(document, early.ended.signal);
   early.root = host.querySelector(".liq");
