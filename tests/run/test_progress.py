@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_without_tqdm_a_bar_is_left_out_unless_it_was_asked_for(monkeypatch: pyt
     assert told == [(1, 2, 3)]
     with pytest.raises(InputError, match=r"^progress: wanted a bar; got no tqdm.*Install tqdm"):
         Bar(Progress("work", "parts"), True)
+
+
+def test_work_that_ends_at_once_is_told_as_it_ended() -> None:
+    told: list[tuple[int, int, int]] = []
+    job: Future[None] = Future()
+    job.set_result(None)
+    with Bar(Progress("work", "parts", 4, 4, 90), lambda *counts: told.append(counts)) as bar:
+        bar.until(job)
+    assert told == [(4, 4, 90)]
 
 
 def test_the_bar_is_where_the_work_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -70,6 +71,12 @@ class Bar:
         if state.rows:
             bar.set_postfix_str(f"{state.rows:,} rows", refresh=False)
         bar.update(state.done - bar.n)
+
+    def until(self, job: Future[Any]) -> None:
+        """Show the state ten times a second until the job has ended, and as it is then."""
+        while wait([job], 0.1).not_done:
+            self.show()
+        self.show()
 
     def __enter__(self) -> Bar:
         return self

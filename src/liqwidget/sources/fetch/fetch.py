@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +103,7 @@ def fetch(
     if offline:
         return plan.market()
     with Bar(plan.progress, progress) as bar, in_thread(plan.run(trust_env)) as future:
-        while wait([future], 0.1).not_done:
-            bar.show()
+        bar.until(future)
         future.result()
     return plan.market()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,8 +199,7 @@ def hyperliquid_positions(
     name = native(coin)
     counted = Progress(f"hyperliquid {name}", "addresses", total=len(wanted))
     with Bar(counted, progress) as bar, in_thread(_ask(wanted, name, counted, trust_env)) as future:
-        while wait([future], 0.1).not_done:
-            bar.show()
+        bar.until(future)
         return future.result()
 
 
