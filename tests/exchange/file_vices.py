@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .archive import NO_FILE
+from .archive_names import NO_FILE
 from .messages import Reply, Request
 from .vice import Memory, Vice
 

@@ -12,7 +12,7 @@ import pytest
 
 import liqwidget as lw
 from exchange import Exchange, History, vices
-from exchange.archive import FROM_MIDNIGHT, RELABELLED, ratios
+from exchange.binance_files import FROM_MIDNIGHT, RELABELLED, ratios
 from exchange.file_vices import NoFile, OtherBytes, OtherContent
 from liqwidget.model.margin import Contract
 from liqwidget.sources.cache.coverage import Coverage
