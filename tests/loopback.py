@@ -53,7 +53,7 @@ class Hands:
 
 def host(exchange: Exchange, venue: str, *, archive: bool = False) -> hosts.Host:
     """The addresses of a venue at the exchange, with its public files or without."""
-    files = exchange.rest("archive") if archive and venue == "binance" else ""
+    files = exchange.rest("archive") if archive and venue != "hyperliquid" else ""
     return hosts.Host(exchange.rest(venue), exchange.stream(venue), files)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import binance_files
+from . import binance_files, bybit_files, okx_files
 from .archive_names import NO_FILE
 from .history import History
 from .messages import Reply, Request
 
-_HOSTS = {"data": binance_files.answer}
+_HOSTS = {"data": binance_files.answer, "trading": bybit_files.answer, "cdn": okx_files.answer}
 
 
 def answer(history: History, now_ms: int, request: Request) -> Reply:

@@ -15,7 +15,7 @@ from ...market.columns import Floats
 from ..rows import Rows, Times
 from ..venues.files import Content
 from ..venues.venue import DAY, MINUTE
-from .csv_blocks import IN_COINS, form_of, read_tables
+from .csv_blocks import IN_COINS, SYMBOLS, form_of, read_tables
 from .file_names import Dump
 from .unpack import Read
 
@@ -44,7 +44,7 @@ def read_rows(read: Read, dump: Dump) -> Rows:
     if not tables:
         return Rows.empty(names)
     table = pa.concat_tables(tables)
-    columns = {name: table.column(name).to_numpy() for name in form_of(dump).types if name != "symbol"}
+    columns = {name: table.column(name).to_numpy() for name in form_of(dump).types if name not in SYMBOLS}
     return _MADE[dump.content](columns, dump)
 
 
@@ -106,14 +106,7 @@ def _candles(columns: Mapping[str, Any], dump: Dump) -> Rows:
     time = _candle_times(columns, dump)
     names = IN_COINS if dump.usd else {}
     taken = {name: np.asarray(columns[names.get(name, name)], np.float64) for name in COLUMNS["klines"]}
-    for name in ("open", "high", "low", "close"):
-        refuse(taken[name] <= 0, time, taken[name], dump, f"{name} must be above 0")
-    for name in ("volume", "taker_buy_volume"):
-        refuse(taken[name] < 0, time, taken[name], dump, f"{name} must be 0 or more")
-    refuse(taken["high"] < taken["low"], time, taken["high"], dump, "high must not be below low")
-    for name in ("open", "close"):  # with the slack that a market leaves
-        wrong = (taken[name] > taken["high"] * 1.01) | (taken[name] < taken["low"] * 0.99)
-        refuse(wrong, time, taken[name], dump, f"{name} must be between low and high")
+    _check_candles(taken, time, dump)
     refuse(
         (taken["volume"] == 0) & (columns["count"] > 0),
         time,
@@ -122,6 +115,29 @@ def _candles(columns: Mapping[str, Any], dump: Dump) -> Rows:
         "wanted candles of trades, and these are of a mark price or an index (trades without volume); put them "
         "into a folder of their type's name, such as markPriceKlines",
     )
+    return Rows(time, taken)
+
+
+def _check_candles(taken: Mapping[str, Floats], time: Times, dump: Dump) -> None:
+    """Raise ParseError for prices and volumes that cannot be those of candles; `time` in ms."""
+    for name in ("open", "high", "low", "close"):
+        refuse(taken[name] <= 0, time, taken[name], dump, f"{name} must be above 0")
+    for name in ("volume", "taker_buy_volume"):
+        if name in taken:
+            refuse(taken[name] < 0, time, taken[name], dump, f"{name} must be 0 or more")
+    refuse(taken["high"] < taken["low"], time, taken["high"], dump, "high must not be below low")
+    for name in ("open", "close"):  # with the slack that a market leaves
+        wrong = (taken[name] > taken["high"] * 1.01) | (taken[name] < taken["low"] * 0.99)
+        refuse(wrong, time, taken[name], dump, f"{name} must be between low and high")
+
+
+def _candlesticks(columns: Mapping[str, Any], dump: Dump) -> Rows:
+    """Convert OKX's candles of a minute: ``vol`` counts contracts, ``vol_ccy`` coins."""
+    time = moments(columns["open_time"], dump) // 1000
+    refuse(time % dump.step != 0, time, time / dump.step, dump, "wanted candles that open at whole minutes")
+    taken = {name: np.asarray(columns[name], np.float64) for name in ("open", "high", "low", "close")}
+    taken["volume"] = np.asarray(columns["vol_ccy"], np.float64)
+    _check_candles(taken, time, dump)
     return Rows(time, taken)
 
 
@@ -155,9 +171,13 @@ def _metrics(columns: Mapping[str, Any], dump: Dump) -> Rows:
     return Rows(time, taken)
 
 
-def _funding(columns: Mapping[str, Any], dump: Dump) -> Rows:
-    time = moments(columns["calc_time"], dump) // 1000
-    return Rows(time, {"funding_rate": np.asarray(columns["last_funding_rate"], np.float64)})
+def _funding(time: str, rate: str) -> Callable[[Mapping[str, Any], Dump], Rows]:
+    """Return a function that converts funding rates; `time`, `rate`: names of the columns."""
+
+    def made(columns: Mapping[str, Any], dump: Dump) -> Rows:
+        return Rows(moments(columns[time], dump) // 1000, {"funding_rate": np.asarray(columns[rate], np.float64)})
+
+    return made
 
 
 def _liquidations(columns: Mapping[str, Any], dump: Dump) -> Rows:
@@ -209,11 +229,15 @@ COLUMNS: Mapping[Content, tuple[str, ...]] = {
     "liquidationSnapshot": ("is_long", "price", "quantity"),
     "aggTrades": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
     "trading": ("open", "high", "low", "close", "volume", "taker_buy_volume"),
+    "candlesticks": ("open", "high", "low", "close", "volume"),
+    "fundingrates": ("funding_rate",),
 }
 _MADE: Mapping[Content, Callable[[Mapping[str, Any], Dump], Rows]] = {
     "klines": _candles,
     "markPriceKlines": _mark,
     "metrics": _metrics,
-    "fundingRate": _funding,
+    "fundingRate": _funding("calc_time", "last_funding_rate"),
     "liquidationSnapshot": _liquidations,
+    "candlesticks": _candlesticks,
+    "fundingrates": _funding("funding_time", "funding_rate"),
 }

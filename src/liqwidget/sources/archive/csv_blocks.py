@@ -111,6 +111,20 @@ FORMS: Mapping[Content, Form] = {
         },
         "transact_time",
     ),
+    "candlesticks": Form(
+        ("instrument_name", "open", "high", "low", "close", "vol", "vol_ccy", "vol_quote", "open_time", "confirm"),
+        {
+            "instrument_name": "string",
+            **dict.fromkeys(("open", "high", "low", "close", "vol_ccy"), "float64"),
+            "open_time": "int64",
+        },
+        "open_time",
+    ),
+    "fundingrates": Form(
+        ("instrument_name", "funding_rate", "funding_time"),
+        {"instrument_name": "string", "funding_rate": "float64", "funding_time": "int64"},
+        "funding_time",
+    ),
     "trading": Form(
         (
             "timestamp", "symbol", "side", "size", "price", "tickDirection", "trdMatchID", "grossValue", "homeNotional",
@@ -125,6 +139,8 @@ FORMS: Mapping[Content, Form] = {
 }  # fmt: skip
 
 
+#: Columns that repeat the symbol in each row.
+SYMBOLS = ("symbol", "instrument_name")
 #: Columns of candles that hold coins where volume and what takers bought count contracts.
 IN_COINS = {"volume": "quote_volume", "taker_buy_volume": "taker_buy_quote_volume"}
 
@@ -247,7 +263,7 @@ def _check_cells(table: Any, form: Form, dump: Dump) -> None:
                 raise ParseError(
                     f"{dump.name}: {column} must be a finite number; got {values[wrong][0]}. Download the file again."
                 )
-        if column == "symbol" and not compute.all(compute.equal(cells, dump.symbol)).as_py():
+        if column in SYMBOLS and not compute.all(compute.equal(cells, dump.symbol)).as_py():
             others = compute.unique(cells).to_pylist()[:3]
             raise ParseError(
                 f"{dump.name}: wanted rows of {dump.symbol}; got {', '.join(map(shown, others))}. Rename it back."

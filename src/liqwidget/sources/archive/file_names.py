@@ -24,7 +24,6 @@ from ..venues.files import Content
 from ..venues.symbols import LETTERS
 from ..venues.venue import DAY, INTERVALS, MINUTE
 
-TRADES: tuple[Content, ...] = ("aggTrades", "trading")
 DAILY: tuple[Content, ...] = ("metrics", "liquidationSnapshot")  # published by day alone
 
 _BINANCE = re.compile(

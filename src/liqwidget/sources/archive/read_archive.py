@@ -18,9 +18,9 @@ from ...market.units import IN_COINS
 from ...run.progress import Bar, Progress, Told
 from ..fetch.assemble import assemble
 from ..rows import Rows
-from ..venues.files import Content
+from ..venues.files import TRADES, Content
 from ..venues.venue import INTERVALS, MINUTE, check_interval
-from .file_names import TRADES, Dump, Found, find_dumps
+from .file_names import Dump, Found, find_dumps
 from .reader import Reader
 
 

@@ -15,9 +15,10 @@ from ...errors import ParseError
 from ...market.columns import RATIOS
 from ...run.progress import Told
 from ..rows import Rows
+from ..venues.files import TRADES
 from ..venues.venue import Kind
 from .contents import COLUMNS, read_rows
-from .file_names import TRADES, Dump, Found
+from .file_names import Dump, Found
 from .trades import coarser, read_trades
 from .unpack import Read, unpacked, verified
 

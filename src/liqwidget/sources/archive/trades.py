@@ -26,6 +26,8 @@ from .unpack import Read
 _SLACK = 1_000_000  # us: within this time a file's trades may be in any order
 _BUSIEST = 1 << 20  # trades in that time: more than any venue ever had
 
+_DECIMALS = 8  # of an amount of coins
+
 #: How candles are merged into one.
 _REDUCED: Mapping[str, str] = {
     **dict.fromkeys(("high", "mark_high"), "max"),
@@ -60,7 +62,15 @@ def coarser(rows: Rows, step: int, wanted: int) -> tuple[Rows, int]:
         return rows, 0
     whole, count = reduce_rows(rows, wanted)
     full = count == wanted // step
-    return whole.taken(full), int((~full).sum())
+    return _summed(whole.taken(full)), int((~full).sum())
+
+
+def _summed(rows: Rows) -> Rows:
+    """Return candles whose volumes are the floats that their texts give: a sum has no more decimals than its parts."""
+    columns = {
+        name: values.round(_DECIMALS) if _REDUCED[name] == "sum" else values for name, values in rows.columns.items()
+    }
+    return Rows(rows.time, columns)
 
 
 def read_trades(read: Read, dump: Dump, step: int) -> tuple[Rows, dict[str, int]]:
@@ -118,7 +128,8 @@ class _Tape:
         if self._held is not None:
             self._give(self._held, last=True)
         parts = self._parts[::-1] if self._falling else self._parts
-        return reduce_rows(Rows.joined(parts, COLUMNS[self._dump.content]), self._step)[0]
+        rows = reduce_rows(Rows.joined(parts, COLUMNS[self._dump.content]), self._step)[0]
+        return rows if self._dump.usd else _summed(rows)
 
     def _times(self, table: Any) -> Times:
         if self._dump.content == "aggTrades":

@@ -6,7 +6,9 @@ neither has it, its rows are used and not kept, so that they are requested again
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from ..archive.file_names import Dump, usd_of
 from ..cache.month_file import bounds, months
 from ..http.client import Client
 from ..rows import Rows, Span, covered, holes
-from ..venues.files import Content, Files
+from ..venues.files import TRADES, Content, Files
 from ..venues.venue import DAY
 from .pager import FetchedRows, together
 
@@ -33,6 +35,7 @@ Want = tuple["SeriesPlan", list[Span]]
 _WORTH = 4  # pages in a month from which on its file is faster
 _PUBLISHED = 45 * DAY  # after this time a month without a file has none
 _AT_ONCE = 32  # files of days requested before the first of them are passed on
+_TRADES_AT_ONCE = 2  # lists of trades in memory
 
 
 @dataclass
@@ -86,6 +89,7 @@ class ArchiveFill:
     ) -> None:
         self._client, self._symbol, self._now, self._progress, self._took = client, symbol, now, progress, took
         self.failures = []
+        self._turns = asyncio.Semaphore(_TRADES_AT_ONCE)
 
     async def fill(self, wants: Iterable[Want], *, is_last: bool = False) -> None:
         """Pass on the rows that the files have of the ranges of each series.
@@ -100,8 +104,9 @@ class ArchiveFill:
         groups: dict[Content, _Group] = {}
         for plan, spans in wants:
             files = plan.series.files
-            if files is not None and plan.size <= DAY:
-                today = self._now // DAY * DAY + files.is_late  # yesterday's file may have the row at midnight
+            if files is not None and _fits(plan, files):
+                # yesterday's file may have the row at midnight
+                today = (self._now + files.ahead) // DAY * DAY - files.ahead + files.is_late
                 gaps = [(max(start, files.since), min(end, today)) for start, end in spans]
                 if gaps := covered(gaps):
                     groups.setdefault(files.content, _Group(files)).wants.append((plan, gaps))
@@ -109,7 +114,13 @@ class ArchiveFill:
 
     async def _filled(self, group: _Group, is_last: bool) -> None:
         try:
-            if group.files.is_late:
+            most, days = group.files.most, sum(len(days_of(*span)) for span in group.spans)
+            if most and days > most:
+                self.failures.append(
+                    f"{self._client.venue.name}: {group.files.content} of {days:,} days were not fetched, since each "
+                    f"file is large and {most} are the most. Choose a shorter range, or use lw.read_archive."
+                )
+            elif group.files.is_late:
                 await self._snapshots(group)
             else:
                 await self._bars(group, is_last)
@@ -119,11 +130,15 @@ class ArchiveFill:
     async def _bars(self, group: _Group, is_last: bool) -> None:
         """Take whole days of the files of months, and then of days."""
         left, scraps = group.spans, Rows.empty(group.columns)
-        oldest = self._now - _PUBLISHED  # from when on there may be files of days without one of their month
+        ahead = group.files.ahead
+        # From when on there may be files of days without one of their month.
+        oldest = self._now - _PUBLISHED if group.files.monthly else 0
         for path in filter(None, (group.files.monthly, group.files.daily)):
             is_daily = path == group.files.daily
-            names = [name for start, end in left for name in (days_of(start, end) if is_daily else months(start, end))]
-            spans = [span for span in map(_span, dict.fromkeys(names)) if not is_daily or span[1] > oldest]
+            listed = days_of if is_daily else months
+            names = [name for start, end in left for name in listed(start + ahead, end + ahead)]
+            found_spans = (_span(name, ahead) for name in dict.fromkeys(names))
+            spans = [span for span in found_spans if not is_daily or span[1] > oldest]
             self._progress.total += len(spans)
             found = await together(self._given(group, path, span) for span in spans)
             there = [(span, rows) for span, rows in zip(spans, found, strict=True) if rows is not None]
@@ -150,7 +165,7 @@ class ArchiveFill:
     async def _snapshots(self, group: _Group) -> None:
         """Take the files of days in order of time: the first row of a day may be the last one of the file before."""
         names = [name for start, end in group.spans for name in days_of(start - (start % DAY == 0), end)]
-        days = [_span(name) for name in dict.fromkeys(names)]
+        days = [_span(name, 0) for name in dict.fromkeys(names)]
         self._progress.total += len(days)
         ended, before = 0, None
         for i in range(0, len(days), _AT_ONCE):
@@ -176,15 +191,20 @@ class ArchiveFill:
         """Return the rows of a file; None if it does not exist or cannot be used."""
         plan, files = group.wants[0][0], group.files
         is_daily = span[1] - span[0] == DAY
-        date = datetime.fromtimestamp(span[0] / 1000, UTC).strftime("%Y-%m-%d" if is_daily else "%Y-%m")
-        place = path.format(symbol=self._symbol, period=plan.series.period_for(plan.size)[0], date=date)
-        name, step = place.rsplit("/", 1)[-1], files.step or group.size
+        first = datetime.fromtimestamp((span[0] + files.ahead) / 1000, UTC)
+        date = first.strftime("%Y-%m-%d" if is_daily else "%Y-%m")
+        period, digits = plan.series.period_for(plan.size)[0], date.replace("-", "")
+        place = path.format(symbol=self._symbol, period=period, date=date, digits=digits)
+        is_trades = files.content in TRADES
+        name, step = place.rsplit("/", 1)[-1], 0 if is_trades else files.step or group.size
         venue, symbol = self._client.venue.name, self._symbol
         usd = usd_of(symbol, venue)
         dump = Dump(Path(name), name, files.content, venue, symbol, step, *span, daily=is_daily, usd=usd)
         rows = None
+        merged = 0 if files.is_late else group.size
         try:
-            rows = await download(self._client, place, dump)
+            async with self._turns if is_trades else nullcontext():
+                rows = await download(self._client, place, dump, merged, has_sum=files.has_sums)
         except ParseError as error:
             self.failures.append(str(error))
         self._progress.done += 1
@@ -213,10 +233,18 @@ def days_of(start: int, end: int) -> list[str]:
     return [str(day)[:10] for day in np.arange(first, np.datetime64(end, "ms"), np.timedelta64(1, "D"))]
 
 
-def _span(name: str) -> Span:
-    """Return the range of a month ("2026-01") or a day ("2026-01-31"), ms."""
-    if len(name) == 7:
-        return bounds(name)
+def _fits(plan: SeriesPlan, files: Files) -> bool:
+    """Tell whether the days of files consist of whole rows of a series."""
+    return plan.size <= DAY and not (plan.series.periods and files.ahead % plan.size)
+
+
+def _span(name: str, ahead: int) -> Span:
+    """Return the range of a month ("2026-01") or a day ("2026-01-31") that begins this much earlier, ms."""
+    start, end = bounds(name) if len(name) == 7 else _day(name)
+    return start - ahead, end - ahead
+
+
+def _day(name: str) -> Span:
     start = int(np.datetime64(name, "ms").astype(np.int64))
     return start, start + DAY
 

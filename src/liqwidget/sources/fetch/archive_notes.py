@@ -41,7 +41,9 @@ def archived_note(plans: Sequence[SeriesPlan]) -> list[str]:
         f"{', '.join(names)} {stamp(start * 1_000_000)} to {stamp(end * 1_000_000)}"
         for (start, end), names in kinds.items()
     ]
-    return [f"from public files (UTC), and the rest from the interface: {'; '.join(parts)}"] if parts else []
+    used = [plan.series.files for plan in plans if common(plan.archived, [plan.span])]
+    sums = "" if all(files is None or files.has_sums for files in used) else ", whose venue publishes no checksums"
+    return [f"from public files{sums} (UTC), and the rest from the interface: {'; '.join(parts)}"] if parts else []
 
 
 def failures_note(failures: Sequence[str]) -> str:

@@ -43,8 +43,11 @@ def fetch(
     Of Binance (USD-M and COIN-M), what its interface does not reach (open interest and the long/short ratio of more
     than 30 days ago) comes from its public files, and so do long histories of candles and mark prices, of which a file
     holds a month. Each file is compared with its checksum. Where the interface does not serve this place, everything
-    that the files have, up to yesterday, is taken from them. ``origin.notes`` say which part came from files, and which
-    days have none.
+    that the files have, up to yesterday, is taken from them. Files of OKX have the funding rates of more than three
+    months ago, and where its interface does not serve this place, candles of up to four hours, two days late. Where
+    that of Bybit does not, candles are made from its files of trades, for up to 31 days since each has up to 100 MB;
+    they have neither open interest nor mark prices. Neither publishes checksums. ``origin.notes`` say which part came
+    from files, and which days have none.
 
     Parameters
     ----------

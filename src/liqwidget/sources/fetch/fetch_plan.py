@@ -134,8 +134,7 @@ class FetchPlan:
             with Limits(folder(None)) as limits:
                 async with Client(self.venue, limits, trust_env=trust_env) as client:
                     try:
-                        await contract_size(client, self.symbol)  # refuses other contracts
-                        await (self._fill_with_files(client) if self._is_archived else self.fill(client))
+                        await (self._fill_with_files(client) if self._is_archived else self._ask(client))
                     finally:
                         self._clock_note = clock_note(client.ahead)
 
@@ -147,11 +146,11 @@ class FetchPlan:
             for plan in self.plans:
                 plan.holes = plan.lacks(plan.holes)
             try:
-                await self.fill(client)
+                await self._ask(client)
             except RegionError as error:
                 await files.fill(((plan, plan.lacks(plan.holes)) for plan in self.plans), is_last=True)
                 if not len(self._candles.rows(self.now)):
-                    raise
+                    raise RegionError(" ".join([str(error), *files.failures])) from None
                 self._keep_going(error)
             first = self._first()
             past = [(plan, [(max(start, first), end) for start, end in plan.past]) for plan in self.plans]
@@ -160,6 +159,10 @@ class FetchPlan:
             self._file_notes += [failures_note(files.failures)] if files.failures else []
             for plan in self.plans:
                 plan.keep()
+
+    async def _ask(self, client: Client) -> None:
+        await contract_size(client, self.symbol)  # refuses other contracts
+        await self.fill(client)
 
     async def fill(self, client: Client) -> None:
         """Fetch missing rows.

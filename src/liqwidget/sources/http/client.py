@@ -178,7 +178,7 @@ class Client:
                 request.bucket,
                 limit,
                 request.weight,
-                total=patience.file if request.is_file else patience.total,
+                total=_longest(patience, request),
                 longest=patience.block,
                 turns=self._turns,
             ):
@@ -204,7 +204,7 @@ class Client:
         request, status, headers, raw = call.request, 0, {}, b""
         host = hosts.host_of(self.venue.key, self.venue.host)
         url = (host.archive if request.is_file else host.rest) + request.path
-        total = self._patience.file if request.is_file else self._patience.total
+        total = _longest(self._patience, request)
         method = "GET" if request.body is None else "POST"
         try:
             async with (
@@ -303,6 +303,11 @@ def _certificates(trust_env: bool) -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
+def _longest(patience: Patience, request: Request) -> float:
+    """Return the time, s, that a request may take."""
+    return request.times * patience.file if request.is_file else patience.total
+
+
 def _give_up(error: Exception, status: int, trust_env: bool) -> NoReturn:
     if isinstance(error, FetchError | _AgainError):
         raise error
@@ -327,7 +332,8 @@ async def _content(call: _Call, response: httpx.Response) -> bytes:
     encoding = encoding.removeprefix("x-")  # the same, by its old name
     if encoding not in ("identity", "gzip"):
         raise FetchError(f"{call}: wanted plain or gzip content; got another encoding. Check the network's proxy.")
-    most = (FILE_BYTES, FILE_BYTES) if call.request.is_file else (RAW_BYTES, BODY_BYTES)
+    request = call.request
+    most = (request.times * FILE_BYTES,) * 2 if request.is_file else (RAW_BYTES, BODY_BYTES)
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     body, size = bytearray(), 0
     async for chunk in response.aiter_raw():

@@ -11,8 +11,10 @@ from typing import Any, Literal
 from ...errors import ParseError
 from ..rows import Rows
 from .cells import code, message, number, table
+from .files import Files
 from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
+    FILES,
     INTERVALS,
     MINUTE,
     BracketRow,
@@ -105,6 +107,12 @@ def _judge(status: int, body: Any) -> Refusal | None:
     return by_status(status, body, text)
 
 
+#: Trades of a day, 10 to 100 MB, from which candles are made where the interface is blocked.
+_TRADES = Files(
+    "trading", daily="/trading/{symbol}/{symbol}{date}.csv.gz", since=1_585_094_400_000, most=31, has_sums=False
+)
+
+
 def _series(category: str, coins: int) -> Mapping[Kind, Series]:
     """Return the series of a category; `coins`: position of the volume in coins in a candle."""
     return {
@@ -115,6 +123,7 @@ def _series(category: str, coins: int) -> Mapping[Kind, Series]:
             backward=True,
             request=_asked(category, "kline", "start", "end", 1000, "interval"),
             parse=lambda body: table(_list(body), 0, open=1, high=2, low=3, close=4, volume=coins),
+            files=_TRADES,
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
@@ -154,7 +163,7 @@ def _series(category: str, coins: int) -> Mapping[Kind, Series]:
     }
 
 
-_LIMITS = {"default": Limit(600, 5)}
+_LIMITS = {"default": Limit(600, 5), "files": FILES}
 _MISSING = {
     "taker_buy_volume": "candles do not split volume by taker",
     "liquidations": "no history; streamed live, all of them",

@@ -28,23 +28,25 @@ class Host:
 
 
 _BINANCE_FILES = "https://data.binance.vision"
+_BYBIT_FILES = "https://public.bybit.com"
+_OKX_FILES = "https://static.okx.com"
 #: By the venue's key; one for its inverse contracts only where their host differs. Tests replace it.
 HOSTS: Mapping[str, Host] = MappingProxyType(
     {
         "binance": Host("https://fapi.binance.com", "wss://fstream.binance.com", _BINANCE_FILES),
         "binance inverse": Host("https://dapi.binance.com", "wss://dstream.binance.com", _BINANCE_FILES),
-        "bybit": Host("https://api.bybit.com", "wss://stream.bybit.com"),
+        "bybit": Host("https://api.bybit.com", "wss://stream.bybit.com", _BYBIT_FILES),
         # The venue prefers openapi to www since 2026-05-20.
-        "okx": Host("https://openapi.okx.com", "wss://ws.okx.com:8443"),
+        "okx": Host("https://openapi.okx.com", "wss://ws.okx.com:8443", _OKX_FILES),
         "hyperliquid": Host("https://api.hyperliquid.xyz", "wss://api.hyperliquid.xyz"),
     }
 )
 #: Others by venue and name: mirrors, and the venue's companies in other regions, which list instruments of their own.
 OTHERS: Mapping[str, Mapping[str, Host]] = MappingProxyType(
     {
-        "bybit": {"bytick": Host("https://api.bytick.com", "wss://stream.bytick.com")},
+        "bybit": {"bytick": Host("https://api.bytick.com", "wss://stream.bytick.com", _BYBIT_FILES)},
         "okx": {
-            "www": Host("https://www.okx.com", "wss://ws.okx.com:8443"),
+            "www": Host("https://www.okx.com", "wss://ws.okx.com:8443", _OKX_FILES),
             "us": Host("https://us.okx.com", "wss://wsus.okx.com:8443", own="us"),
             "eea": Host("https://eea.okx.com", "wss://wseea.okx.com:8443", own="eea"),
         },

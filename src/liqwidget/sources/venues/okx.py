@@ -14,9 +14,12 @@ from ...checks import shown
 from ...errors import InputError, ParseError
 from ..rows import Rows
 from .cells import code, message, number, table
+from .files import Content, Files
 from .symbols import dated, inverse, not_inverse, other_unit, read_symbol, unlisted
 from .venue import (
     DAY,
+    FILES,
+    HOUR,
     MINUTE,
     BracketRow,
     BracketTable,
@@ -70,6 +73,13 @@ def _statistics(path: str, **more: str) -> Callable[[Query], Request]:
 def _funding(query: Query) -> Request:
     params = {"instId": query.symbol, "limit": 400, **_between(query)}
     return Request("/api/v5/public/funding-rate-history", params, None, "funding-rate-history")
+
+
+def _files(folder: str, content: Content, since: int, *, daily: bool) -> Files:
+    """Public files, whose days and months are those of UTC+8."""
+    path = f"/cdn/okex/traderecords/{folder}/{{often}}/{{{{digits}}}}/{{{{symbol}}}}-{content}-{{{{date}}}}.zip"
+    monthly, daily_ = path.format(often="monthly"), path.format(often="daily") if daily else ""
+    return Files(content, monthly, daily_, since, step=MINUTE if daily else 0, ahead=8 * HOUR, has_sums=False)
 
 
 def _instrument(symbol: str) -> Request:
@@ -166,6 +176,7 @@ _LINEAR = Venue(
         "funding-rate-history": Limit(10, 2),
         "instruments": Limit(20, 2),
         "position-tiers": Limit(10, 2),
+        "files": FILES,
     },
     series={
         "candles": Series(
@@ -176,6 +187,7 @@ _LINEAR = Venue(
             request=_bars("candles", 300),
             parse=lambda body: _candles(_data(body, confirm=8)),
             parse_forming=lambda body: _candles(_data(body)),
+            files=_files("candlesticks", "candlesticks", 1_609_459_200_000, daily=True),  # 2021-01
         ),
         "mark": Series(
             columns=("mark_low", "mark_high"),
@@ -226,7 +238,8 @@ _LINEAR = Venue(
             request=_funding,
             parse=lambda body: table(_data(body), "fundingTime", funding_rate="realizedRate"),
             reach=90 * DAY,
-            since="3 months back",
+            since="3 months back, and in its files from 2022-03 on",
+            files=_files("swaprates", "fundingrates", 1_646_092_800_000, daily=False),
         ),
     },
     missing={"liquidations": "no history; streamed live, not all of them"},

@@ -57,7 +57,8 @@ FILES = Limit(1000, 5)
 class Request:
     """One HTTP request: path, parameters (or a JSON body, which makes it a POST), and its cost.
 
-    `is_file`: a public file of the venue's archive; the answer is its bytes, None if there is no such file.
+    `is_file`: a public file of the venue's archive; the answer is its bytes, None if there is no such file. `times`:
+    how many times the bytes, and the time, of other files it may take.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Request:
     bucket: str = "default"
     weight: int = 1
     is_file: bool = False
+    times: int = 1
 
 
 @dataclass(frozen=True)
