@@ -160,6 +160,31 @@ def test_weeks_begin_on_monday(venue, symbol, monkeypatch, tmp_path) -> None:
         assert not exchange.violations
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_three_days_are_made_of_days_since_1970(venue, monkeypatch, tmp_path) -> None:
+    start = NOW // DAY * DAY - 40 * DAY
+    history = History.make(start, 41 * 1440)
+    with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):
+        for _ in range(2):  # the second time from the cache
+            market = lw.fetch("BTCUSDT", venue, "3D", days=33)
+            days = lw.Market.from_frame(truth(history, venue, "1d", start, NOW)).candles
+            opens = market.candles.index.as_unit("ms").asi8
+            assert (opens % (3 * DAY) == 0).all()
+            assert opens[0] >= NOW - 33 * DAY > opens[0] - 3 * DAY
+            assert opens[-1] + 3 * DAY <= NOW < opens[-1] + 6 * DAY
+            for i, time in enumerate(market.candles.index):
+                three, made = days.loc[time : time + pd.Timedelta("48h")], market.candles.iloc[i]
+                assert len(three) == 3
+                assert (made["open"], made["close"]) == (three["open"].iloc[0], three["close"].iloc[2])
+                assert (made["high"], made["low"]) == (three["high"].max(), three["low"].min())
+                assert made["volume"] == pytest.approx(three["volume"].sum(), rel=1e-12)
+                for name in {"open_interest", "long_short_ratio", "funding_rate"} & set(days):
+                    assert made[name] == three[name].iloc[2]
+                if "mark_low" in days:
+                    assert (made["mark_low"], made["mark_high"]) == (three["mark_low"].min(), three["mark_high"].max())
+        assert not exchange.violations
+
+
 def test_candles_of_more_than_200_days_are_asked_for_in_parts(monkeypatch, tmp_path) -> None:
     history = History.make(NOW // DAY * DAY - 420 * DAY, 420 * 1440)
     with Exchange(history, now_ms=NOW) as exchange, connected(exchange, monkeypatch, tmp_path):

@@ -523,9 +523,13 @@ def test_one_fall_as_three_venues_send_it() -> None:
 def test_what_cannot_be_followed(at) -> None:
     sample = lw.LiquidationHeatmap(lw.load_sample().tail(100))
     real = lw.LiquidationHeatmap(lw.fetch("BTCUSDT", "bybit", days=0.5))
+    rows = real.market.candles[["open", "high", "low", "close", "volume"]].iloc[:3]
+    rows = rows.set_index(pd.date_range("2026-01-02", periods=3, freq="72h", tz="UTC"))
+    threes = lw.LiquidationHeatmap(lw.Market.from_frame(rows, "BTCUSDT", "bybit"))
 
     async def main() -> None:
         for widget, options, message in (
+            (threes, {}, "wanted one that venues stream; got 3d"),
             (sample, {"source": "binance"}, "wanted a real market; got a simulated one"),
             (real, {"source": "bitmex"}, "wanted one of binance"),
             (real, {"interval": "1m"}, "wanted 5m, as the widget shows; got 1m"),

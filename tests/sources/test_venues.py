@@ -315,6 +315,8 @@ def test_requests_ask_for_their_window_alone_and_count_what_they_cost(venue) -> 
         ("1Dutc", "1d"),
         ("24h", "1d"),
         ("1440", "1d"),
+        ("3D", "3d"),
+        ("72h", "3d"),
         ("1W", "1w"),
         ("W", "1w"),
         ("1Wutc", "1w"),

@@ -157,7 +157,7 @@ class DataControls(ipywidgets.Box):  # type: ignore[misc]  # ipywidgets ships no
     def _offer_intervals(self) -> None:
         chosen, before = self.exchange.value, self.interval.value
         venues = [VENUES[name] for name in ([chosen] if isinstance(chosen, str) else chosen)]
-        known = [name for name in INTERVALS if all(name in venue.series["candles"].periods for venue in venues)]
+        known = [name for name in INTERVALS if all(venue.series["candles"].offers(name) for venue in venues)]
         self.interval.options = known
         self.interval.value = before if before in known else known[0]
 

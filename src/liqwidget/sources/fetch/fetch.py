@@ -15,7 +15,7 @@ from ...run.progress import Bar, Progress, Told
 from ...run.thread import in_thread
 from ..http.clock import CLOCK
 from ..venues.registry import find_instrument, find_venue, of_coin
-from ..venues.venue import check_interval, interval_name
+from ..venues.venue import INTERVALS, check_interval, interval_name
 from .fetch_plan import FetchPlan
 from .venues_plan import VenuesPlan
 from .wanted import wanted
@@ -61,6 +61,7 @@ def fetch(
         such as ``BTC``, for the contract settled in USDT of each venue.
     interval
         Such as ``1m``, ``5m``, ``1h``, ``1d``; also as venues and TradingView write them, as ``60``, ``1H``, ``D``.
+        ``3d`` is made of days, from 1970-01-01 on, since venues begin it on different days; weeks begin on Monday.
     start, end
         Open times ``start <= time < end``; text, datetime or Timestamp, naive is UTC. `end` None: now.
     days
@@ -171,8 +172,8 @@ def _prepared(
     found = [find_instrument(venue, of_coin(venue, symbol) if several else symbol, host) for venue in venues]
     step = check_interval(interval)
     for venue, _ in found:
-        if interval_name(step) not in venue.series["candles"].periods:
-            known = ", ".join(venue.series["candles"].periods)
+        if not venue.series["candles"].offers(interval_name(step)):
+            known = ", ".join(filter(venue.series["candles"].offers, INTERVALS))
             raise InputError(f"interval: wanted one that {venue.name} has, {known}; got {interval}.")
     if cache is False and offline:
         raise InputError("fetch: wanted a cache, since offline=True reads it; got cache=False. Drop one of the two.")

@@ -13,13 +13,14 @@ from ...errors import DataError, FetchError
 from ...market.market import Market
 from ...market.origin import Origin
 from ...run.progress import Progress
+from ..archive.trades import coarser
 from ..cache.cache import Look, Store
 from ..http.client import Client, RegionError
 from ..http.clock import CLOCK, clock_note
 from ..http.limits import Limits
 from ..rows import Rows, Span, covered, holes
 from ..venues import hosts
-from ..venues.venue import DAY, HOUR, INTERVALS, MINUTE, Kind, Series, Venue, opening
+from ..venues.venue import DAY, HOUR, INTERVALS, MINUTE, OF_DAYS, Kind, Series, Venue, opening
 from .archive_fill import ArchiveFill, file_edge
 from .archive_notes import archived_note, failures_note, lacking_note
 from .assemble import FRESH, assemble
@@ -200,7 +201,7 @@ class FetchPlan:
             There is no candle in the range.
         """
         end = self.end() if end is None else end
-        parts = {plan.kind: plan.rows(end if plan.kind in FORMING else end + plan.size) for plan in self.plans}
+        parts = {plan.kind: self._rows(plan, end) for plan in self.plans}
         if not len(parts["candles"]):
             cure = (
                 "got none from the cache. Fetch them once without offline=True"
@@ -228,7 +229,7 @@ class FetchPlan:
         span = self.range.start, self.range.end
         if kind not in FORMING:  # what was known from the first close to the last
             span = (span[0] - FRESH[kind]) // size * size, (span[1] // size + 1) * size
-        elif size != self.range.step:
+        elif size != self.range.step and _NAMES[self.range.step] not in OF_DAYS:
             return None
         until = max(self.range.end, self.now + _LOOK_AHEAD) if self.range.live else self.range.end
         if self.place is None:
@@ -305,6 +306,11 @@ class FetchPlan:
     @property
     def _candles(self) -> SeriesPlan:
         return next(plan for plan in self.plans if plan.kind == "candles")
+
+    def _rows(self, plan: SeriesPlan, end: int) -> Rows:
+        if plan.kind not in FORMING:
+            return plan.rows(end + plan.size)
+        return coarser(plan.rows(end), plan.size, self.range.step)[0]
 
     def _first(self) -> int:
         """Return the time from which on other series are of use: before the listing there is no candle."""

@@ -12,7 +12,7 @@ from ...cache_folder import folder
 from ...checks import shown
 from ...errors import InputError
 from ..venues.registry import find_instrument, find_venue
-from ..venues.venue import check_interval
+from ..venues.venue import OF_DAYS, check_interval, interval_name
 from .follower import Follower, VenuesFollower
 
 
@@ -83,6 +83,10 @@ def follow(
     step = check_interval(interval)
     if len(market) > 1 and market.interval != pd.Timedelta(step, "ms"):
         raise InputError(f"interval: wanted {market.interval_label}, as the widget shows; got {interval}.")
+    if interval_name(step) in OF_DAYS:
+        raise InputError(
+            f"interval: wanted one that venues stream; got {interval}, which is made of days. Fetch it again."
+        )
     if isinstance(every, bool) or not isinstance(every, int | float) or not 1 <= every <= 3600:
         raise InputError(f"every: wanted 1 to 3,600 seconds; got {shown(every)}.")
     try:

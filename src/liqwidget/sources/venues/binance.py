@@ -17,6 +17,7 @@ from .venue import (
     FILES,
     INTERVALS,
     MINUTE,
+    OF_DAYS,
     BracketRow,
     BracketTable,
     Kind,
@@ -31,8 +32,8 @@ from .venue import (
     only_files,
 )
 
-_ALL = {name: name for name in INTERVALS}
-_RATIOS = {name: name for name in INTERVALS if name not in ("1m", "3m", "8h", "1w")}
+_ALL = {name: name for name in INTERVALS if name not in OF_DAYS}
+_RATIOS = {name: name for name in _ALL if name not in ("1m", "3m", "8h", "1w")}
 _SINCE_2020 = 1_577_836_800_000
 _SINCE_2020_09 = 1_598_918_700_000  # 00:05 on 2020-09-01
 _BANNED = re.compile(r"banned until (\d{13})")

@@ -14,6 +14,7 @@ from .cells import code, message, number, table
 from .files import Files
 from .symbols import other_unit, read_symbol, unlisted
 from .venue import (
+    DAY,
     FILES,
     INTERVALS,
     MINUTE,
@@ -30,7 +31,7 @@ from .venue import (
     by_status,
 )
 
-_BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if name not in ("8h", "1d", "1w")}
+_BARS = {name: str(ms // MINUTE) for name, ms in INTERVALS.items() if ms < DAY and name != "8h"}
 _BARS |= {"1d": "D", "1w": "W"}
 _PERIODS = {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "1d": "1d"}
 _CODES: Mapping[object, Literal["wait", "retry"]] = {10006: "wait", 10000: "retry", 10016: "retry"}

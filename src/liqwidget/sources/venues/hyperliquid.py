@@ -12,6 +12,7 @@ from .symbols import THOUSANDS, inverse, other_unit, read_symbol, unlisted
 from .venue import (
     HOUR,
     INTERVALS,
+    OF_DAYS,
     BracketRow,
     BracketTable,
     Limit,
@@ -25,7 +26,7 @@ from .venue import (
     by_status,
 )
 
-_BARS = {name: name for name in INTERVALS if name != "6h"}
+_BARS = {name: name for name in INTERVALS if name != "6h" and name not in OF_DAYS}
 _NEWEST = 5000
 
 

@@ -28,8 +28,11 @@ INTERVALS: Mapping[str, int] = {
     **{f"{n}m": n * MINUTE for n in (1, 3, 5, 15, 30)},
     **{f"{n}h": n * HOUR for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY,
+    "3d": 3 * DAY,
     "1w": 7 * DAY,
 }
+#: Intervals that are made of candles of a day, from 1970-01-01 on: venues and chart sites begin them on other days.
+OF_DAYS = ("3d",)
 _SPELLING = re.compile(r"(\d{0,5})(m|min|[hH]|[dD]|[wW]|M|)(?:utc)?", re.ASCII)
 _UNITS = {"": MINUTE, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 #: What pages and messages say where a venue, or the network in front of it, does not serve a place.
@@ -137,6 +140,10 @@ class Series:
     lag: int = 0
     since: str = "back to the listing"
     files: Files | None = None
+
+    def offers(self, interval: str) -> bool:
+        """Tell whether candles of an interval can be fetched or made."""
+        return interval in self.periods or (interval in OF_DAYS and "1d" in self.periods)
 
     def period_for(self, step: int) -> tuple[str, int]:
         """Return the venue's spelling and ms of the longest period that is not longer than `step` (else the least)."""
