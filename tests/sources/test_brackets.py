@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 import liqwidget as lw
-from exchange import Exchange, History, bybit, okx
+from exchange import History, bybit, okx
 from exchange.vices import ALL_FINAL, ALL_TRANSIENT, EmptyPage, Mute, NegativePrice, Slow, UnknownSymbol, Vice
 from liqwidget.__main__ import main
 from liqwidget.model.bracket_tables import is_table, store_brackets
 from liqwidget.sources.fetch.brackets import table_of
 from liqwidget.sources.venues.registry import VENUES
-from loopback import DAY, connected
+from loopback import DAY
 
 NOW = 1_795_046_431_000
 PUBLIC = {"bybit": "BTCUSDT", "okx": "BTC-USDT-SWAP", "hyperliquid": "BTC"}
@@ -31,16 +31,8 @@ ELSEWHERE = (NegativePrice, UnknownSymbol, Mute, Slow)
 
 
 @pytest.fixture(scope="module")
-def exchange():
-    with Exchange(History.make(NOW // DAY * DAY - DAY, 2 * 1440, seed=8), now_ms=NOW) as server:
-        yield server
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    exchange.set_vices(())
-    with connected(exchange, monkeypatch, tmp_path) as hands:
-        yield hands
+def history() -> History:
+    return History.make(NOW // DAY * DAY - DAY, 2 * 1440, seed=8)
 
 
 def told(venue: str) -> list[tuple[float, ...]]:

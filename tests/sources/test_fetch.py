@@ -42,19 +42,6 @@ def history() -> History:
     return History.make(START, 5 * 1440, seed=3, gaps=[(START + 30 * 60 * MINUTE, START + 33 * 60 * MINUTE)])
 
 
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    with connected(exchange, monkeypatch, tmp_path / "cache") as hands:
-        yield hands
-
-
 def time(ms: int) -> pd.Timestamp:
     return pd.Timestamp(ms, unit="ms")
 
@@ -237,7 +224,7 @@ def test_a_fetch_that_takes_long_ends_where_all_is_known(venue, history, monkeyp
     ask = Client.ask
 
     async def slowly(client, request):
-        exchange.advance(20 * MINUTE)  # type: ignore[attr-defined]
+        exchange.advance(20 * MINUTE)
         return await ask(client, request)
 
     monkeypatch.setattr(Client, "ask", slowly)

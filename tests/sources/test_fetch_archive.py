@@ -22,6 +22,7 @@ from liqwidget.sources.http import client
 from loopback import DAY, MINUTE, connected, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
+ARCHIVE = True
 DAYS = 100
 OF_METRICS = ("open_interest", "long_short_ratio")
 TRADERS = ("top_trader_account_ratio", "top_trader_position_ratio", "taker_ratio")  # in files alone
@@ -32,19 +33,6 @@ START = NOW // DAY * DAY - DAYS * DAY
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(START, (DAYS + 1) * 1440, seed=4)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    with connected(exchange, monkeypatch, tmp_path / "cache", archive=True) as hands:
-        yield hands
 
 
 def expected(

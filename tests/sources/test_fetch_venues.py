@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from exchange import Exchange, History, vices
+from exchange import History, vices
 from liqwidget.widget.frames import about_of
-from loopback import DAY, VENUES, connected, truth
+from loopback import DAY, VENUES, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
 START = NOW // DAY * DAY - 2 * DAY
@@ -23,19 +23,6 @@ RANGE = {"interval": "5m", "start": pd.Timestamp(FIRST, unit="ms"), "end": pd.Ti
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(START, 3 * 1440, seed=5)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    with connected(exchange, monkeypatch, tmp_path / "cache") as hands:
-        yield hands
 
 
 def right(history: History, venue: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from exchange import Exchange, History
+from exchange import History
 from exchange.history import COINS, PRICE
 from exchange.messages import latest
 from exchange.vices import ServerError
@@ -23,7 +23,7 @@ from liqwidget.sources.live.feeds import FEEDS, confirmed, liquidations
 from liqwidget.sources.live.follower import Follower
 from liqwidget.sources.live.present import COLUMNS, PresentSeries
 from liqwidget.widget.wire import decode_frame
-from loopback import DAY, INVERSE, MINUTE, connected, truth
+from loopback import DAY, INVERSE, MINUTE, truth
 
 NOW = 1_795_046_431_000
 START = NOW // DAY * DAY - 2 * DAY
@@ -32,19 +32,6 @@ START = NOW // DAY * DAY - 2 * DAY
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(START, 4 * 1440, seed=8)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    with connected(exchange, monkeypatch, tmp_path) as hands:
-        yield hands
 
 
 async def until(condition: Callable[[], bool], follower: Follower) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from exchange import Exchange, History
+from exchange import History
 from exchange.hyperliquid import accounts
 from exchange.vices import Mute, ServerError
 from liqwidget.sources.fetch.positions import Positions
@@ -27,13 +27,6 @@ Watching = Callable[[PositionsFollower], Awaitable[None]]
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(NOW // DAY * DAY - 2 * DAY, 4 * 1440, seed=8)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import liqwidget as lw
-from exchange import Exchange, History
+from exchange import History
 from exchange.vices import ServerError
 from liqwidget.sources.live.follower import Follower
 from loopback import DAY, MINUTE, connected, truth
@@ -23,13 +23,6 @@ VENUES = ("okx", "binance", "hyperliquid")
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(START, 4 * 1440, seed=8)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
 
 
 @pytest.fixture

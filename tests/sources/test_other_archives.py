@@ -19,6 +19,7 @@ from exchange.okx_files import LATE
 from loopback import DAY, INVERSE, MINUTE, connected, truth
 
 NOW = 1_795_078_831_000  # 2026-11-19 09:00:31
+ARCHIVE = True
 TODAY = NOW // DAY * DAY
 START = TODAY - 150 * DAY
 BARS = ["open", "high", "low", "close", "volume"]
@@ -27,19 +28,6 @@ BARS = ["open", "high", "low", "close", "volume"]
 @pytest.fixture(scope="module")
 def history() -> History:
     return History.make(START, 151 * 1440, seed=7)
-
-
-@pytest.fixture
-def exchange(history, request):
-    with Exchange(history, vices=getattr(request, "param", ()), now_ms=NOW) as server:
-        yield server
-        assert not server.violations
-
-
-@pytest.fixture
-def at(exchange, monkeypatch, tmp_path):
-    with connected(exchange, monkeypatch, tmp_path / "cache", archive=True) as hands:
-        yield hands
 
 
 def expected(history: History, venue: str, interval: str, start: int, end: int = NOW) -> pd.DataFrame:
