@@ -11,7 +11,7 @@ HOSTS := .venv-hosts/bin/python
 AFTER = $(shell for python in python3.14 python3.13 $(HOME)/.pyenv/versions/3.14*/bin/python \
 	$(HOME)/.pyenv/versions/3.13*/bin/python; do $$python -c '' 2>/dev/null && { echo $$python; break; }; done)
 # Tests of browsers, servers, many processes and the package itself: only `make test` runs them; versions matter little.
-SLOW := browser serve scale test_packaging.py test_user_types.py test_narrow_integers.py sources/test_kill.py sources/test_cache_processes.py
+SLOW := browser serve scale test_packaging.py test_user_types.py test_narrow_integers.py test_pyodide.py sources/test_kill.py sources/test_cache_processes.py
 # Open a browser only if there is a display.
 NO_BROWSER := $(shell [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ] || echo --no-browser)
 
