@@ -63,6 +63,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         self.opened = self.pings = 0
         self.undone: float = 0.0
         self.is_cut: bool = False
+        self.is_open: bool = False
+        self.is_given_up: bool = False  # before it was open
 
     async def get(self, kernel_id: str) -> None:
         """Refuse invalid requests before anything is prepared for them."""
@@ -105,6 +107,7 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
         self.line = self.ws_connection.stream
         self.line.max_write_buffer_size = MOST_WAITING
         self.kernel_manager.get_kernel(kernel_id).pages.add(self)
+        self.is_open = True
         await super().open(kernel_id)
 
     async def on_message(self, frame: bytes | str) -> None:
@@ -191,7 +194,8 @@ class VisitorChannel(InWords, VoilaKernelWebsocketHandler):  # type: ignore[misc
             self.close(ENDED, why)
 
     def on_close(self) -> None:
-        """Close what was opened; a refused channel has opened nothing."""
-        if getattr(self, "connection", None) is not None:
+        """Close what was opened: Jupyter Server would count a page that has gone before as one fewer."""
+        self.is_given_up = not self.is_open
+        if self.is_open and self.connection is not None:
             self.connection.kernel_manager.pages.discard(self)
             super().on_close()

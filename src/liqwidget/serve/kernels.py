@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -44,10 +45,13 @@ class VisitorKernel(ServerKernelManager):
     touched: float = 0.0  # when a visitor last used the page
     told: float = 0.0  # when its page, still loading, was last heard of; 0: never
     was_shown: bool = False  # whether a page was ever connected
+    is_sent: bool = False  # whether its page is being sent
+    opening: int = 0  # sockets that wait for its reply
     over: str = "The kernel of this page has ended."  # what its pages say once it has
 
     def __init__(self, **options: Any) -> None:
         self.pages: set[Any] = set()  # the open sockets
+        self.ended = asyncio.Event()
         super().__init__(**options)
 
     def budgets_within(self, limits: Limits) -> tuple[Budget, Budget, Budget]:
@@ -72,7 +76,7 @@ class VisitorKernel(ServerKernelManager):
             resource.prlimit(pid, resource.RLIMIT_DATA, (self.memory_mb << 20, self.memory_mb << 20))
 
 
-#: A page that loads tells so every 30 s, for at most as long as a very slow line takes.
+#: A page that loads tells so every 30 s, for at most as long as a very slow line takes; so may its first bytes.
 BETWEEN_TOLD, LONGEST_LOAD = 40.0, 300.0
 
 
@@ -154,6 +158,8 @@ class Kernels(AsyncMappingKernelManager):
     def remove_kernel(self, kernel_id: str) -> Any:
         """Close the sockets of a kernel that has ended, for whatever reason, once its last messages are sent."""
         kernel: Any = super().remove_kernel(kernel_id)
+        if kernel is not None:
+            kernel.ended.set()
         for page in () if kernel is None else tuple(kernel.pages):
             if self.is_stopping:
                 page.close(1001, "The server is stopping.")  # the page comes back with the server
@@ -165,6 +171,12 @@ class Kernels(AsyncMappingKernelManager):
         """End all kernels, with the server."""
         self.is_stopping = True
         await super().shutdown_all(now)
+
+    def send_page(self, kernel_id: str, is_sent: bool) -> None:
+        """Record that a kernel's page is being sent, or no longer: one without a page ends some time after that."""
+        if kernel_id in self:
+            kernel: Any = self.get_kernel(kernel_id)
+            kernel.is_sent, kernel.left = is_sent, time.monotonic()
 
     def touch(self, kernel_id: str) -> None:
         """Record that a visitor uses this kernel's page, or that it is loading; without a page it is no use."""
@@ -195,7 +207,7 @@ class Kernels(AsyncMappingKernelManager):
                 )
         else:
             kernel.left = now if kernel.left is None else kernel.left
-            over = now - kernel.left > self._patience(kernel)
+            over = not kernel.opening and now - kernel.left > self._patience(kernel)
         if over:
             self.log.info("Ending kernel %s: its page is %s", kernel_id, "closed" if kernel.left else "forgotten")
             await self.shutdown_kernel(kernel_id)  # type: ignore[no-untyped-call]
@@ -206,6 +218,8 @@ class Kernels(AsyncMappingKernelManager):
             return self.cull_gone_timeout
         if kernel.execution_state != "idle" and not kernel.told:  # the page is being made
             return 10 * self.cull_gone_timeout
+        if kernel.is_sent:
+            return LONGEST_LOAD
         seconds = min(self.cull_gone_timeout, BETWEEN_TOLD)
         return min(kernel.told - kernel.left + seconds, LONGEST_LOAD) if kernel.told else seconds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -22,6 +23,8 @@ from .words import RETRY_SECONDS, InWords, page_file
 
 #: Bytes: most servers accept as many, and links to a view have at most 2,000.
 LONGEST_ADDRESS = 8 << 10
+#: What names its kernel in the page: the front end's configuration, which comes before the notebook's outputs.
+KERNEL = re.compile(r'"kernelId": "([0-9a-f-]{36})"')
 
 
 class Anybody(IdentityProvider):
@@ -96,16 +99,20 @@ class VisitorPage(InWords, TornadoVoilaHandler):  # type: ignore[misc]  # Voila 
             return
         VISITS.inc()
         kernels.waiting += 1
-        here = True
+        here, kernel_id = True, ""
         try:
             self.set_header("X-Accel-Buffering", "no")  # makes nginx forward each piece
             async for html in self.get_generator():
                 kernels.waiting -= here
                 here = False
                 self.preview.look(html)
+                if not kernel_id and (found := KERNEL.search(html)):
+                    kernel_id = found[1]
+                    kernels.send_page(kernel_id, True)
                 self.write(html)
                 await self.flush()
         finally:
+            kernels.send_page(kernel_id, False)
             kernels.waiting -= here
             RequestInfoSocketHandler._cache.clear()  # Voila keeps all requests for a route not served here
 
