@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import liqwidget as lw
@@ -73,7 +73,7 @@ def alone(market: Market, mix: Any, rate: float, size: float | None, at: int = -
 def same(found: pd.DataFrame, plain: list[list[float]]) -> None:
     ours, theirs = found[list(ESTIMATES)].to_numpy(), np.array(plain)
     decided = ~np.isinf(theirs)
-    assert decided.mean() > 0.6
+    assert decided[:, :2].all()  # the totals at least; ties in the clusters may be many, as where settings repeat
     np.testing.assert_allclose(ours[decided], theirs[decided], rtol=1e-6, atol=1e-30)
 
 
@@ -101,7 +101,9 @@ def test_a_sweep_is_every_setting_alone(
     every = list(product(zip("ab", markets, strict=True), sizes, enumerate(mixes), rates))
     told = list(found[["market", "bin_size", "mix", "decay_rate"]].itertuples(index=False, name=None))
     assert told == [(name, size, i, rate) for (name, _), size, (i, _), rate in every]
-    same(found, [alone(market, mix, rate, size) for (_, market), size, (_, mix), rate in every])
+    plain = [alone(market, mix, rate, size) for (_, market), size, (_, mix), rate in every]
+    assume((~np.isinf(plain)).mean() > 0.6)
+    same(found, plain)
 
 
 def test_scores_are_those_of_validate(made: Any) -> None:
