@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+import tqdm.notebook
 
 from liqwidget.errors import InputError
 from liqwidget.run.progress import Bar, Progress, counting
@@ -70,6 +71,18 @@ def test_rows_are_shown_where_there_are_any() -> None:
         progress.done = 1
         bar.show()
         assert bar._bar.postfix is None
+
+
+def test_a_notebook_keeps_the_bar_of_work_that_failed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm.notebook.tqdm)
+    with Bar(Progress("work", "parts", 1, 4), True) as early:
+        early.show()
+    assert early._bar.container.comm is None  # it is closed, though one part of four was enough
+    failed = Bar(Progress("work", "parts", 1, 4), True)
+    failed.show()
+    failed.__exit__(ValueError)
+    assert failed._bar.container.comm is not None
+    assert failed._bar.container.children[1].bar_style == "danger"
 
 
 def test_exported_notebooks_have_no_bars() -> None:

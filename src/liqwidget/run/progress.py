@@ -81,8 +81,10 @@ class Bar:
     def __enter__(self) -> Bar:
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if self._bar is not None:
+            if kind is None:  # fewer pages were needed than expected; tqdm would leave a bar that looks like a failure
+                self._bar.total = self._bar.n
             self._bar.close()
 
 
